@@ -1,0 +1,304 @@
+import { z } from 'zod';
+import type { DecisionAnswer, DecisionRequest, GateKind, GateStatus } from './approval.ts';
+import type { LedgerTotals, NanoUsd, OnBudgetExhausted } from './budget.ts';
+import type { ActionDigest, ApprovalId, AttemptId, RunKey } from './ids.ts';
+import type { JsonObject } from './json.ts';
+import type { ErrorVerdict, OutcomeClass } from './model.ts';
+import { jsonObjectSchema } from './task.ts';
+import type { Effect } from './tool.ts';
+
+export type AgentRunStatus = 'running' | 'awaitingApproval' | 'paused' | AgentRunEndStatus;
+export type AgentRunEndStatus = 'completed' | 'budgetExhausted' | 'denied' | 'expired' | 'cancelled' | 'failed';
+
+/** Which task a run runs: one the worker knows by name, or a definition that lies in the store under its digest. */
+export const taskReferenceSchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('named'), name: z.string().min(1).max(100) }),
+  z.strictObject({ type: z.literal('stored'), name: z.string().min(1).max(100), contentDigest: z.string().regex(/^[0-9a-f]{64}$/) }),
+]);
+export type TaskReference = z.infer<typeof taskReferenceSchema>;
+
+export const agentRunStartSchema = z.strictObject({
+  version: z.literal(1),
+  task: taskReferenceSchema,
+  /** A JSON object; `message` is the first user message. */
+  input: jsonObjectSchema,
+  tenant: z.string().min(1).max(100),
+  feature: z.string().min(1).max(100),
+  budgetLimitNanoUsd: z.int().min(0).optional(),
+  /** Who asked for the run, as the client that started it says. */
+  requester: z.string().min(1).max(200),
+});
+export type AgentRunStart = z.infer<typeof agentRunStartSchema>;
+
+/** Argument of the workflow `agentRun`. Continue-as-new passes `carried` and an empty input. */
+export type AgentRunInput = AgentRunStart & { readonly carried?: CarriedState };
+
+/** Answer of the workflow `agentRun`. */
+export interface AgentRunResult {
+  readonly version: 1;
+  readonly agentRunId: string;
+  readonly status: AgentRunEndStatus;
+  /** The last answer; null where there is none or where it is stored (`outputAttemptId`). */
+  readonly output: string | null;
+  /** Names the attempt whose reply is the output, where that is too large for history. */
+  readonly outputAttemptId?: AttemptId;
+  /** How the run ended, for a person. */
+  readonly message: string;
+  /** A failure type of contracts/failures.ts, where status is `failed`. */
+  readonly failureType?: string;
+  readonly steps: number;
+  readonly ledger: LedgerTotals;
+}
+
+/** The place in the transcript that a call goes on from: the last accepted reply and the nodes that came after it. */
+export interface TranscriptHead {
+  readonly attemptId: AttemptId | null;
+  readonly nodeIds: readonly string[];
+}
+
+/** What the workflow knows of its pinned task. Small, whatever the task's size. */
+export interface PinnedTask {
+  readonly taskName: string;
+  readonly snapshotDigest: string;
+  readonly promptVersion: string;
+  readonly models: readonly string[];
+  readonly onBudgetExhausted: OnBudgetExhausted;
+  readonly onDenied: 'tellModel' | 'endRun';
+  readonly onExpired: 'tellModel' | 'endRun';
+  readonly maxSteps: number;
+  readonly maxToolCallsPerStep: number;
+  readonly maxPendingApprovals: number;
+  readonly maxTriesPerGate: number;
+  readonly maxAttemptsPerStep: number;
+  readonly modelTimeoutMs: number;
+  readonly toolTimeoutMs: number;
+  readonly maxRetryWaitMs: number;
+  readonly maxHistoryEvents: number;
+}
+
+/** One tool call of the current step, as the workflow follows it. */
+export interface PlannedCall {
+  readonly callIndex: number;
+  readonly tool: string;
+  readonly effect: Effect;
+  readonly status: 'planned' | 'gated' | 'approved' | 'done';
+  /** The gate of an irreversible call, once opened. */
+  readonly approvalId?: ApprovalId;
+  /** The transcript node with the result, once done. */
+  readonly nodeId?: string;
+}
+
+/** A gate as the workflow follows it. */
+export interface OpenGate {
+  readonly approvalId: ApprovalId;
+  readonly actionDigest: ActionDigest;
+  readonly kind: GateKind;
+  readonly status: GateStatus;
+  readonly tool: string;
+  readonly expiresAtMs: number;
+  /** Decisions handled so far, refused ones included. */
+  readonly tries: number;
+  /** The call it belongs to; null for a budget gate. */
+  readonly callIndex: number | null;
+}
+
+/** The position of a run: what the next decision depends on, and what continue-as-new carries over. */
+export interface RunPosition {
+  readonly step: number;
+  readonly head: TranscriptHead;
+  /** The accepted reply of the current step while its calls are carried out. */
+  readonly replyAttemptId: AttemptId | null;
+  readonly calls: readonly PlannedCall[];
+  readonly gates: readonly OpenGate[];
+  readonly ledger: LedgerTotals;
+  /** Set where the last reservation did not fit: what it needed. */
+  readonly shortOfNanoUsd: NanoUsd | null;
+  /** Set once the next model call must be the last one. */
+  readonly wrappingUp: boolean;
+  readonly lastModel: string | null;
+  readonly end: RunEnd | null;
+}
+
+export interface RunEnd {
+  readonly status: AgentRunEndStatus;
+  readonly message: string;
+  readonly failureType?: string;
+  readonly outputAttemptId?: AttemptId;
+}
+
+export interface CarriedState {
+  readonly version: 1;
+  readonly pinned: PinnedTask;
+  readonly position: RunPosition;
+}
+
+/** Answer of the query `getRunStatus`. */
+export interface RunStatusView {
+  readonly version: 1;
+  readonly status: AgentRunStatus;
+  readonly task: string;
+  readonly step: number;
+  readonly maxSteps: number;
+  readonly model: string | null;
+  readonly ledger: LedgerTotals;
+  readonly gates: readonly OpenGate[];
+}
+
+// ── Activities: one object in, one object out ──────────────────────────────────────────────────────────────────────
+
+export interface PinTaskInput {
+  readonly version: 1;
+  readonly runKey: RunKey;
+  readonly task: TaskReference;
+  readonly input: JsonObject;
+  readonly tenant: string;
+  readonly feature: string;
+  readonly requester: string;
+  readonly budgetLimitNanoUsd?: number;
+}
+export interface PinTaskOutcome {
+  readonly pinned: PinnedTask;
+  readonly ledger: LedgerTotals;
+  readonly head: TranscriptHead;
+}
+
+export interface CallModelInput {
+  readonly version: 1;
+  readonly runKey: RunKey;
+  readonly snapshotDigest: string;
+  readonly attemptId: AttemptId;
+  readonly step: number;
+  /** 1 for the first try of the step, over all candidates. */
+  readonly ordinal: number;
+  readonly candidateIndex: number;
+  readonly head: TranscriptHead;
+  /** `wrapUp` asks for a last answer without tools, from the money set aside. */
+  readonly mode: 'step' | 'wrapUp';
+}
+
+/** A tool call of a reply as the workflow needs it. Names and effects only: arguments stay in the store. */
+export interface ReplyCall {
+  readonly tool: string;
+  readonly effect: Effect;
+  /** Set where the call cannot run (unknown tool, arguments that are no JSON or break the schema); the model is told. */
+  readonly problem?: string;
+}
+
+export type CallModelOutcome =
+  | {
+      readonly type: 'reply';
+      /** The attempt whose reply is accepted; another one than asked for after a reset. */
+      readonly attemptId: AttemptId;
+      readonly model: string;
+      readonly calls: readonly ReplyCall[];
+      readonly costNanoUsd: NanoUsd;
+      readonly ledger: LedgerTotals;
+      readonly recovered: boolean;
+    }
+  | { readonly type: 'budgetDenied'; readonly neededNanoUsd: NanoUsd; readonly ledger: LedgerTotals; readonly message: string }
+  | { readonly type: 'failed'; readonly verdict: ErrorVerdict; readonly message: string; readonly ledger: LedgerTotals };
+
+export interface ExecuteToolInput {
+  readonly version: 1;
+  readonly runKey: RunKey;
+  readonly snapshotDigest: string;
+  readonly attemptId: AttemptId;
+  readonly callIndex: number;
+  /** Only for irreversible tools: the gate that permits it. */
+  readonly approvalId?: ApprovalId;
+}
+
+export type ExecuteToolOutcome =
+  | { readonly type: 'done'; readonly nodeId: string; readonly isError: boolean }
+  /** An intent without an outcome, and the destination could not say. */
+  | { readonly type: 'inDoubt'; readonly message: string }
+  /** The gate no longer covers the action (policy stricter, same action done meanwhile): ask again. */
+  | { readonly type: 'reopen'; readonly message: string }
+  /** The approval does not permit it (not approved, withdrawn, expired, forged). Nothing was sent. */
+  | { readonly type: 'notPermitted'; readonly gateStatus: GateStatus; readonly message: string };
+
+export interface OpenGateInput {
+  readonly version: 1;
+  readonly runKey: RunKey;
+  readonly snapshotDigest: string;
+  readonly approvalId: ApprovalId;
+  readonly kind: GateKind;
+  readonly attemptId: AttemptId | null;
+  readonly callIndex: number | null;
+  /** `inDoubt`: the gate whose action is in doubt. */
+  readonly aboutApprovalId?: ApprovalId;
+  /** `budget`: what the next call needs beyond what is free. */
+  readonly shortOfNanoUsd?: NanoUsd;
+  /** The gates this run still follows; the store withdraws every other open one of the run (left over from a reset). */
+  readonly liveApprovalIds: readonly ApprovalId[];
+}
+export interface OpenGateOutcome {
+  readonly approvalId: ApprovalId;
+  readonly actionDigest: ActionDigest;
+  readonly expiresAtMs: number;
+  readonly summary: string;
+}
+
+export interface RecordDecisionInput {
+  readonly version: 1;
+  readonly runKey: RunKey;
+  readonly request: DecisionRequest;
+}
+export type RecordDecisionOutcome = DecisionAnswer;
+
+export interface CloseGateInput {
+  readonly version: 1;
+  readonly runKey: RunKey;
+  readonly approvalId: ApprovalId;
+  readonly status: 'expired' | 'withdrawn' | 'superseded';
+}
+
+/** Writes the answer to a call that was not carried out: denied, expired, over a limit, not valid. */
+export interface RefuseCallInput {
+  readonly version: 1;
+  readonly runKey: RunKey;
+  readonly snapshotDigest: string;
+  readonly attemptId: AttemptId;
+  readonly callIndex: number;
+  readonly approvalId?: ApprovalId;
+  readonly reason: 'invalid' | 'tooManyCalls' | 'denied' | 'expired' | 'notDone' | 'withdrawn';
+}
+export interface NodeOutcome {
+  readonly nodeId: string;
+}
+
+/** Settles an action in doubt by what a person answered at its gate. */
+export interface ResolveInDoubtInput {
+  readonly version: 1;
+  readonly runKey: RunKey;
+  readonly snapshotDigest: string;
+  readonly attemptId: AttemptId;
+  readonly callIndex: number;
+  readonly approvalId: ApprovalId;
+  /** The `inDoubt` gate. */
+  readonly doubtApprovalId: ApprovalId;
+}
+
+export interface RaiseBudgetInput {
+  readonly version: 1;
+  readonly runKey: RunKey;
+  readonly approvalId: ApprovalId;
+}
+export type RaiseBudgetOutcome =
+  | { readonly type: 'raised'; readonly ledger: LedgerTotals }
+  | { readonly type: 'notPermitted'; readonly message: string };
+
+export interface FinishRunInput {
+  readonly version: 1;
+  readonly runKey: RunKey;
+  readonly end: RunEnd;
+  readonly steps: number;
+}
+export interface FinishRunOutcome {
+  readonly ledger: LedgerTotals;
+  readonly output: string | null;
+  readonly outputAttemptId?: AttemptId;
+  readonly message: string;
+}
+
+export type { OutcomeClass };

@@ -1,0 +1,49 @@
+/**
+ * Every failure type that leaves Tollgate, with what happened and what to do next. `docs/failures.md` has one heading for each;
+ * a test compares the two both ways. No zod here: workflows import this file.
+ */
+export const FAILURES = {
+  invalidInput: { retryable: false, summary: 'The input of a run, a command or an activity does not have the required shape.' },
+  unknownTask: { retryable: false, summary: 'The worker knows no task of that name.' },
+  unpricedModel: { retryable: false, summary: 'A model has no price, so its cost cannot be bounded.' },
+  unknownModel: { retryable: false, summary: 'No configured endpoint serves the model.' },
+  missingKey: { retryable: false, summary: 'The endpoint of a model needs an API key that is not set.' },
+  journalMissing: { retryable: false, summary: 'History names an attempt or an action that the store lacks: the store was lost or restored.' },
+  snapshotMissing: { retryable: false, summary: 'The pinned task of the run is not in the store.' },
+  toolVersionUnavailable: { retryable: true, summary: 'No worker has the pinned version of a tool; the run waits for one.' },
+  storeFull: { retryable: true, summary: 'The store cannot take another row; the run waits for room.' },
+  storeUnavailable: { retryable: true, summary: 'The store cannot be reached or is locked; the run waits.' },
+  toolFailed: { retryable: true, summary: 'A repeatable tool failed in a way that another try may cure.' },
+  modelChainExhausted: { retryable: false, summary: 'Every model of the chain was tried and none gave a usable reply.' },
+  modelRefused: { retryable: false, summary: 'The model refused the request.' },
+  outputTruncated: { retryable: false, summary: 'The reply was cut off at the output token limit.' },
+  maxStepsReached: { retryable: false, summary: 'The run took as many steps as it may and had no answer yet.' },
+  budgetExhausted: { retryable: false, summary: 'The next model call could cost more than what is left of the budget.' },
+  notPermitted: { retryable: false, summary: 'An irreversible action was asked for without a valid approval. Nothing was sent.' },
+  invariantBroken: { retryable: true, summary: 'Something happened that must never happen; the run waits for a fix instead of losing state.' },
+} as const satisfies Record<string, { readonly retryable: boolean; readonly summary: string }>;
+
+export type FailureType = keyof typeof FAILURES;
+
+/** An error with a type of the table. Its message says what happened, the value seen, and the next move. Never subclassed. */
+export class TollgateError extends Error {
+  readonly type: FailureType;
+  constructor(type: FailureType, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'TollgateError';
+    this.type = type;
+  }
+}
+
+/**
+ * Holds or throws `invariantBroken`. In a workflow it fails the workflow task, so the run waits for a fix.
+ * @throws TollgateError when `condition` is false.
+ */
+export function invariant(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new TollgateError('invariantBroken', `Invariant broken: ${message}. This is a defect in Tollgate; please report it.`);
+}
+
+/** For the end of a closed `switch`. @throws TollgateError always. */
+export function assertNever(value: never): never {
+  throw new TollgateError('invariantBroken', `Unhandled case ${JSON.stringify(value)}. This is a defect in Tollgate; please report it.`);
+}

@@ -1,0 +1,124 @@
+import { z } from 'zod';
+import { gatePolicySchema } from './approval.ts';
+import type { JsonObject } from './json.ts';
+import type { ModelApi } from './model.ts';
+import type { PriceTable } from './budget.ts';
+
+const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/, 'letters, digits, "_", "." and "-", at most 100');
+
+export const effectSchema = z.enum(['read', 'write', 'irreversible']);
+
+export const jsonObjectSchema = z.record(z.string(), z.json()) as unknown as z.ZodType<JsonObject>;
+
+/** Where a tool's code is. A `recorded` binding names stored content, JSON lines of `{name, arguments, result}`. */
+export const toolBindingSchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('function') }),
+  z.strictObject({ type: z.literal('recorded'), contentDigest: z.string() }),
+  z.strictObject({
+    type: z.literal('http'),
+    url: z.url(),
+    /** Header name to the name of a secret; the value is looked up by the worker at the moment of the call. */
+    secretHeaders: z.record(z.string(), z.string()).optional(),
+    timeoutMs: z.int().min(100).max(600_000).optional(),
+  }),
+]);
+export type ToolBinding = z.infer<typeof toolBindingSchema>;
+
+export const toolDefinitionSchema = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'letters, digits, "_" and "-", at most 64 (the limit of OpenAI function names)'),
+  version: z.string().min(1).max(100).default('1'),
+  description: z.string().max(8_000).default(''),
+  /** JSON Schema of the arguments object. */
+  parameters: jsonObjectSchema,
+  /** A tool that says nothing is treated as irreversible. */
+  effect: effectSchema.default('irreversible'),
+  binding: toolBindingSchema,
+  /** Names of top-level arguments that may differ between what was approved and what runs. Every other one binds. */
+  volatileArguments: z.array(z.string()).max(64).default([]),
+  gate: gatePolicySchema.optional(),
+});
+export type ToolDefinition = z.infer<typeof toolDefinitionSchema>;
+
+/** Limits of a run, by name. Everything that grows has one. */
+export const limitsSchema = z.strictObject({
+  /** Model calls that count as steps, retries and fallbacks not included. */
+  maxSteps: z.int().min(1).max(10_000).default(30),
+  /** Tool calls carried out of one reply; the rest are answered with an error. */
+  maxToolCallsPerStep: z.int().min(1).max(64).default(16),
+  /** Gates of one run that may be open at once. */
+  maxPendingApprovals: z.int().min(1).max(32).default(8),
+  /** Decisions, refused ones included, that one gate takes. */
+  maxTriesPerGate: z.int().min(1).max(1_000).default(20),
+  /** Tries of models within one step. */
+  maxAttemptsPerStep: z.int().min(1).max(50).default(8),
+  /** UTF-8 bytes of one tool result as the model sees it; the rest is cut off with a note. */
+  maxToolResultBytes: z.int().min(256).max(1_000_000).default(65_536),
+  /** UTF-8 bytes of one message from outside (the run's input). */
+  maxMessageBytes: z.int().min(256).max(262_144).default(131_072),
+  /** Milliseconds a model call may take before the attempt is given up and its money held. */
+  modelTimeoutMs: z.int().min(100).max(3_600_000).default(120_000),
+  /** Milliseconds one tool call may take. */
+  toolTimeoutMs: z.int().min(100).max(600_000).default(30_000),
+  /** Longest single wait between tries of a model, in milliseconds. */
+  maxRetryWaitMs: z.int().min(0).max(3_600_000).default(300_000),
+  /** History events after which the run continues as new even if Temporal does not suggest it yet. */
+  maxHistoryEvents: z.int().min(50).max(40_000).default(8_000),
+});
+export type Limits = z.infer<typeof limitsSchema>;
+
+export const candidateSchema = z.strictObject({
+  /** The name in the model catalogue, which is also sent to the endpoint unless the catalogue says otherwise. */
+  model: z.string().min(1).max(200),
+  /** Overrides the price of the catalogue, in USD per million tokens. */
+  price: z
+    .strictObject({ inputUsdPerMillion: z.number().min(0), cachedInputUsdPerMillion: z.number().min(0).optional(), outputUsdPerMillion: z.number().min(0) })
+    .optional(),
+});
+
+/** A task as data: what a file task says, and what a task in TypeScript comes down to. */
+export const taskDefinitionSchema = z.strictObject({
+  version: z.literal(1),
+  name,
+  /** The system prompt. */
+  prompt: z.string().max(200_000),
+  promptName: z.string().max(100).optional(),
+  models: z.array(candidateSchema).min(1).max(8),
+  maxOutputTokens: z.int().min(1).max(200_000),
+  /** Integer nano-USD. */
+  budgetLimitNanoUsd: z.int().min(0),
+  onBudgetExhausted: z.enum(['ask', 'wrapUp', 'fail']).default('fail'),
+  /** By how much a budget gate asks to raise the budget, in nano-USD. Unset: half the task's budget. */
+  raiseByNanoUsd: z.int().min(1).optional(),
+  tools: z.array(toolDefinitionSchema).max(128).default([]),
+  gates: z.strictObject({ irreversible: gatePolicySchema, budget: gatePolicySchema.optional(), inDoubt: gatePolicySchema.optional() }),
+  onDenied: z.enum(['tellModel', 'endRun']).default('tellModel'),
+  onExpired: z.enum(['tellModel', 'endRun']).default('tellModel'),
+  /** Whether the provider may store responses; background responses need it. */
+  providerStorage: z.enum(['allowed', 'forbidden']).default('forbidden'),
+  limits: limitsSchema,
+});
+export type TaskDefinition = z.infer<typeof taskDefinitionSchema>;
+
+/** A candidate as pinned: everything a call needs but the key. */
+export interface CandidateSnapshot {
+  readonly model: string;
+  /** Name sent on the wire. */
+  readonly wireModel: string;
+  readonly provider: string;
+  /** Key into the worker's configured endpoints. */
+  readonly endpoint: string;
+  readonly api: ModelApi;
+  readonly background: boolean;
+  readonly price: PriceTable;
+}
+
+/** What a run lives with, whatever is deployed later. Stored by digest. */
+export interface TaskSnapshot {
+  readonly version: 1;
+  readonly task: TaskDefinition;
+  readonly candidates: readonly CandidateSnapshot[];
+  /** SHA-256 of the prompt. */
+  readonly promptDigest: string;
+  /** SHA-256 over the gate policies and effects; part of every action digest. */
+  readonly policyVersion: string;
+}

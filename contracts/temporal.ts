@@ -1,0 +1,32 @@
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { RunStatusView } from './agent-run.ts';
+import type { DecisionAnswer, DecisionRequest } from './approval.ts';
+
+export const TASK_QUEUE = 'tollgate';
+
+/** Workflow types. */
+export const AGENT_RUN_WORKFLOW = 'agentRun';
+
+/** Answers what a decision came to; rejected before history is written where the shape, the gate or the digest is wrong. */
+export const decideApprovalUpdate = defineUpdate<DecisionAnswer, [DecisionRequest]>('decideApproval');
+
+/** What the signals carry; anybody may send them, so the payload is checked by a guard in domain. */
+export type DecisionSignalPayload = Omit<DecisionRequest, 'verdict'> & { readonly reason?: string };
+export const approveSignal = defineSignal<[DecisionSignalPayload]>('approve');
+export const denySignal = defineSignal<[DecisionSignalPayload]>('deny');
+
+export const getRunStatusQuery = defineQuery<RunStatusView>('getRunStatus');
+
+/** Search attributes by name and type. A namespace on SQL visibility has room for 3 Double, 3 Bool and 10 Keyword ones. */
+export const SEARCH_ATTRIBUTES = {
+  task: { name: 'TollgateTask', type: 'KEYWORD' },
+  tenant: { name: 'TollgateTenant', type: 'KEYWORD' },
+  feature: { name: 'TollgateFeature', type: 'KEYWORD' },
+  status: { name: 'TollgateStatus', type: 'KEYWORD' },
+  awaitingApproval: { name: 'TollgateAwaitingApproval', type: 'BOOL' },
+  spendUsd: { name: 'TollgateSpendUsd', type: 'DOUBLE' },
+  budgetUsd: { name: 'TollgateBudgetUsd', type: 'DOUBLE' },
+  model: { name: 'TollgateModel', type: 'KEYWORD' },
+  promptVersion: { name: 'TollgatePromptVersion', type: 'KEYWORD' },
+} as const;
+export type SearchAttributeTopic = keyof typeof SEARCH_ATTRIBUTES;

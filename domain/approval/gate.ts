@@ -1,0 +1,164 @@
+import type { Decision, DecisionAnswer, DecisionRefusal, GateKind, GatePolicy, GateStatus } from '../../contracts/approval.ts';
+import type { ActionDigest, ApprovalId, AttemptId, RunKey } from '../../contracts/ids.ts';
+import type { JsonValue } from '../../contracts/json.ts';
+
+/** One vote that counts, with the signed form that proves it. */
+export interface Vote {
+  readonly approver: string;
+  readonly roles: readonly string[];
+  readonly verdict: 'approve' | 'deny';
+  readonly unverified: boolean;
+  readonly comment: string | null;
+  readonly atMs: number;
+  readonly signedDecision: string;
+}
+
+/** A gate as stored. Votes, withdrawal and consumption compare-and-set this one row. */
+export interface GateRecord {
+  readonly runKey: RunKey;
+  readonly approvalId: ApprovalId;
+  readonly kind: GateKind;
+  readonly status: GateStatus;
+  readonly actionDigest: ActionDigest;
+  readonly tool: string;
+  readonly toolVersion: string;
+  readonly destination: string;
+  /** The arguments that will run, as the approver sees them. */
+  readonly arguments: JsonValue;
+  readonly occurrence: number;
+  readonly policy: GatePolicy;
+  readonly policyVersion: string;
+  /** Why the run asks, and what is known, for a person. */
+  readonly reason: string;
+  readonly requester: string;
+  readonly attemptId: AttemptId | null;
+  readonly callIndex: number | null;
+  /** For `inDoubt`: the gate whose action is in doubt. */
+  readonly aboutApprovalId: ApprovalId | null;
+  readonly votes: readonly Vote[];
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+  readonly decidedAtMs: number | null;
+  readonly consumedAtMs: number | null;
+}
+
+export interface DecisionTransition {
+  /** The row to store; null where nothing changes. */
+  readonly gate: GateRecord | null;
+  readonly answer: DecisionAnswer;
+}
+
+/** What the caller verified about a decision before asking the gate. */
+export interface VerifiedDecision {
+  readonly decision: Decision;
+  readonly signedDecision: string;
+  /** Whether the requester may decide where the policy does not say (true under the local development key). */
+  readonly requesterMayDecideByDefault: boolean;
+}
+
+/**
+ * Applies a decision whose signature has been verified to its gate, at the store's time `nowMs`. Pure. The same
+ * decision twice gets the same answer; a contradicting one is told what already holds.
+ */
+export function decide(gate: GateRecord, verified: VerifiedDecision, nowMs: number): DecisionTransition {
+  const { decision } = verified;
+  const refusal = refusalOf(gate, verified, nowMs);
+  if (refusal) return refused(gate, refusal[0], refusal[1]);
+
+  const own = gate.votes.find((vote) => vote.approver === decision.approver);
+  if (decision.verdict === 'withdraw') return withdrawVote(gate, decision.approver);
+  if (own && own.verdict === decision.verdict) return accepted(null, gate.status, `You have decided this already: ${own.verdict}.`);
+  if (own) return refused(gate, 'alreadyVoted', `You have decided "${own.verdict}" already; withdraw that first.`);
+
+  const vote: Vote = {
+    approver: decision.approver,
+    roles: decision.roles,
+    verdict: decision.verdict,
+    unverified: decision.unverified ?? false,
+    comment: decision.comment ?? null,
+    atMs: nowMs,
+    signedDecision: verified.signedDecision,
+  };
+  const next = withVotes(gate, [...gate.votes, vote], nowMs);
+  return accepted(next, next.status, describeStatus(next));
+}
+
+function refusalOf(gate: GateRecord, verified: VerifiedDecision, nowMs: number): [DecisionRefusal, string] | null {
+  const { decision } = verified;
+  if (decision.approvalId !== gate.approvalId) return ['unknownGate', 'The signed decision is for another gate.'];
+  if (decision.agentRunId !== gate.runKey.agentRunId || decision.firstExecutionRunId !== gate.runKey.firstExecutionRunId)
+    return ['unknownGate', 'The signed decision is for another run.'];
+  if (decision.actionDigest !== gate.actionDigest)
+    return ['wrongDigest', `The decision names action digest ${decision.actionDigest}, but the gate asks for ${gate.actionDigest}. Look at the action again.`];
+  const repeated = gate.votes.some((vote) => vote.approver === decision.approver && vote.verdict === decision.verdict);
+  if (repeated) return null;
+  if (gate.status !== 'open' && !(gate.status === 'approved' && decision.verdict === 'withdraw'))
+    return ['closed', `The gate is ${gate.status}; nothing was changed.`];
+  if (nowMs >= gate.expiresAtMs && gate.status === 'open') return ['expired', 'The gate has expired; nothing was changed.'];
+  if (nowMs >= decision.expiresAtMs) return ['expired', 'The signed decision has expired; decide again.'];
+  if (!holdsRole(decision.roles, gate.policy.role)) return ['wrongRole', `The gate asks for the role "${gate.policy.role}"; ${decision.approver} holds ${decision.roles.join(', ') || 'none'}.`];
+  const requesterMayDecide = gate.policy.requesterMayDecide ?? verified.requesterMayDecideByDefault;
+  if (decision.approver === gate.requester && !requesterMayDecide)
+    return ['requesterMayNotDecide', `${decision.approver} asked for this run, and the policy wants somebody else to decide.`];
+  return null;
+}
+
+function withdrawVote(gate: GateRecord, approver: string): DecisionTransition {
+  const own = gate.votes.find((vote) => vote.approver === approver);
+  if (!own) return refused(gate, 'noVoteToWithdraw', 'You have not decided here, so there is nothing to withdraw.');
+  const next: GateRecord = { ...gate, votes: gate.votes.filter((vote) => vote !== own), status: 'open', decidedAtMs: null };
+  return accepted(next, 'open', 'Your decision is withdrawn; the gate is open again.');
+}
+
+function withVotes(gate: GateRecord, votes: readonly Vote[], nowMs: number): GateRecord {
+  if (votes.some((vote) => vote.verdict === 'deny')) return { ...gate, votes, status: 'denied', decidedAtMs: nowMs };
+  if (countApprovals(votes) >= gate.policy.approvers) return { ...gate, votes, status: 'approved', decidedAtMs: nowMs };
+  return { ...gate, votes };
+}
+
+/** Different people among the approving votes. */
+export function countApprovals(votes: readonly Vote[]): number {
+  return new Set(votes.filter((vote) => vote.verdict === 'approve').map((vote) => vote.approver)).size;
+}
+
+/** Whether `roles` contain `role`, or `*`, which the local development key gives to `developer`. */
+export function holdsRole(roles: readonly string[], role: string): boolean {
+  return roles.includes(role) || roles.includes('*');
+}
+
+export type Permission = { readonly type: 'permitted' } | { readonly type: 'refused'; readonly gateStatus: GateStatus; readonly message: string };
+
+/**
+ * Whether an approved gate permits its action at the store's time `nowMs`. `validVotes` are those whose signature the
+ * caller has just verified against the digest it recomputed itself: the row alone is never authority.
+ */
+export function permits(gate: GateRecord, validVotes: readonly Vote[], nowMs: number): Permission {
+  if (gate.status !== 'approved') return { type: 'refused', gateStatus: gate.status, message: `The gate is ${gate.status}, not approved.` };
+  if (validVotes.some((vote) => vote.verdict === 'deny')) return { type: 'refused', gateStatus: 'denied', message: 'A valid vote denies the action.' };
+  const able = validVotes.filter((vote) => holdsRole(vote.roles, gate.policy.role));
+  if (countApprovals(able) < gate.policy.approvers)
+    return { type: 'refused', gateStatus: gate.status, message: `Only ${countApprovals(able)} of ${gate.policy.approvers} approvals carry a valid signature.` };
+  if (gate.decidedAtMs === null || nowMs >= gate.decidedAtMs + gate.policy.approvalValidForMs)
+    return { type: 'refused', gateStatus: 'expired', message: 'The approval is too old to be used.' };
+  return { type: 'permitted' };
+}
+
+/** Ends an open or approved gate without a person. Null where it has ended already. */
+export function close(gate: GateRecord, status: 'expired' | 'withdrawn' | 'superseded', nowMs: number): GateRecord | null {
+  if (status === 'expired' && (gate.status !== 'open' || nowMs < gate.expiresAtMs)) return null;
+  if (gate.status !== 'open' && gate.status !== 'approved') return null;
+  return { ...gate, status, decidedAtMs: gate.decidedAtMs ?? nowMs };
+}
+
+function describeStatus(gate: GateRecord): string {
+  if (gate.status === 'open') return `${countApprovals(gate.votes)} of ${gate.policy.approvers} approvals; the gate stays open.`;
+  return `The gate is ${gate.status}.`;
+}
+
+function accepted(gate: GateRecord | null, gateStatus: GateStatus, message: string): DecisionTransition {
+  return { gate, answer: { type: 'accepted', gateStatus, message } };
+}
+
+function refused(gate: GateRecord, reason: DecisionRefusal, message: string): DecisionTransition {
+  return { gate: null, answer: { type: 'refused', reason, gateStatus: gate.status, message } };
+}

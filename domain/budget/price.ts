@@ -1,0 +1,84 @@
+import type { NanoUsd, PriceTable, TokenRate } from '../../contracts/budget.ts';
+import type { TokenUsage } from '../../contracts/model.ts';
+import { nanoUsd } from './ledger.ts';
+
+const PICO_PER_NANO = 1_000n;
+
+/**
+ * The cost of one call in nano-USD, rounded up once at the end. Input tokens include cached reads and cache writes,
+ * which are priced at their own rates where the table has them, else as ordinary input. The long-context tier is
+ * chosen by the whole input and reprices every token of the request.
+ */
+export function costOf(price: PriceTable, usage: TokenUsage): NanoUsd {
+  const plainInput = Math.max(0, usage.inputTokens - usage.cachedInputTokens - usage.cacheWriteTokens);
+  const pico =
+    amount(plainInput, price.input, usage.inputTokens) +
+    amount(usage.cachedInputTokens, price.cachedInput ?? price.input, usage.inputTokens) +
+    amount(usage.cacheWriteTokens, price.cacheWrite ?? price.input, usage.inputTokens) +
+    amount(usage.outputTokens, price.output, usage.inputTokens);
+  return ceilToNano(pico);
+}
+
+/**
+ * The most a call can cost in nano-USD: every input token at the dearest rate that input may be charged at (uncached,
+ * cache write included, longest context), every permitted output token at the dearest output rate.
+ */
+export function upperBoundOf(price: PriceTable, maxInputTokens: number, maxOutputTokens: number): NanoUsd {
+  const input = Math.max(dearest(price.input), price.cacheWrite ? dearest(price.cacheWrite) : 0, price.cachedInput ? dearest(price.cachedInput) : 0);
+  return ceilToNano(BigInt(maxInputTokens) * BigInt(input) + BigInt(maxOutputTokens) * BigInt(dearest(price.output)));
+}
+
+/**
+ * An upper bound on the input tokens of a request of `bodyBytes` UTF-8 bytes. Byte-level tokenizers give every token at
+ * least one byte of text; what the provider adds around messages and tools is less than the JSON that carries them, and
+ * `FRAMING_TOKENS` covers the rest.
+ */
+export function inputTokensUpperBound(bodyBytes: number): number {
+  return bodyBytes + FRAMING_TOKENS;
+}
+
+/** Tokens a provider may add that stand nowhere in the request. */
+export const FRAMING_TOKENS = 64;
+
+/** Nano-USD as a decimal string of USD, trailing zeros cut but never below two places: `0.0123`, `1.50`. */
+export function formatUsd(amountNanoUsd: number): string {
+  const sign = amountNanoUsd < 0 ? '-' : '';
+  const digits = Math.abs(amountNanoUsd).toString().padStart(10, '0');
+  const fraction = digits.slice(-9).replace(/0+$/, '').padEnd(2, '0');
+  return `${sign}${digits.slice(0, -9)}.${fraction}`;
+}
+
+/**
+ * Reads a decimal number of USD into nano-USD, exactly. Null where it is no non-negative decimal number, has more than
+ * nine decimal places, or is beyond 9 million.
+ */
+export function parseUsd(text: string): NanoUsd | null {
+  const match = /^(\d{1,7})(?:\.(\d{1,9}))?$/.exec(text.trim());
+  if (!match) return null;
+  const value = Number(match[1]) * 1e9 + Number((match[2] ?? '').padEnd(9, '0'));
+  return Number.isSafeInteger(value) ? nanoUsd(value) : null;
+}
+
+function amount(tokens: number, rate: TokenRate, inputTokens: number): bigint {
+  return BigInt(tokens) * BigInt(rateAt(rate, inputTokens));
+}
+
+function rateAt(rate: TokenRate, inputTokens: number): number {
+  let result = rate.picoUsdPerToken;
+  let reached = -1;
+  for (const tier of rate.tiers ?? []) {
+    if (inputTokens > tier.aboveInputTokens && tier.aboveInputTokens > reached) {
+      result = tier.picoUsdPerToken;
+      reached = tier.aboveInputTokens;
+    }
+  }
+  return result;
+}
+
+function dearest(rate: TokenRate): number {
+  return Math.max(rate.picoUsdPerToken, ...(rate.tiers ?? []).map((tier) => tier.picoUsdPerToken));
+}
+
+function ceilToNano(pico: bigint): NanoUsd {
+  return nanoUsd(Number((pico + PICO_PER_NANO - 1n) / PICO_PER_NANO));
+}

@@ -1,0 +1,284 @@
+import type { AgentRunEndStatus, AgentRunStatus, RunEnd, TranscriptHead } from '../../contracts/agent-run.ts';
+import type { DecisionAnswer, GateStatus } from '../../contracts/approval.ts';
+import type { LedgerTotals, NanoUsd, ScopeKind } from '../../contracts/budget.ts';
+import type { AgentRunId, ApprovalId, AttemptId, ContentDigest, RunKey } from '../../contracts/ids.ts';
+import type { JsonValue } from '../../contracts/json.ts';
+import type { ErrorVerdict, ModelReply, TokenUsage, TranscriptMessage } from '../../contracts/model.ts';
+import type { Effect, ToolCallStatus } from '../../contracts/tool.ts';
+import type { DecisionTransition, GateRecord } from '../approval/gate.ts';
+import type { LedgerEntry, LedgerEvent } from '../budget/ledger.ts';
+
+/**
+ * What Tollgate remembers outside Temporal: what was said, sent, approved and spent. Every method is one transaction.
+ * Rules arrive as pure functions and run inside it, under the lock of the rows they decide about, on the store's clock.
+ * Errors of the medium are `TollgateError` of type `storeFull` or `storeUnavailable`.
+ */
+export interface Store extends RunStore, ContentStore, TranscriptStore, LedgerStore, ToolCallStore, GateStore, AuditStore {
+  /** Milliseconds since 1970 on the store's clock, which decides expiry. */
+  nowMs(): Promise<number>;
+  close(): Promise<void>;
+}
+
+// ── Runs ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface NewRun {
+  readonly runKey: RunKey;
+  readonly task: string;
+  readonly tenant: string;
+  readonly feature: string;
+  readonly requester: string;
+  readonly snapshotDigest: ContentDigest;
+  readonly limitNanoUsd: NanoUsd;
+  /** Scopes of other runs this one draws on too (its parents'), nearest first. */
+  readonly parentRunKeys: readonly RunKey[];
+}
+
+export interface RunRecord extends NewRun {
+  /** `awaitingApproval` is derived: running, and a gate is open. */
+  readonly status: AgentRunStatus;
+  readonly startedAtMs: number;
+  readonly endedAtMs: number | null;
+  readonly end: RunEnd | null;
+  readonly steps: number;
+}
+
+export interface RunFilter {
+  readonly status?: AgentRunStatus;
+  readonly task?: string;
+  readonly tenant?: string;
+  /** At most this many, newest first. */
+  readonly limit: number;
+}
+
+export interface RunStore {
+  /** Creates the run and its budget scope. The same run again changes nothing. */
+  createRun(run: NewRun): Promise<'created' | 'exists'>;
+  getRun(runKey: RunKey): Promise<RunRecord | null>;
+  /** The newest run of that Workflow Id. */
+  latestRun(agentRunId: AgentRunId): Promise<RunRecord | null>;
+  listRuns(filter: RunFilter): Promise<readonly RunRecord[]>;
+  /** Writes the end and withdraws the gates still open or approved but unused. The first end stays; returns the one that holds. */
+  endRun(runKey: RunKey, end: RunEnd, steps: number): Promise<RunEnd>;
+  /** Takes an end back that a reset has undone: the run goes on. */
+  reopenRun(runKey: RunKey): Promise<void>;
+}
+
+// ── Content and transcript ─────────────────────────────────────────────────────────────────────────────────────────
+
+export interface ContentStore {
+  /** Stores text under the SHA-256 of its UTF-8 bytes. The same text again changes nothing. */
+  putContent(text: string): Promise<ContentDigest>;
+  /** Null where the store does not have it. */
+  getContent(digest: ContentDigest): Promise<string | null>;
+}
+
+export type LoadedTranscript =
+  | { readonly type: 'transcript'; readonly messages: readonly TranscriptMessage[] }
+  /** An attempt without reply, or a node, that the store does not have. */
+  | { readonly type: 'missing'; readonly what: string };
+
+export interface TranscriptStore {
+  /** Stores a message that no attempt wrote (input, tool result). The first content stays. */
+  putNode(runKey: RunKey, nodeId: string, message: TranscriptMessage): Promise<void>;
+  /** The messages from the run's start up to `head`, by following each reply to the head it was asked from. */
+  loadTranscript(runKey: RunKey, head: TranscriptHead): Promise<LoadedTranscript>;
+}
+
+// ── Ledger: the attempt rows ───────────────────────────────────────────────────────────────────────────────────────
+
+/** What the workflow is told of an attempt. Set once; whoever comes first, the sender or the one who recovers, decides. */
+export type AttemptOutcome =
+  | { readonly type: 'reply' }
+  | { readonly type: 'failed'; readonly verdict: ErrorVerdict; readonly message: string };
+
+export interface NewAttempt {
+  readonly runKey: RunKey;
+  readonly attemptId: AttemptId;
+  readonly step: number;
+  readonly ordinal: number;
+  readonly mode: 'step' | 'wrapUp';
+  readonly model: string;
+  readonly provider: string;
+  readonly endpoint: string;
+  /** SHA-256 over model, transcript and parameters. */
+  readonly requestDigest: string;
+  readonly head: TranscriptHead;
+  readonly reservedNanoUsd: NanoUsd;
+  /** What must be left free in the run's own scope beside the reservation. */
+  readonly setAsideNanoUsd: NanoUsd;
+  /** After this moment (store's clock) a sender must not send any more. */
+  readonly dispatchDeadlineMs: number;
+}
+
+export interface AttemptRecord extends NewAttempt {
+  readonly money: LedgerEntry;
+  readonly outcome: AttemptOutcome | null;
+  /** The reply, also where it came too late to be the outcome. */
+  readonly reply: ModelReply | null;
+  readonly usage: TokenUsage | null;
+  /** Id of a stored response at the provider, journalled before waiting for it. */
+  readonly responseId: string | null;
+  readonly reservedAtMs: number;
+  readonly endedAtMs: number | null;
+  readonly writeOffReason: string | null;
+}
+
+export type ReserveResult =
+  | { readonly type: 'reserved'; readonly attempt: AttemptRecord; readonly ledger: LedgerTotals }
+  /** This attempt is in the journal already; nothing was reserved, and nothing may be sent on the strength of this answer. */
+  | { readonly type: 'exists'; readonly attempt: AttemptRecord }
+  | { readonly type: 'rejected'; readonly scope: ScopeKind; readonly scopeId: string; readonly totals: LedgerTotals; readonly neededNanoUsd: NanoUsd };
+
+export interface OutcomeReport {
+  readonly outcome: AttemptOutcome;
+  readonly reply?: ModelReply;
+  readonly usage?: TokenUsage;
+  /** What became known of the money; nothing leaves it held. */
+  readonly money?: LedgerEvent;
+}
+
+export interface LedgerStore {
+  /**
+   * Reserves in every scope of the run (its own, its parents', and those of tenant and feature that have a limit) or in
+   * none, and inserts the attempt row, in one write-locked transaction. The insert is the permission to send.
+   */
+  reserveAttempt(attempt: NewAttempt): Promise<ReserveResult>;
+  getAttempt(runKey: RunKey, attemptId: AttemptId): Promise<AttemptRecord | null>;
+  listAttempts(runKey: RunKey): Promise<readonly AttemptRecord[]>;
+  /** An attempt of this run with a reply as its outcome, for the same step, ordinal and request; left by a reset. */
+  findReply(runKey: RunKey, step: number, ordinal: number, requestDigest: string): Promise<AttemptRecord | null>;
+  /** Journals the id of a background response before anybody waits for it. The first id stays. */
+  setResponseId(runKey: RunKey, attemptId: AttemptId, responseId: string): Promise<void>;
+  /**
+   * Writes what an attempt came to. Money moves by `applyLedgerEvent` in every scope of the attempt. The outcome is set
+   * only if there is none yet; reply and usage are kept either way. Returns the row as it then holds.
+   */
+  reportAttempt(runKey: RunKey, attemptId: AttemptId, report: OutcomeReport): Promise<AttemptRecord>;
+  /** Moves an attempt's money alone: reconciliation, late charges, write-offs (which need a reason). */
+  moveMoney(runKey: RunKey, attemptId: AttemptId, event: LedgerEvent, reason?: string): Promise<AttemptRecord>;
+  getLedger(runKey: RunKey): Promise<LedgerTotals | null>;
+}
+
+// ── Tool calls: the effect journal ─────────────────────────────────────────────────────────────────────────────────
+
+export interface NewToolCall {
+  readonly runKey: RunKey;
+  /** Names the transcript node of the result too. Derived by domain/tool from attempt, call index and gate. */
+  readonly callKey: string;
+  readonly attemptId: AttemptId;
+  readonly callIndex: number;
+  readonly tool: string;
+  readonly toolVersion: string;
+  readonly effect: Effect;
+  /** SHA-256 over the canonical arguments. */
+  readonly argumentsDigest: string;
+  readonly idempotencyKey: string;
+  readonly approvalId: ApprovalId | null;
+  /** For irreversible actions: how many of the same were carried out or are in doubt before this one. */
+  readonly occurrence: number;
+  readonly dispatchDeadlineMs: number;
+}
+
+export interface ToolCallRecord extends NewToolCall {
+  readonly status: ToolCallStatus;
+  readonly result: JsonValue | null;
+  readonly isError: boolean;
+  /** Line of the recording that answers this call. */
+  readonly recordedLine: number | null;
+  readonly startedAtMs: number;
+  readonly endedAtMs: number | null;
+}
+
+export type ConsumeResult =
+  /** The approval is consumed and the intent written; this caller, and only this one, may dispatch. */
+  | { readonly type: 'permitted'; readonly call: ToolCallRecord; readonly gate: GateRecord }
+  /** An intent for this gate exists already. */
+  | { readonly type: 'exists'; readonly call: ToolCallRecord }
+  /** The same action (tool, arguments) was journalled more often than the gate knows of. */
+  | { readonly type: 'repeated'; readonly earlier: ToolCallRecord }
+  | { readonly type: 'refused'; readonly gateStatus: GateStatus; readonly message: string };
+
+export interface ToolCallStore {
+  /** Journals a read or write before it is carried out. An existing row comes back as it is. */
+  beginToolCall(call: NewToolCall): Promise<{ readonly type: 'begun' | 'exists'; readonly call: ToolCallRecord }>;
+  /**
+   * Consumes a gate's approval and writes the intent in one transaction. `rule` (domain `permits` over votes whose
+   * signatures the caller verified) runs on the locked row at the store's time.
+   */
+  consumeApproval(
+    call: NewToolCall & { readonly approvalId: ApprovalId },
+    rule: (gate: GateRecord, nowMs: number) => { readonly type: 'permitted' } | { readonly type: 'refused'; readonly gateStatus: GateStatus; readonly message: string },
+  ): Promise<ConsumeResult>;
+  getToolCall(runKey: RunKey, callKey: string): Promise<ToolCallRecord | null>;
+  listToolCalls(runKey: RunKey): Promise<readonly ToolCallRecord[]>;
+  /** Journalled actions of the run with that tool and those arguments that are not known to have failed, oldest first. */
+  findActions(runKey: RunKey, tool: string, argumentsDigest: string): Promise<readonly ToolCallRecord[]>;
+  /**
+   * Claims the first of `matchingLines` that no other call of the run has claimed; the call's own claim on a retry.
+   * Null where all are used.
+   */
+  claimRecordedLine(runKey: RunKey, callKey: string, matchingLines: readonly number[]): Promise<number | null>;
+  /** Writes a call's outcome, together with its transcript node where one is given. The first outcome stays; `inDoubt` may still become another. */
+  finishToolCall(
+    runKey: RunKey,
+    callKey: string,
+    outcome: { readonly status: 'done' | 'failed' | 'inDoubt'; readonly result: JsonValue | null; readonly isError: boolean; readonly message?: TranscriptMessage },
+  ): Promise<ToolCallRecord>;
+}
+
+// ── Gates and audit ────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface GateFilter {
+  readonly runKey?: RunKey;
+  readonly status?: GateStatus;
+  readonly limit: number;
+}
+
+export interface GateStore {
+  /** Creates a gate, before anyone is told. An existing one comes back as it is. */
+  createGate(gate: GateRecord): Promise<GateRecord>;
+  /** A gate id names one gate only within its run; forged rows of other runs never answer. */
+  getGate(runKey: RunKey, approvalId: ApprovalId): Promise<GateRecord | null>;
+  /** By id alone, for people at the CLI. */
+  findGate(approvalId: ApprovalId): Promise<GateRecord | null>;
+  listGates(filter: GateFilter): Promise<readonly GateRecord[]>;
+  /** Runs `rule` on the locked gate at the store's time, stores what it returns, and audits `entry` in the same transaction. */
+  decideGate(
+    runKey: RunKey,
+    approvalId: ApprovalId,
+    rule: (gate: GateRecord, nowMs: number) => DecisionTransition,
+    audit: (answer: DecisionAnswer) => AuditEntry,
+  ): Promise<DecisionAnswer | null>;
+  /** Ends an open or approved gate by `close` of domain; returns the status that then holds, null where there is no such gate. */
+  closeGate(runKey: RunKey, approvalId: ApprovalId, status: 'expired' | 'withdrawn' | 'superseded'): Promise<GateStatus | null>;
+  /** Withdraws every open or approved gate of the run that is not in `live`. Returns those withdrawn. */
+  withdrawGatesExcept(runKey: RunKey, live: readonly ApprovalId[]): Promise<readonly ApprovalId[]>;
+  /** Consumes the approval of a budget gate and raises the run's limit, once. `rule` as in consumeApproval. */
+  raiseLimit(
+    runKey: RunKey,
+    approvalId: ApprovalId,
+    amountNanoUsd: NanoUsd,
+    rule: (gate: GateRecord, nowMs: number) => { readonly type: 'permitted' } | { readonly type: 'refused'; readonly gateStatus: GateStatus; readonly message: string },
+  ): Promise<{ readonly type: 'raised'; readonly ledger: LedgerTotals } | { readonly type: 'refused'; readonly gateStatus: GateStatus; readonly message: string }>;
+}
+
+export interface AuditEntry {
+  /** What happened, e.g. `decision.accepted`. */
+  readonly type: string;
+  readonly runKey: RunKey | null;
+  readonly actor: string;
+  readonly data: JsonValue;
+}
+
+export interface AuditRecord extends AuditEntry {
+  readonly sequence: number;
+  readonly atMs: number;
+}
+
+export interface AuditStore {
+  appendAudit(entry: AuditEntry): Promise<void>;
+  /** Oldest first, after `afterSequence`. */
+  listAudit(filter: { readonly runKey?: RunKey; readonly afterSequence?: number; readonly limit: number }): Promise<readonly AuditRecord[]>;
+}
+
+export type { AgentRunEndStatus };
