@@ -1,0 +1,13 @@
+import type { Decision, SignedDecision } from '../../contracts/approval.ts';
+
+/** Signs decisions for people it has verified, or for the developer at this machine. Private keys live behind it. */
+export interface DecisionSigner {
+  /** `<base64url of the decision's JSON>.<base64url of its Ed25519 signature>`. */
+  sign(decision: Decision): SignedDecision;
+}
+
+/** Holds public keys only. */
+export interface DecisionVerifier {
+  /** The decision inside a signed one; null where the signature, the encoding or the shape is wrong. Never throws. */
+  verify(signed: SignedDecision): Decision | null;
+}

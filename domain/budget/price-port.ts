@@ -1,0 +1,9 @@
+import type { PriceTable } from '../../contracts/budget.ts';
+
+export interface PriceSource {
+  /**
+   * The price of `model` at `atMs` (milliseconds since 1970) as its `provider` lists it. Null where it is not known;
+   * a model without a price is refused under a budget.
+   */
+  priceOf(model: string, provider: string, atMs: number): PriceTable | null;
+}

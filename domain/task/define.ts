@@ -1,0 +1,103 @@
+import type { z } from 'zod';
+import type { GatePolicy } from '../../contracts/approval.ts';
+import type { JsonObject, JsonValue } from '../../contracts/json.ts';
+import type { ModelApi } from '../../contracts/model.ts';
+import type { Limits } from '../../contracts/task.ts';
+import type { Effect } from '../../contracts/tool.ts';
+import type { ToolContext, ToolReconciliation } from '../tool/runtime-port.ts';
+
+type GatePolicyInput = Partial<GatePolicy>;
+
+/** A tool in TypeScript. */
+export interface ToolSpec<Schema extends z.ZodType = z.ZodType> {
+  readonly name: string;
+  /** Raise it when the tool's behaviour changes: a run keeps the version it was started with. Default `1`. */
+  readonly version?: string;
+  readonly description: string;
+  /** A zod object; the model gets it as JSON Schema, and `execute` gets what it parses. */
+  readonly parameters: Schema;
+  /** What the tool does to the world. */
+  readonly effect: Effect;
+  /** Where an irreversible action goes, as the approver sees it. Default: the tool's name on this worker. */
+  readonly destination?: string;
+  readonly volatileArguments?: readonly string[];
+  readonly gate?: GatePolicyInput;
+  /** Returns the result as JSON. Throwing `ToolNotDone` says that nothing happened; any other error leaves that open. */
+  execute(args: z.output<Schema>, context: ToolContext): Promise<JsonValue>;
+  /** Asks the destination whether the action under `context.idempotencyKey` happened. */
+  reconcile?(args: z.output<Schema>, context: ToolContext): Promise<ToolReconciliation>;
+}
+
+/** Thrown by a tool to say that certainly nothing was done; its message goes to the model. */
+export class ToolNotDone extends Error {
+  override readonly name = 'ToolNotDone';
+}
+
+/** A task in TypeScript. Money in USD as a decimal string or number, durations in milliseconds. */
+export interface TaskSpec<Input extends z.ZodType = z.ZodType> {
+  readonly name: string;
+  /** The system prompt. */
+  readonly prompt: string;
+  /** The fallback chain, best first. */
+  readonly models: readonly string[];
+  readonly maxOutputTokens: number;
+  readonly budgetUsd: number | string;
+  readonly onBudgetExhausted?: 'ask' | 'wrapUp' | 'fail';
+  readonly raiseByUsd?: number | string;
+  readonly tools?: readonly ToolSpec[];
+  readonly gates?: { readonly irreversible?: GatePolicyInput; readonly budget?: GatePolicyInput; readonly inDoubt?: GatePolicyInput };
+  readonly onDenied?: 'tellModel' | 'endRun';
+  readonly onExpired?: 'tellModel' | 'endRun';
+  readonly providerStorage?: 'allowed' | 'forbidden';
+  readonly limits?: Partial<Limits>;
+  /** The run's input; its `message` is the first user message. Default: any object with a `message`. */
+  readonly input?: Input;
+}
+
+/** A model that is not reached the usual way. */
+export interface ModelSpec {
+  readonly model: string;
+  /** Name sent on the wire, where it differs. */
+  readonly wireModel?: string;
+  /** Names an entry of `endpoints`. Default: the one that OPENAI_API_KEY and OPENAI_BASE_URL describe. */
+  readonly endpoint?: string;
+  readonly api?: ModelApi;
+  readonly background?: boolean;
+  readonly price?: { readonly inputUsdPerMillion: number; readonly cachedInputUsdPerMillion?: number; readonly outputUsdPerMillion: number };
+}
+
+/** An OpenAI-compatible server. */
+export interface EndpointSpec {
+  readonly baseUrl: string;
+  /** Who runs it, as genai-prices names providers. */
+  readonly provider: string;
+  /** Name of the environment variable with the API key. */
+  readonly apiKeyVariable?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly api?: ModelApi;
+  readonly background?: boolean;
+}
+
+/** What `tollgate.config.ts` exports as its default. */
+export interface ProjectSpec {
+  readonly tasks: readonly TaskSpec[];
+  readonly models?: readonly ModelSpec[];
+  readonly endpoints?: Readonly<Record<string, EndpointSpec>>;
+}
+
+/** Types a tool from its schema. */
+export function defineTool<Schema extends z.ZodType>(spec: ToolSpec<Schema>): ToolSpec {
+  return spec as unknown as ToolSpec;
+}
+
+/** Types a task, and through it the client's input. */
+export function defineTask<Input extends z.ZodType>(spec: TaskSpec<Input>): TaskSpec<Input> {
+  return spec;
+}
+
+/** Types a project's configuration. It is validated as a whole when it is loaded, every mistake listed at once. */
+export function defineConfig(spec: ProjectSpec): ProjectSpec {
+  return spec;
+}
+
+export type { JsonObject };
