@@ -81,7 +81,7 @@ export interface PlannedCall {
   readonly callIndex: number;
   readonly tool: string;
   readonly effect: Effect;
-  readonly status: 'planned' | 'gated' | 'approved' | 'done';
+  readonly status: 'planned' | 'gated' | 'done';
   /** The gate of an irreversible call, once opened. */
   readonly approvalId?: ApprovalId;
   /** The transcript node with the result, once done. */
@@ -180,8 +180,8 @@ export interface CallModelInput {
 export interface ReplyCall {
   readonly tool: string;
   readonly effect: Effect;
-  /** Set where the call cannot run (unknown tool, arguments that are no JSON or break the schema); the model is told. */
-  readonly problem?: string;
+  /** False where the call can't run (unknown tool, arguments that are no JSON or break the schema); the model has its answer already. */
+  readonly valid: boolean;
 }
 
 export type CallModelOutcome =
@@ -190,6 +190,7 @@ export type CallModelOutcome =
       /** The attempt whose reply is accepted; another one than asked for after a reset. */
       readonly attemptId: AttemptId;
       readonly model: string;
+      /** At most `maxToolCallsPerStep`; the model is told that the rest was not carried out. */
       readonly calls: readonly ReplyCall[];
       readonly costNanoUsd: NanoUsd;
       readonly ledger: LedgerTotals;
@@ -253,15 +254,20 @@ export interface CloseGateInput {
   readonly status: 'expired' | 'withdrawn' | 'superseded';
 }
 
-/** Writes the answer to a call that was not carried out: denied, expired, over a limit, not valid. */
+export interface CloseGateOutcome {
+  /** The status that holds now; null where the store has no such gate. */
+  readonly gateStatus: GateStatus | null;
+}
+
+/** Writes the answer to a call that a gate stopped. */
 export interface RefuseCallInput {
   readonly version: 1;
   readonly runKey: RunKey;
   readonly snapshotDigest: string;
   readonly attemptId: AttemptId;
   readonly callIndex: number;
-  readonly approvalId?: ApprovalId;
-  readonly reason: 'invalid' | 'tooManyCalls' | 'denied' | 'expired' | 'notDone' | 'withdrawn';
+  readonly approvalId: ApprovalId;
+  readonly reason: 'denied' | 'expired' | 'withdrawn';
 }
 export interface NodeOutcome {
   readonly nodeId: string;

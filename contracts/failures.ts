@@ -20,6 +20,10 @@ export const FAILURES = {
   maxStepsReached: { retryable: false, summary: 'The run took as many steps as it may and had no answer yet.' },
   budgetExhausted: { retryable: false, summary: 'The next model call could cost more than what is left of the budget.' },
   notPermitted: { retryable: false, summary: 'An irreversible action was asked for without a valid approval. Nothing was sent.' },
+  temporalUnavailable: { retryable: true, summary: 'No Temporal server answers at the configured address.' },
+  searchAttributesMissing: { retryable: true, summary: 'The Temporal namespace lacks search attributes that runs are started with.' },
+  notFound: { retryable: false, summary: 'There is no run or gate of that id.' },
+  closedByTemporal: { retryable: false, summary: 'Temporal terminated the run or let it time out, so it gave no answer of its own.' },
   invariantBroken: { retryable: true, summary: 'Something happened that must never happen; the run waits for a fix instead of losing state.' },
 } as const satisfies Record<string, { readonly retryable: boolean; readonly summary: string }>;
 

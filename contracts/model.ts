@@ -90,6 +90,8 @@ export interface ModelRequest {
   readonly api: ModelApi;
   readonly messages: readonly TranscriptMessage[];
   readonly tools: readonly ToolSchema[];
+  /** `none` forbids tool calls while the tools are still named, as some endpoints demand of a transcript that used them. */
+  readonly toolChoice?: 'none';
   readonly maxOutputTokens: number;
   /** Whether the provider may store the response, which background responses need. */
   readonly background: boolean;

@@ -1,0 +1,82 @@
+import type { PinnedTask, PinTaskInput, PinTaskOutcome } from '../../contracts/agent-run.ts';
+import { TollgateError } from '../../contracts/failures.ts';
+import type { ContentDigest } from '../../contracts/ids.ts';
+import { type CandidateSnapshot, type TaskDefinition, type TaskSnapshot, taskDefinitionSchema } from '../../contracts/task.ts';
+import { emptyLedger, nanoUsd } from '../../domain/budget/ledger.ts';
+import { firstUserMessage } from '../../domain/agent-run/first-message.ts';
+import { resolveCandidates } from '../../domain/task/candidates.ts';
+import { canonicalDigest } from '../digest.ts';
+import type { ActivityPorts } from '../ports.ts';
+
+const INPUT_NODE_ID = 'input';
+
+/** Pins the task as it is deployed now, and opens the run in the store. The same call again changes nothing. */
+export async function pinTask(ports: ActivityPorts, input: PinTaskInput): Promise<PinTaskOutcome> {
+  const { store } = ports;
+  const { runKey, tenant, feature, requester } = input;
+  const task = await findTask(ports, input);
+  const text = firstUserMessage(input.input);
+  const bytes = Buffer.byteLength(text, 'utf8');
+  if (bytes > task.limits.maxMessageBytes)
+    throw new TollgateError('invalidInput', `The input has ${bytes} bytes; the task takes ${task.limits.maxMessageBytes} (limits.maxMessageBytes).`);
+
+  const snapshot = takeSnapshot(ports, task);
+  const snapshotDigest = await store.putContent(JSON.stringify(snapshot));
+  const limitNanoUsd = nanoUsd(input.budgetLimitNanoUsd ?? task.budgetLimitNanoUsd);
+  await store.createRun({ runKey, task: task.name, tenant, feature, requester, snapshotDigest, limitNanoUsd, parentRunKeys: [] });
+  await store.putNode(runKey, INPUT_NODE_ID, { role: 'user', text });
+  const ledger = (await store.getLedger(runKey)) ?? emptyLedger(limitNanoUsd);
+  return { pinned: pinnedTask(snapshot, snapshotDigest), ledger, head: { attemptId: null, nodeIds: [INPUT_NODE_ID] } };
+}
+
+async function findTask({ registry, store }: ActivityPorts, { task }: PinTaskInput): Promise<TaskDefinition> {
+  if (task.type === 'named') {
+    const named = registry.tasks.get(task.name);
+    if (named) return named;
+    const known = [...registry.tasks.keys()].join(', ') || 'none';
+    throw new TollgateError('unknownTask', `The worker knows no task "${task.name}". It knows: ${known}. Add it to tollgate.config.ts and restart the worker.`);
+  }
+  const text = await store.getContent(task.contentDigest as ContentDigest);
+  if (text === null)
+    throw new TollgateError('unknownTask', `The definition ${task.contentDigest} of task "${task.name}" is not in the worker's store. Do client and worker use the same TOLLGATE_HOME or DATABASE_URL?`);
+  const parsed = taskDefinitionSchema.safeParse(JSON.parse(text));
+  if (parsed.success) return parsed.data;
+  throw new TollgateError('invalidInput', `The stored definition of task "${task.name}" is not valid: ${parsed.error.message}`);
+}
+
+function takeSnapshot({ catalogue }: ActivityPorts, task: TaskDefinition): TaskSnapshot {
+  const resolved = resolveCandidates(task, catalogue);
+  if (resolved.type === 'problems') {
+    const [first] = resolved.problems;
+    throw new TollgateError(first?.type ?? 'unknownModel', resolved.problems.map((problem) => problem.message).join('\n'));
+  }
+  const policies = { gates: task.gates, tools: task.tools.map(({ name, version, effect, gate, volatileArguments }) => ({ name, version, effect, gate: gate ?? null, volatileArguments })) };
+  return { version: 1, task, candidates: resolved.candidates, promptDigest: canonicalDigest(task.prompt), policyVersion: canonicalDigest(policies) };
+}
+
+function pinnedTask({ task, candidates, promptDigest }: TaskSnapshot, snapshotDigest: string): PinnedTask {
+  const { maxSteps, maxToolCallsPerStep, maxPendingApprovals, maxTriesPerGate, maxAttemptsPerStep, modelTimeoutMs, toolTimeoutMs, maxRetryWaitMs, maxHistoryEvents } = task.limits;
+  return {
+    taskName: task.name,
+    snapshotDigest,
+    promptVersion: `${task.promptName ?? task.name}@${promptDigest.slice(0, 12)}`,
+    models: candidates.map(labelOf),
+    onBudgetExhausted: task.onBudgetExhausted,
+    onDenied: task.onDenied,
+    onExpired: task.onExpired,
+    maxSteps,
+    maxToolCallsPerStep,
+    maxPendingApprovals,
+    maxTriesPerGate,
+    maxAttemptsPerStep,
+    modelTimeoutMs,
+    toolTimeoutMs,
+    maxRetryWaitMs,
+    maxHistoryEvents,
+  };
+}
+
+/** A model's name for people. One that is only simulated is never shown as the real one. */
+export function labelOf(candidate: CandidateSnapshot): string {
+  return candidate.provider === 'simulated' ? `${candidate.model} (simulated)` : candidate.model;
+}

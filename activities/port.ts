@@ -1,0 +1,41 @@
+import type {
+  CallModelInput,
+  CallModelOutcome,
+  CloseGateInput,
+  CloseGateOutcome,
+  ExecuteToolInput,
+  ExecuteToolOutcome,
+  FinishRunInput,
+  FinishRunOutcome,
+  NodeOutcome,
+  OpenGateInput,
+  OpenGateOutcome,
+  PinTaskInput,
+  PinTaskOutcome,
+  RaiseBudgetInput,
+  RaiseBudgetOutcome,
+  RecordDecisionInput,
+  RecordDecisionOutcome,
+  RefuseCallInput,
+  ResolveInDoubtInput,
+} from '../contracts/agent-run.ts';
+
+/** Every activity by name, as workflows see them. Expected outcomes are values; what they throw has a type of contracts/failures.ts. */
+export interface Activities {
+  /** Pins the task under a digest, opens the run's ledger and writes its first message. */
+  pinTask(input: PinTaskInput): Promise<PinTaskOutcome>;
+  /** One try of one model. Temporal's retry recovers what the first execution did and never sends again. */
+  callModel(input: CallModelInput): Promise<CallModelOutcome>;
+  /** Carries out one tool call; an irreversible one only by its gate's consumed approval, at most once. */
+  executeTool(input: ExecuteToolInput): Promise<ExecuteToolOutcome>;
+  openGate(input: OpenGateInput): Promise<OpenGateOutcome>;
+  /** Verifies and audits what a person decided. */
+  recordDecision(input: RecordDecisionInput): Promise<RecordDecisionOutcome>;
+  closeGate(input: CloseGateInput): Promise<CloseGateOutcome>;
+  /** Tells the model that a gate stopped its call. */
+  refuseCall(input: RefuseCallInput): Promise<NodeOutcome>;
+  resolveInDoubt(input: ResolveInDoubtInput): Promise<NodeOutcome>;
+  raiseBudget(input: RaiseBudgetInput): Promise<RaiseBudgetOutcome>;
+  /** Writes the run's end to the store. */
+  finishRun(input: FinishRunInput): Promise<FinishRunOutcome>;
+}

@@ -1,0 +1,19 @@
+import type { DecisionSigner, DecisionVerifier } from '../domain/approval/key-port.ts';
+import type { ModelCatalogue } from '../domain/model/catalogue-port.ts';
+import type { Store } from '../domain/store/port.ts';
+import type { TaskRegistry } from '../domain/task/registry-port.ts';
+import type { ToolDefinition } from '../contracts/task.ts';
+import type { ToolBindingRuntime } from '../domain/tool/runtime-port.ts';
+
+/** What activities need of the outside, as the worker wires it. */
+export interface ActivityPorts {
+  readonly store: Store;
+  readonly catalogue: ModelCatalogue;
+  readonly registry: TaskRegistry;
+  readonly runtimeOf: (tool: ToolDefinition) => ToolBindingRuntime;
+  readonly verifier: DecisionVerifier;
+  /** Signs bare signals as `unverified`. Null where an unsigned decision does not count. */
+  readonly unsignedSigner: DecisionSigner | null;
+  /** Whether the person who asked for a run may decide where the policy does not say. */
+  readonly requesterMayDecideByDefault: boolean;
+}

@@ -1,0 +1,153 @@
+import { z } from 'zod';
+import { gatePolicySchema } from '../../contracts/approval.ts';
+import { candidateSchema, effectSchema, limitsSchema, taskDefinitionSchema, toolDefinitionSchema } from '../../contracts/task.ts';
+import { parseUsd } from '../../domain/budget/price.ts';
+import type { FieldGuide } from './schema-mistakes.ts';
+
+const usd = z.union([z.number(), z.string()]).refine((value) => parseUsd(String(value)) !== null, { error: 'invalid amount' });
+const isZod = (value: unknown): boolean => typeof (value as { safeParse?: unknown } | null)?.safeParse === 'function';
+const zodSchema = z.custom<z.ZodType>(isZod);
+const callable = z.custom<(...values: never[]) => unknown>((value) => typeof value === 'function');
+
+const gate = z.strictObject({
+  approvers: gatePolicySchema.shape.approvers.unwrap().optional(),
+  role: gatePolicySchema.shape.role.unwrap().optional(),
+  expiresAfterMs: gatePolicySchema.shape.expiresAfterMs.unwrap().optional(),
+  approvalValidForMs: gatePolicySchema.shape.approvalValidForMs.unwrap().optional(),
+  requesterMayDecide: z.boolean().optional(),
+});
+
+const tool = toolDefinitionSchema.shape;
+const toolSpecSchema = z.strictObject({
+  name: tool.name,
+  version: tool.version.unwrap().optional(),
+  description: tool.description.unwrap(),
+  parameters: zodSchema,
+  effect: effectSchema,
+  destination: z.string().min(1).max(500).optional(),
+  volatileArguments: tool.volatileArguments.unwrap().optional(),
+  gate: gate.optional(),
+  execute: callable,
+  reconcile: callable.optional(),
+});
+
+const task = taskDefinitionSchema.shape;
+const taskSpecSchema = z.strictObject({
+  name: task.name,
+  prompt: task.prompt.min(1),
+  models: z.array(z.string().min(1).max(200)).min(1).max(8),
+  maxOutputTokens: task.maxOutputTokens,
+  budgetUsd: usd,
+  onBudgetExhausted: task.onBudgetExhausted.unwrap().optional(),
+  raiseByUsd: usd.optional(),
+  tools: z.array(toolSpecSchema).max(128).optional(),
+  gates: z.strictObject({ irreversible: gate.optional(), budget: gate.optional(), inDoubt: gate.optional() }).optional(),
+  onDenied: task.onDenied.unwrap().optional(),
+  onExpired: task.onExpired.unwrap().optional(),
+  providerStorage: task.providerStorage.unwrap().optional(),
+  limits: z.strictObject(Object.fromEntries(Object.entries(limitsSchema.shape).map(([name, limit]) => [name, limit.unwrap().optional()]))).optional(),
+  input: zodSchema.optional(),
+});
+
+const api = z.enum(['chat', 'responses']);
+const modelSpecSchema = z.strictObject({
+  model: z.string().min(1).max(200),
+  wireModel: z.string().min(1).max(200).optional(),
+  endpoint: z.string().min(1).max(100).optional(),
+  api: api.optional(),
+  background: z.boolean().optional(),
+  price: candidateSchema.shape.price,
+});
+
+const endpointSpecSchema = z.strictObject({
+  baseUrl: z.url({ protocol: /^https?$/ }),
+  provider: z.string().min(1).max(100),
+  apiKeyVariable: z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+    .optional(),
+  headers: z.record(z.string(), z.string()).optional(),
+  api: api.optional(),
+  background: z.boolean().optional(),
+});
+
+/** What `tollgate.config.ts` may export, checked as a whole. */
+export const projectSpecSchema = z.strictObject({
+  tasks: z.array(taskSpecSchema).max(1_000),
+  models: z.array(modelSpecSchema).max(1_000).optional(),
+  endpoints: z.record(z.string().min(1).max(100), endpointSpecSchema).optional(),
+});
+
+const GATE: FieldGuide = {
+  approvers: 'a whole number of people, 1 to 16',
+  role: 'the name of the role that approvers hold',
+  expiresAfterMs: 'milliseconds, 1000 to 31536000000 (a year)',
+  approvalValidForMs: 'milliseconds, 1000 to 31536000000 (a year)',
+  requesterMayDecide: 'true or false',
+};
+
+const TOOL: FieldGuide = {
+  name: 'a function name of letters, digits, "_" and "-", at most 64',
+  version: 'a text such as "1"',
+  description: 'a text of at most 8000 characters',
+  parameters: 'a zod object: z.object({…})',
+  effect: '"read", "write" (repeatable with an idempotency key) or "irreversible"',
+  destination: 'a text of at most 500 characters',
+  volatileArguments: 'a list of argument names',
+  ...nested('gate', GATE),
+  gate: '{approvers, role, expiresAfterMs}',
+  execute: 'an async function (args, context) that returns JSON',
+  reconcile: 'an async function (args, context) that answers {type: "done" | "notDone" | "unknown"}',
+};
+
+const TASK: FieldGuide = {
+  name: 'a name of letters, digits, "_", "." and "-", at most 100',
+  prompt: 'the system prompt, a text of 1 to 200000 characters',
+  models: 'a list of 1 to 8 model names, best first',
+  'models.*': 'the name of a model, such as "gpt-5-mini"',
+  maxOutputTokens: 'a whole number of tokens, 1 to 200000',
+  budgetUsd: 'an amount in USD with at most nine decimal places, such as 0.25',
+  onBudgetExhausted: '"ask", "wrapUp" or "fail"',
+  raiseByUsd: 'an amount in USD with at most nine decimal places',
+  tools: 'a list of tools made by defineTool({…})',
+  'tools.*': 'a tool made by defineTool({…})',
+  ...nested('tools.*', TOOL),
+  gates: '{irreversible: {approvers, role, expiresAfterMs}}',
+  ...nested('gates.irreversible', GATE),
+  ...nested('gates.budget', GATE),
+  ...nested('gates.inDoubt', GATE),
+  onDenied: '"tellModel" or "endRun"',
+  onExpired: '"tellModel" or "endRun"',
+  providerStorage: '"allowed" or "forbidden"',
+  limits: 'limits by name, such as {maxSteps: 30}',
+  ...Object.fromEntries(Object.keys(limitsSchema.shape).map((name) => [`limits.${name}`, `a whole number within the bounds of ${name} (see limitsSchema in contracts/task.ts)`])),
+  input: 'a zod object: z.object({message: z.string()})',
+};
+
+export const PROJECT_GUIDE: FieldGuide = {
+  tasks: 'a list of tasks made by defineTask({…})',
+  'tasks.*': 'a task made by defineTask({…})',
+  ...nested('tasks.*', TASK),
+  models: 'a list of {model, endpoint, price}',
+  'models.*.model': 'the name of a model',
+  'models.*.wireModel': 'the name that is sent to the endpoint',
+  'models.*.endpoint': 'a name of "endpoints"',
+  'models.*.api': '"chat" or "responses"',
+  'models.*.background': 'true or false',
+  'models.*.price': '{inputUsdPerMillion, cachedInputUsdPerMillion, outputUsdPerMillion}',
+  'models.*.price.inputUsdPerMillion': 'a number of USD per million input tokens',
+  'models.*.price.cachedInputUsdPerMillion': 'a number of USD per million cached input tokens',
+  'models.*.price.outputUsdPerMillion': 'a number of USD per million output tokens',
+  endpoints: 'endpoints by name: {gateway: {baseUrl, provider}}',
+  'endpoints.*': '{baseUrl, provider, apiKeyVariable}',
+  'endpoints.*.baseUrl': 'an address that starts with https:// or http://',
+  'endpoints.*.provider': 'who runs it, as genai-prices names providers, such as "openai"',
+  'endpoints.*.apiKeyVariable': 'the name of an environment variable, such as GATEWAY_API_KEY; never the key itself',
+  'endpoints.*.headers': 'header names with their values',
+  'endpoints.*.api': '"chat" or "responses"',
+  'endpoints.*.background': 'true or false',
+};
+
+function nested(prefix: string, guide: FieldGuide): FieldGuide {
+  return Object.fromEntries(Object.entries(guide).map(([field, expected]) => [`${prefix}.${field}`, expected]));
+}

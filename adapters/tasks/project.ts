@@ -1,0 +1,98 @@
+import { existsSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { TollgateError } from '../../contracts/failures.ts';
+import type { TaskDefinition } from '../../contracts/task.ts';
+import type { ProjectSpec, TaskSpec, ToolSpec } from '../../domain/task/define.ts';
+import { type TaskRegistry, toolKey } from '../../domain/task/registry-port.ts';
+import { type Mistake, mistakesError } from './mistakes.ts';
+import { PROJECT_GUIDE, projectSpecSchema } from './project-schema.ts';
+import { formatPath, schemaMistakes } from './schema-mistakes.ts';
+import { suggest } from './suggestion.ts';
+import { toTaskDefinition } from './task-definition.ts';
+
+const CONFIG_FILE = 'tollgate.config.ts';
+const SHIPPED_CONFIG = fileURLToPath(new URL(`../../${CONFIG_FILE}`, import.meta.url));
+
+export interface Project {
+  readonly registry: TaskRegistry;
+  readonly spec: ProjectSpec;
+  /** The file that was loaded. */
+  readonly configPath: string;
+}
+
+/**
+ * Loads a project: the file named by `configPath`, else the nearest `tollgate.config.ts` in `cwd` or above it, else the
+ * tasks that Tollgate ships.
+ * @throws TollgateError of type `invalidInput` that lists every mistake at once.
+ */
+export async function loadProject(configPath: string | undefined, cwd: string): Promise<Project> {
+  const path = configPath === undefined ? (nearestConfig(cwd) ?? SHIPPED_CONFIG) : resolve(cwd, configPath);
+  if (!existsSync(path)) throw new TollgateError('invalidInput', `There is no configuration at ${path} (TOLLGATE_CONFIG). Create it, or unset TOLLGATE_CONFIG.`);
+  const shown = relative(cwd, path) || path;
+  const spec = await importSpec(path, shown);
+  const parsed = projectSpecSchema.safeParse(spec);
+  if (!parsed.success) {
+    const mistakes = schemaMistakes(parsed.error, spec, PROJECT_GUIDE).map(({ message }): Mistake => ({ place: shown, message }));
+    throw mistakesError(`The configuration ${shown}`, mistakes);
+  }
+  const project = spec as ProjectSpec;
+  return { registry: toRegistry(project, shown), spec: project, configPath: path };
+}
+
+function nearestConfig(folder: string): string | null {
+  const path = join(folder, CONFIG_FILE);
+  if (existsSync(path)) return path;
+  const parent = dirname(folder);
+  return parent === folder ? null : nearestConfig(parent);
+}
+
+async function importSpec(path: string, shown: string): Promise<unknown> {
+  let loaded: { readonly default?: unknown };
+  try {
+    loaded = (await import(pathToFileURL(path).href)) as { default?: unknown };
+  } catch (error) {
+    if (error instanceof TollgateError) throw error;
+    throw new TollgateError('invalidInput', `The configuration ${shown} can't be loaded: ${(error as Error).message}`, { cause: error });
+  }
+  if (typeof loaded.default !== 'object' || loaded.default === null)
+    throw new TollgateError('invalidInput', `The configuration ${shown} has no default export. Write: export default defineConfig({ tasks: [...] });`);
+  return loaded.default;
+}
+
+function toRegistry(project: ProjectSpec, shown: string): TaskRegistry {
+  const mistakes: Mistake[] = [];
+  const report = (path: readonly PropertyKey[], message: string) => mistakes.push({ place: shown, message: `${formatPath(path)}: ${message}` });
+  const tasks = new Map<string, TaskDefinition>();
+  const tools = new Map<string, ToolSpec>();
+  for (const [index, task] of project.tasks.entries()) {
+    if (tasks.has(task.name)) report(['tasks', index, 'name'], `there are two tasks "${task.name}". Rename one.`);
+    const converted = toTaskDefinition(task);
+    if (converted.type === 'problems') for (const { path, message } of converted.problems) report(['tasks', index, ...path], message);
+    else tasks.set(task.name, converted.definition);
+    addTools(task, tools, (toolIndex, message) => report(['tasks', index, 'tools', toolIndex], message));
+  }
+  checkEndpoints(project, report);
+  if (mistakes.length > 0) throw mistakesError(`The configuration ${shown}`, mistakes);
+  return { tasks, tools };
+}
+
+function addTools(task: TaskSpec, tools: Map<string, ToolSpec>, report: (toolIndex: number, message: string) => void): void {
+  const own = new Set<string>();
+  for (const [index, tool] of (task.tools ?? []).entries()) {
+    if (own.has(tool.name)) report(index, `the tool "${tool.name}" is in this task twice. Each tool of a task has its own name.`);
+    own.add(tool.name);
+    const key = toolKey(tool.name, tool.version ?? '1');
+    const other = tools.get(key);
+    if (other && other !== tool) report(index, `another tool is "${key}" already. Give one of them another name or version.`);
+    tools.set(key, tool);
+  }
+}
+
+function checkEndpoints(project: ProjectSpec, report: (path: readonly PropertyKey[], message: string) => void): void {
+  const names = Object.keys(project.endpoints ?? {});
+  for (const [index, model] of (project.models ?? []).entries()) {
+    if (model.endpoint === undefined || names.includes(model.endpoint)) continue;
+    report(['models', index, 'endpoint'], `there is no endpoint "${model.endpoint}". ${suggest(model.endpoint, names)}`);
+  }
+}

@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { gatePolicySchema } from '../../contracts/approval.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+import { limitsSchema, type TaskDefinition, type ToolDefinition, taskDefinitionSchema } from '../../contracts/task.ts';
+import { parseUsd } from '../../domain/budget/price.ts';
+import type { TaskSpec, ToolSpec } from '../../domain/task/define.ts';
+import { parametersProblem } from './tools-file.ts';
+
+/** Something of a task in TypeScript that has no form as data. */
+export interface ConversionProblem {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+export type ConvertedTask =
+  | { readonly type: 'task'; readonly definition: TaskDefinition }
+  | { readonly type: 'problems'; readonly problems: readonly ConversionProblem[] };
+
+/** A validated task in TypeScript as data: zod becomes JSON Schema, USD becomes nano-USD, defaults are filled in. */
+export function toTaskDefinition(spec: TaskSpec): ConvertedTask {
+  const problems: ConversionProblem[] = [];
+  const tools = (spec.tools ?? []).map((tool, index): ToolDefinition | null => {
+    const parameters = toParameters(tool.parameters);
+    if (typeof parameters !== 'string') return toToolDefinition(tool, parameters);
+    problems.push({ path: ['tools', index, 'parameters'], message: parameters });
+    return null;
+  });
+  if (problems.length > 0) return { type: 'problems', problems };
+  const { irreversible, budget, inDoubt } = spec.gates ?? {};
+  const definition = taskDefinitionSchema.safeParse({
+    version: 1,
+    name: spec.name,
+    prompt: spec.prompt,
+    models: spec.models.map((model) => ({ model })),
+    maxOutputTokens: spec.maxOutputTokens,
+    budgetLimitNanoUsd: parseUsd(String(spec.budgetUsd)),
+    ...present({ onBudgetExhausted: spec.onBudgetExhausted, raiseByNanoUsd: spec.raiseByUsd === undefined ? undefined : parseUsd(String(spec.raiseByUsd)) }),
+    tools,
+    gates: {
+      irreversible: gatePolicySchema.parse(irreversible ?? {}),
+      ...present({ budget: budget && gatePolicySchema.parse(budget), inDoubt: inDoubt && gatePolicySchema.parse(inDoubt) }),
+    },
+    ...present({ onDenied: spec.onDenied, onExpired: spec.onExpired, providerStorage: spec.providerStorage }),
+    limits: limitsSchema.parse(spec.limits ?? {}),
+  });
+  if (definition.success) return { type: 'task', definition: definition.data };
+  return { type: 'problems', problems: definition.error.issues.map(({ path, message }) => ({ path, message: `${message}.` })) };
+}
+
+function toToolDefinition(tool: ToolSpec, parameters: JsonObject): ToolDefinition {
+  return {
+    name: tool.name,
+    version: tool.version ?? '1',
+    description: tool.description,
+    parameters,
+    effect: tool.effect,
+    binding: { type: 'function' },
+    volatileArguments: [...(tool.volatileArguments ?? [])],
+    ...(tool.gate ? { gate: gatePolicySchema.parse(tool.gate) } : {}),
+  };
+}
+
+/** The JSON Schema of what a caller may send; a sentence where there is none. */
+function toParameters(schema: z.ZodType): JsonObject | string {
+  try {
+    const { $schema: _dialect, ...parameters } = z.toJSONSchema(schema, { io: 'input' }) as Record<string, unknown>;
+    return parametersProblem(parameters as JsonObject) ?? (parameters as JsonObject);
+  } catch (error) {
+    return `this zod schema has no JSON Schema form: ${(error as Error).message}. Use what JSON can carry: strings, numbers, booleans, arrays, objects.`;
+  }
+}
+
+function present<Fields extends Record<string, unknown>>(fields: Fields): Partial<Fields> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<Fields>;
+}

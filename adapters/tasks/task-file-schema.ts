@@ -1,0 +1,142 @@
+import { z } from 'zod';
+import { gatePolicySchema } from '../../contracts/approval.ts';
+import { candidateSchema, limitsSchema, taskDefinitionSchema } from '../../contracts/task.ts';
+import { parseUsd } from '../../domain/budget/price.ts';
+import { parseDuration } from './duration.ts';
+import type { FieldGuide } from './schema-mistakes.ts';
+
+const DURATION = 'a duration such as 30m, 24h or 7d';
+const duration = z.unknown().transform((value, context): number => {
+  const milliseconds = typeof value === 'string' ? parseDuration(value) : null;
+  if (milliseconds !== null) return milliseconds;
+  context.addIssue({ code: 'invalid_type', expected: 'string', input: value });
+  return z.NEVER;
+});
+
+const usd = z.unknown().transform((value, context) => {
+  const amount = typeof value === 'number' || typeof value === 'string' ? parseUsd(String(value)) : null;
+  if (amount !== null) return amount;
+  context.addIssue({ code: 'invalid_type', expected: 'number', input: value });
+  return z.NEVER;
+});
+
+const gatePolicy = gatePolicySchema.shape;
+const gateFileSchema = z.strictObject({
+  approvers: gatePolicy.approvers,
+  role: gatePolicy.role,
+  expiresAfter: duration.pipe(gatePolicy.expiresAfterMs.unwrap()).optional(),
+  approvalValidFor: duration.pipe(gatePolicy.approvalValidForMs.unwrap()).optional(),
+  requesterMayDecide: gatePolicy.requesterMayDecide,
+});
+export type GateFile = z.infer<typeof gateFileSchema>;
+
+const limits = limitsSchema.shape;
+const limitsFileSchema = z.strictObject({
+  maxSteps: limits.maxSteps.unwrap().optional(),
+  maxToolCallsPerStep: limits.maxToolCallsPerStep.unwrap().optional(),
+  maxPendingApprovals: limits.maxPendingApprovals.unwrap().optional(),
+  maxTriesPerGate: limits.maxTriesPerGate.unwrap().optional(),
+  maxAttemptsPerStep: limits.maxAttemptsPerStep.unwrap().optional(),
+  maxToolResultBytes: limits.maxToolResultBytes.unwrap().optional(),
+  maxMessageBytes: limits.maxMessageBytes.unwrap().optional(),
+  modelTimeout: duration.pipe(limits.modelTimeoutMs.unwrap()).optional(),
+  toolTimeout: duration.pipe(limits.toolTimeoutMs.unwrap()).optional(),
+  maxRetryWait: duration.pipe(limits.maxRetryWaitMs.unwrap()).optional(),
+  maxHistoryEvents: limits.maxHistoryEvents.unwrap().optional(),
+});
+
+const bindingFileSchema = z
+  .strictObject({
+    recorded: z.string().min(1).optional(),
+    http: z.url({ protocol: /^https?$/ }).optional(),
+    secretHeaders: z.record(z.string(), z.string()).optional(),
+    timeout: duration.pipe(z.int().min(100).max(600_000)).optional(),
+    mcp: z.unknown().optional(),
+  })
+  .superRefine((binding, context) => {
+    if (binding.mcp !== undefined) context.addIssue({ code: 'custom', path: ['mcp'], message: 'tools by MCP are not supported yet. Bind them by "recorded" or "http".' });
+    else if ((binding.recorded === undefined) === (binding.http === undefined))
+      context.addIssue({ code: 'custom', message: 'a binding says exactly one of "recorded" (a file of results) and "http" (an address).' });
+    else if (binding.recorded !== undefined && (binding.secretHeaders ?? binding.timeout) !== undefined)
+      context.addIssue({ code: 'custom', message: '"secretHeaders" and "timeout" belong to an "http" binding.' });
+  });
+
+const task = taskDefinitionSchema.shape;
+/** `task.yaml` as people write it. No unions, so that every mistake names its own place. */
+export const taskFileSchema = z.strictObject({
+  name: task.name,
+  prompt: z.string().min(1),
+  models: z.array(z.preprocess((value) => (typeof value === 'string' ? { model: value } : value), candidateSchema)).min(1).max(8),
+  maxOutputTokens: task.maxOutputTokens,
+  budgetUsd: usd,
+  maxSteps: limits.maxSteps.unwrap().optional(),
+  onBudgetExhausted: task.onBudgetExhausted,
+  raiseByUsd: usd.optional(),
+  tools: z.array(z.strictObject({ from: z.string().min(1), bind: bindingFileSchema })).max(32).default([]),
+  gates: z.strictObject({ irreversible: gateFileSchema.optional(), budget: gateFileSchema.optional(), inDoubt: gateFileSchema.optional() }).default({}),
+  onDenied: task.onDenied,
+  onExpired: task.onExpired,
+  providerStorage: task.providerStorage,
+  limits: limitsFileSchema.default({}),
+});
+export type TaskFile = z.infer<typeof taskFileSchema>;
+
+const GATE: FieldGuide = {
+  approvers: 'a whole number of people, 1 to 16',
+  role: 'the name of the role that approvers hold, such as support-lead',
+  expiresAfter: `${DURATION}, from 1s to 365d`,
+  approvalValidFor: `${DURATION}, from 1s to 365d`,
+  requesterMayDecide: 'true or false',
+};
+
+function nested(prefix: string, guide: FieldGuide): FieldGuide {
+  return Object.fromEntries(Object.entries(guide).map(([field, expected]) => [`${prefix}.${field}`, expected]));
+}
+
+export const TASK_FILE_GUIDE: FieldGuide = {
+  name: 'a name of letters, digits, "_", "." and "-", at most 100, such as retail-support',
+  prompt: 'the path of a text file with the system prompt, such as ./policy.md',
+  models: 'a list of 1 to 8 models, best first, such as [gpt-5-mini, gpt-5-nano]',
+  'models.*': 'the name of a model, or {model, price}',
+  'models.*.model': 'the name of a model, such as gpt-5-mini',
+  'models.*.price': 'a price in USD per million tokens: {inputUsdPerMillion, cachedInputUsdPerMillion, outputUsdPerMillion}',
+  'models.*.price.inputUsdPerMillion': 'a number of USD per million input tokens',
+  'models.*.price.cachedInputUsdPerMillion': 'a number of USD per million cached input tokens',
+  'models.*.price.outputUsdPerMillion': 'a number of USD per million output tokens',
+  maxOutputTokens: 'a whole number of tokens, 1 to 200000, such as 1024',
+  budgetUsd: 'an amount in USD with at most nine decimal places, such as 0.25',
+  maxSteps: 'a whole number, 1 to 10000',
+  onBudgetExhausted: 'ask, wrapUp or fail',
+  raiseByUsd: 'an amount in USD with at most nine decimal places, such as 0.10',
+  tools: 'a list of {from, bind}',
+  'tools.*': '{from: ./tools.json, bind: {recorded: ./results.jsonl}}',
+  'tools.*.from': 'the path of a JSON file with OpenAI function schemas, such as ./tools.json',
+  'tools.*.bind': '{recorded: ./results.jsonl} or {http: https://…}',
+  'tools.*.bind.recorded': 'the path of a file of recorded results, such as ./results.jsonl',
+  'tools.*.bind.http': 'an address that starts with https:// or http://',
+  'tools.*.bind.secretHeaders': 'header names with the names of secrets, such as {Authorization: SHOP_TOKEN}; never a value',
+  'tools.*.bind.timeout': 'a duration from 100ms to 10m, such as 15s',
+  'tools.*.bind.mcp': 'nothing yet',
+  gates: '{irreversible: {approvers, role, expiresAfter}}',
+  'gates.irreversible': '{approvers: 1, role: support-lead, expiresAfter: 24h}',
+  'gates.budget': '{approvers: 1, role: support-lead, expiresAfter: 24h}',
+  'gates.inDoubt': '{approvers: 1, role: support-lead, expiresAfter: 24h}',
+  ...nested('gates.irreversible', GATE),
+  ...nested('gates.budget', GATE),
+  ...nested('gates.inDoubt', GATE),
+  onDenied: 'tellModel or endRun',
+  onExpired: 'tellModel or endRun',
+  providerStorage: 'allowed or forbidden',
+  limits: 'limits by name, such as {maxToolCallsPerStep: 8}',
+  'limits.maxSteps': 'a whole number, 1 to 10000',
+  'limits.maxToolCallsPerStep': 'a whole number, 1 to 64',
+  'limits.maxPendingApprovals': 'a whole number, 1 to 32',
+  'limits.maxTriesPerGate': 'a whole number, 1 to 1000',
+  'limits.maxAttemptsPerStep': 'a whole number, 1 to 50',
+  'limits.maxToolResultBytes': 'a whole number of bytes, 256 to 1000000',
+  'limits.maxMessageBytes': 'a whole number of bytes, 256 to 262144',
+  'limits.modelTimeout': 'a duration from 100ms to 60m, such as 2m',
+  'limits.toolTimeout': 'a duration from 100ms to 10m, such as 30s',
+  'limits.maxRetryWait': 'a duration up to 60m, such as 5m',
+  'limits.maxHistoryEvents': 'a whole number, 50 to 40000',
+};

@@ -1,0 +1,146 @@
+import { createHash } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import type { GatePolicy } from '../../contracts/approval.ts';
+import { gatePolicySchema } from '../../contracts/approval.ts';
+import { limitsSchema, type TaskDefinition, type ToolBinding, type ToolDefinition, taskDefinitionSchema } from '../../contracts/task.ts';
+import { type Mistake, mistakesError } from './mistakes.ts';
+import { recordingMistakes } from './recording-file.ts';
+import { schemaMistakes } from './schema-mistakes.ts';
+import { parseYaml, readText, type SourceFile } from './source-file.ts';
+import { type GateFile, TASK_FILE_GUIDE, type TaskFile, taskFileSchema } from './task-file-schema.ts';
+import { parseToolsFile } from './tools-file.ts';
+
+const TASK_FILE = 'task.yaml';
+
+/** A task given as files, ready to be put into the store. */
+export interface TaskFolder {
+  readonly definition: TaskDefinition;
+  /** Texts that the definition names by digest (recorded results). */
+  readonly contents: string[];
+}
+
+/**
+ * Reads `task.yaml` and the files that it names.
+ * @throws TollgateError of type `invalidInput` that lists every mistake of every file at once, each with file, line, column and fix.
+ */
+export async function readTaskFolder(folder: string): Promise<TaskFolder> {
+  const place = join(folder, TASK_FILE);
+  const read = await readText(resolve(place));
+  if (read.type === 'unreadable')
+    throw mistakesError(`The task in ${folder}`, [{ place, message: `can't be read: ${read.reason}. A task folder has a ${TASK_FILE}.` }]);
+  const source = parseYaml(place, read.text);
+  if ('mistakes' in source) throw mistakesError(`The task in ${folder}`, source.mistakes);
+
+  const reader = new FolderReader(folder, source);
+  const parsed = taskFileSchema.safeParse(source.value);
+  const promptName = fieldOf(source.value, 'prompt');
+  const prompt = typeof promptName === 'string' ? await reader.referenced(promptName, ['prompt']) : null;
+  const tools = await reader.tools(fieldOf(source.value, 'tools'));
+  const found = parsed.success ? [] : schemaMistakes(parsed.error, source.value, TASK_FILE_GUIDE);
+  const mistakes = [...found.map(({ path, key, message }) => ({ place, ...source.locate(path, key), message })), ...reader.mistakes];
+  if (!parsed.success || prompt === null || mistakes.length > 0) throw mistakesError(`The task in ${folder}`, mistakes);
+
+  const definition = taskDefinitionSchema.safeParse(toDefinition(parsed.data, prompt.text, tools));
+  if (!definition.success)
+    throw mistakesError(
+      `The task in ${folder}`,
+      definition.error.issues.map((issue) => ({ place, ...source.locate(issue.path), message: `${issue.path.join('.')}: ${issue.message}.` })),
+    );
+  return { definition: definition.data, contents: reader.contents };
+}
+
+/** Follows the references of a task file and collects what is wrong with them. */
+class FolderReader {
+  readonly mistakes: Mistake[] = [];
+  readonly contents: string[] = [];
+  readonly #folder: string;
+  readonly #source: SourceFile;
+
+  constructor(folder: string, source: SourceFile) {
+    this.#folder = folder;
+    this.#source = source;
+  }
+
+  async referenced(path: string, at: readonly PropertyKey[]): Promise<{ readonly place: string; readonly text: string } | null> {
+    const place = join(this.#folder, path);
+    const read = await readText(resolve(this.#folder, path));
+    if (read.type === 'text') return { place, text: read.text };
+    this.#mistake(at, `${String(at.at(-1))}: "${path}" can't be read: ${read.reason}. Paths are relative to ${this.#source.place}.`);
+    return null;
+  }
+
+  /** Reads the tools that can be read, whatever else is wrong: every mistake is to be listed at once. */
+  async tools(groups: unknown): Promise<readonly ToolDefinition[]> {
+    if (!Array.isArray(groups)) return [];
+    const tools: ToolDefinition[] = [];
+    for (const [index, group] of groups.entries()) {
+      const binding = await this.#binding(fieldOf(group, 'bind'), ['tools', index, 'bind']);
+      const from = fieldOf(group, 'from');
+      const file = typeof from === 'string' ? await this.referenced(from, ['tools', index, 'from']) : null;
+      if (!file) continue;
+      const parsed = parseToolsFile(file.place, file.text, binding);
+      this.mistakes.push(...parsed.mistakes);
+      for (const tool of parsed.tools) {
+        if (tools.some((other) => other.name === tool.name))
+          this.#mistake(['tools', index, 'from'], `from: the tool "${tool.name}" is there twice. Each tool of a task has its own name.`);
+        tools.push(tool);
+      }
+    }
+    return tools;
+  }
+
+  async #binding(bind: unknown, at: readonly PropertyKey[]): Promise<ToolBinding> {
+    const recorded = fieldOf(bind, 'recorded');
+    if (typeof recorded === 'string') {
+      const file = await this.referenced(recorded, [...at, 'recorded']);
+      if (!file) return { type: 'recorded', contentDigest: '' };
+      this.mistakes.push(...recordingMistakes(file.place, file.text));
+      if (!this.contents.includes(file.text)) this.contents.push(file.text);
+      return { type: 'recorded', contentDigest: createHash('sha256').update(file.text, 'utf8').digest('hex') };
+    }
+    const parsed = taskFileSchema.shape.tools.unwrap().element.shape.bind.safeParse(bind);
+    if (!parsed.success) return { type: 'recorded', contentDigest: '' };
+    const { http = '', secretHeaders, timeout } = parsed.data;
+    return { type: 'http', url: http, ...(secretHeaders ? { secretHeaders } : {}), ...(timeout === undefined ? {} : { timeoutMs: timeout }) };
+  }
+
+  #mistake(at: readonly PropertyKey[], message: string): void {
+    this.mistakes.push({ place: this.#source.place, ...this.#source.locate(at), message });
+  }
+}
+
+function toDefinition(file: TaskFile, prompt: string, tools: readonly ToolDefinition[]): unknown {
+  const { modelTimeout, toolTimeout, maxRetryWait, ...limits } = file.limits;
+  const { irreversible, budget, inDoubt } = file.gates;
+  return {
+    version: 1,
+    name: file.name,
+    prompt,
+    models: file.models,
+    maxOutputTokens: file.maxOutputTokens,
+    budgetLimitNanoUsd: file.budgetUsd,
+    onBudgetExhausted: file.onBudgetExhausted,
+    raiseByNanoUsd: file.raiseByUsd,
+    tools,
+    gates: { irreversible: gatePolicyOf(irreversible), budget: budget && gatePolicyOf(budget), inDoubt: inDoubt && gatePolicyOf(inDoubt) },
+    onDenied: file.onDenied,
+    onExpired: file.onExpired,
+    providerStorage: file.providerStorage,
+    limits: limitsSchema.parse({
+      ...limits,
+      maxSteps: file.maxSteps ?? limits.maxSteps,
+      modelTimeoutMs: modelTimeout,
+      toolTimeoutMs: toolTimeout,
+      maxRetryWaitMs: maxRetryWait,
+    }),
+  };
+}
+
+function gatePolicyOf(file: GateFile | undefined): GatePolicy {
+  const { expiresAfter, approvalValidFor, ...rest } = file ?? {};
+  return gatePolicySchema.parse({ ...rest, expiresAfterMs: expiresAfter, approvalValidForMs: approvalValidFor });
+}
+
+function fieldOf(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
+}

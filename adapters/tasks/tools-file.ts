@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import type { JsonObject } from '../../contracts/json.ts';
+import { effectSchema, jsonObjectSchema, type ToolBinding, type ToolDefinition, toolDefinitionSchema } from '../../contracts/task.ts';
+import type { Mistake } from './mistakes.ts';
+import { type FieldGuide, schemaMistakes } from './schema-mistakes.ts';
+import { parseJson, type SourceFile } from './source-file.ts';
+
+const tool = toolDefinitionSchema.shape;
+const toolFileSchema = z.array(
+  z.strictObject({
+    type: z.literal('function'),
+    function: z.strictObject({
+      name: tool.name,
+      description: tool.description,
+      parameters: jsonObjectSchema.default({ type: 'object', properties: {} }),
+      strict: z.boolean().nullish(),
+    }),
+    effect: effectSchema.default('irreversible'),
+    version: tool.version,
+    volatileArguments: tool.volatileArguments,
+  }),
+);
+
+const GUIDE: FieldGuide = {
+  '*': '{type: "function", function: {name, description, parameters}, effect}',
+  '*.type': '"function"',
+  '*.function': '{name, description, parameters}',
+  '*.function.name': 'a function name of letters, digits, "_" and "-", at most 64',
+  '*.function.description': 'a text of at most 8000 characters',
+  '*.function.parameters': 'a JSON Schema of type "object"',
+  '*.function.strict': 'true or false',
+  '*.effect': '"read", "write" (repeatable with an idempotency key) or "irreversible"',
+  '*.version': 'a text such as "1"',
+  '*.volatileArguments': 'a list of argument names',
+};
+
+export interface ToolsFile {
+  readonly tools: readonly ToolDefinition[];
+  readonly mistakes: readonly Mistake[];
+}
+
+/** Reads OpenAI function schemas, each with an effect. A tool that says none is treated as irreversible. */
+export function parseToolsFile(place: string, text: string, binding: ToolBinding): ToolsFile {
+  const file = parseJson(place, text);
+  if ('mistakes' in file) return { tools: [], mistakes: file.mistakes };
+  const parsed = toolFileSchema.safeParse(file.value);
+  const mistakes = parsed.success ? [] : schemaMistakes(parsed.error, file.value, GUIDE).map((found) => at(file, found.path, found.message, found.key));
+  mistakes.push(...schemaProblems(file));
+  if (!parsed.success || mistakes.length > 0) return { tools: [], mistakes };
+  const tools = parsed.data.map((entry): ToolDefinition => ({
+    name: entry.function.name,
+    version: entry.version,
+    description: entry.function.description,
+    parameters: entry.function.parameters,
+    effect: entry.effect,
+    binding,
+    volatileArguments: entry.volatileArguments,
+  }));
+  return { tools, mistakes: [] };
+}
+
+function schemaProblems(file: SourceFile): Mistake[] {
+  if (!Array.isArray(file.value)) return [];
+  return file.value.flatMap((entry: unknown, index) => {
+    const parameters = (entry as { function?: { parameters?: unknown } } | null)?.function?.parameters;
+    if (typeof parameters !== 'object' || parameters === null) return [];
+    const problem = parametersProblem(parameters as JsonObject);
+    return problem ? [at(file, [index, 'function', 'parameters'], `parameters: ${problem}`)] : [];
+  });
+}
+
+/** What keeps a JSON Schema from being one that arguments can be checked against. Null where nothing does. */
+export function parametersProblem(parameters: JsonObject): string | null {
+  if (parameters.type !== 'object') return `expected a JSON Schema of type "object", saw type ${JSON.stringify(parameters.type) ?? 'nothing'}. Arguments of a tool are one object.`;
+  try {
+    z.fromJSONSchema(parameters as Parameters<typeof z.fromJSONSchema>[0]);
+    return null;
+  } catch (error) {
+    return `arguments can't be checked against this JSON Schema: ${(error as Error).message}. Write it with type, properties, required, enum, items, anyOf.`;
+  }
+}
+
+function at(file: SourceFile, path: readonly PropertyKey[], message: string, key?: string): Mistake {
+  return { place: file.place, ...file.locate(path, key), message };
+}

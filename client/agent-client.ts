@@ -1,0 +1,239 @@
+import { randomUUID } from 'node:crypto';
+import { type Client, isGrpcServiceError, ServiceError, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
+import type { z } from 'zod';
+import type { AgentRunResult, AgentRunStart, RunStatusView } from '../contracts/agent-run.ts';
+import type { GateStatus, Verdict } from '../contracts/approval.ts';
+import { TollgateError } from '../contracts/failures.ts';
+import type { ActionDigest, AgentRunId, ApprovalId, RunKey } from '../contracts/ids.ts';
+import { AGENT_RUN_WORKFLOW, getRunStatusQuery, type SearchAttributeTopic, TASK_QUEUE } from '../contracts/temporal.ts';
+import type { GateRecord } from '../domain/approval/gate.ts';
+import type { DecisionSigner } from '../domain/approval/key-port.ts';
+import type { RunFilter, Store } from '../domain/store/port.ts';
+import { type DecisionResult, type Identity, sendDecision, toDecisionRequest, withGateStatus } from './decision.ts';
+import { type InputOf, knownTask, putTask, type StartableTask } from './known-task.ts';
+import { reportGate, type GateReport } from './gate-report.ts';
+import { completeOutcome, outcomeOfFailure, outcomeOfResult, type RunOutcome } from './run-result.ts';
+import { type RunSummary, summarizeRun } from './run-report.ts';
+import { type KnownTask, type StartOptions, startDetails, startSearchAttributes, toStartRequest } from './start-request.ts';
+import { GRPC_INVALID_ARGUMENT, isUnavailable, unavailable } from './temporal-connection.ts';
+
+/** How long reading a run from Temporal may take, in milliseconds. */
+const READ_TIMEOUT_MS = 5_000;
+const MAX_LISTED = 1_000;
+
+export interface AgentClientOptions {
+  /** A connected Temporal client; its namespace is where runs live. */
+  readonly client: Client;
+  readonly taskQueue?: string;
+  /** Who starts runs and decides. */
+  readonly identity: Identity;
+  /** Signs decisions for `identity`. Without it they go unsigned, which counts only where the configuration allows it. */
+  readonly signer?: DecisionSigner;
+  /** Needed for tasks given as data, for lists, and for the ledger of runs that Temporal closed. */
+  readonly store?: Store;
+  /** Search attributes that the namespace has no room for. */
+  readonly switchedOffSearchAttributes?: readonly SearchAttributeTopic[];
+}
+
+export interface StartedRun {
+  readonly agentRunId: AgentRunId;
+  readonly firstExecutionRunId: string;
+}
+
+/** What Temporal knows of a run. */
+export interface RunDescription {
+  readonly runKey: RunKey;
+  /** Temporal's own status: RUNNING, COMPLETED, FAILED, CANCELLED, TERMINATED, TIMED_OUT. */
+  readonly temporalStatus: string;
+  readonly startedAt: Date;
+  readonly closedAt: Date | null;
+  /** What the workflow says of itself; null where no worker answers. */
+  readonly view: RunStatusView | null;
+}
+
+export interface DecideOptions {
+  /** What is approved. Needed for `approve`; else it may be looked up in the store. */
+  readonly actionDigest?: string;
+  readonly comment?: string;
+  /** The run of the gate; needed where the client has no store. */
+  readonly agentRunId?: string;
+}
+
+/** Starts, reads and steers agent runs. Every error is a TollgateError whose message says what to do. */
+export interface AgentClient {
+  /** Starts a run, or returns the one of that id that is going on. Everything that can be checked is checked first. */
+  start<Task extends StartableTask>(task: Task, input: InputOf<Task>, options?: StartOptions): Promise<StartedRun>;
+  /** Waits for the end of a run, through every continue-as-new. Also a run that failed is an answer. */
+  result(agentRunId: string): Promise<RunOutcome>;
+  describe(agentRunId: string): Promise<RunDescription>;
+  approve(approvalId: string, options: DecideOptions & { readonly actionDigest: string }): Promise<DecisionResult>;
+  deny(approvalId: string, options: DecideOptions & { readonly reason: string }): Promise<DecisionResult>;
+  /** Takes one's own decision back, as long as it was not used. */
+  withdraw(approvalId: string, options?: DecideOptions): Promise<DecisionResult>;
+  /** Asks a run to stop. What it was doing is finished or held first. */
+  cancel(agentRunId: string): Promise<void>;
+  /** Newest first. Needs a store. */
+  list(filter?: Partial<RunFilter>): Promise<readonly RunSummary[]>;
+  /** Gates that wait for a person. Needs a store. */
+  pendingApprovals(): Promise<readonly GateReport[]>;
+}
+
+/** A client over a connected Temporal client. Never opens or closes a connection. */
+export function createAgentClient(options: AgentClientOptions): AgentClient {
+  const { client, store, identity } = options;
+
+  async function start<Task extends StartableTask>(task: Task, input: InputOf<Task>, startOptions: StartOptions = {}): Promise<StartedRun> {
+    const known = knownTask(task as StartableTask<z.ZodType>);
+    const request = toStartRequest(known, input, identity.name, startOptions);
+    const agentRunId = (startOptions.id ?? `${request.task.name}-${randomUUID()}`) as AgentRunId;
+    if (typeof task !== 'string' && 'definition' in task) await putTask(needStore(store, 'starting a task that is given as data'), task);
+    await store?.appendAudit({ type: 'run.requested', runKey: null, actor: identity.name, data: { agentRunId, task: request.task, tenant: request.tenant, feature: request.feature } });
+    return await startWorkflow(options, agentRunId, request, known);
+  }
+
+  async function decide(approvalId: string, verdict: Verdict, { actionDigest, comment, agentRunId }: DecideOptions): Promise<DecisionResult> {
+    const gate = (await store?.findGate(approvalId as ApprovalId)) ?? null;
+    if (store && !gate && agentRunId === undefined) return unknownGate(approvalId);
+    const runKey = gate?.runKey ?? (await runKeyOf(options, agentRunId, approvalId));
+    if (!runKey) return unknownGate(approvalId);
+    const digest = actionDigest ?? gate?.actionDigest;
+    if (digest === undefined) throw new TollgateError('invalidInput', 'A decision names what it is about: give "actionDigest", as the gate shows it.');
+    const toSend = { runKey, approvalId: approvalId as ApprovalId, actionDigest: digest as ActionDigest, verdict, ...(comment === undefined ? {} : { comment }) };
+    const request = toDecisionRequest(toSend, identity, options.signer, Date.now());
+    const result = await reaching(client, () => sendDecision(client, runKey, request));
+    return withGateStatus(result, await currentStatus(store, gate));
+  }
+
+  return {
+    start,
+    result: (agentRunId) => awaitResult(options, agentRunId as AgentRunId),
+    describe: (agentRunId) => describeRun(options, agentRunId as AgentRunId),
+    approve: (approvalId, decideOptions) => decide(approvalId, 'approve', decideOptions),
+    deny: (approvalId, { reason, ...decideOptions }) => decide(approvalId, 'deny', { ...decideOptions, comment: reason }),
+    withdraw: (approvalId, decideOptions = {}) => decide(approvalId, 'withdraw', decideOptions),
+    async cancel(agentRunId) {
+      await reaching(client, () => client.withDeadline(Date.now() + READ_TIMEOUT_MS, () => client.workflow.getHandle(agentRunId).cancel()), agentRunId);
+    },
+    async list(filter = {}) {
+      const runs = await needStore(store, 'listing runs').listRuns({ limit: MAX_LISTED, ...filter });
+      return await Promise.all(runs.map((run) => summarizeRun(needStore(store, 'listing runs'), run)));
+    },
+    async pendingApprovals() {
+      const gates = await needStore(store, 'listing approvals').listGates({ status: 'open', limit: MAX_LISTED });
+      return gates.map(reportGate);
+    },
+  };
+}
+
+async function startWorkflow(options: AgentClientOptions, agentRunId: AgentRunId, request: AgentRunStart, known: KnownTask): Promise<StartedRun> {
+  const { client } = options;
+  const starting = () =>
+    client.workflow.start<(input: AgentRunStart) => Promise<AgentRunResult>>(AGENT_RUN_WORKFLOW, {
+      workflowId: agentRunId,
+      taskQueue: options.taskQueue ?? TASK_QUEUE,
+      args: [request],
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      typedSearchAttributes: startSearchAttributes(request, known, options.switchedOffSearchAttributes ?? []),
+      staticSummary: `${request.task.name} · ${request.tenant}`,
+      staticDetails: startDetails(agentRunId, request, known),
+    });
+  await reaching(client, () => client.withDeadline(Date.now() + READ_TIMEOUT_MS, starting));
+  const { runKey } = await readExecution(options, agentRunId);
+  return runKey;
+}
+
+async function awaitResult({ client, store }: AgentClientOptions, agentRunId: AgentRunId): Promise<RunOutcome> {
+  const handle = client.workflow.getHandle<() => Promise<AgentRunResult>>(agentRunId);
+  const outcome = await reaching(
+    client,
+    async () => {
+      try {
+        return outcomeOfResult(await handle.result());
+      } catch (error) {
+        if (error instanceof WorkflowFailedError) return outcomeOfFailure(agentRunId, error.cause);
+        throw error;
+      }
+    },
+    agentRunId,
+  );
+  const run = await store?.latestRun(agentRunId);
+  return store && run ? await completeOutcome(outcome, store, run) : outcome;
+}
+
+async function describeRun(options: AgentClientOptions, agentRunId: AgentRunId): Promise<RunDescription> {
+  const { client } = options;
+  const execution = await readExecution(options, agentRunId);
+  try {
+    const view = await client.withDeadline(Date.now() + READ_TIMEOUT_MS, () => client.workflow.getHandle(agentRunId).query(getRunStatusQuery));
+    return { ...execution, view };
+  } catch {
+    // No worker is alive, or none that knows this run: what Temporal itself knows is still an answer.
+    return { ...execution, view: null };
+  }
+}
+
+async function readExecution({ client }: AgentClientOptions, agentRunId: AgentRunId): Promise<Omit<RunDescription, 'view'>> {
+  const reading = () => client.workflow.getHandle(agentRunId).describe();
+  const description = await reaching(client, () => client.withDeadline(Date.now() + READ_TIMEOUT_MS, reading), agentRunId);
+  return {
+    runKey: { agentRunId, firstExecutionRunId: description.raw.workflowExecutionInfo?.firstRunId || description.runId },
+    temporalStatus: description.status.name,
+    startedAt: description.startTime,
+    closedAt: description.closeTime ?? null,
+  };
+}
+
+async function runKeyOf(options: AgentClientOptions, agentRunId: string | undefined, approvalId: string): Promise<RunKey | null> {
+  if (agentRunId === undefined)
+    throw new TollgateError('invalidInput', `Which run does the gate ${approvalId} belong to? Give "agentRunId", or give the client a store to look it up in.`);
+  try {
+    return (await readExecution(options, agentRunId as AgentRunId)).runKey;
+  } catch (error) {
+    if (error instanceof TollgateError && error.type === 'notFound') return null;
+    throw error;
+  }
+}
+
+async function currentStatus(store: Store | undefined, gate: GateRecord | null): Promise<GateStatus | null> {
+  if (!store || !gate) return null;
+  return (await store.getGate(gate.runKey, gate.approvalId))?.status ?? null;
+}
+
+function unknownGate(approvalId: string): DecisionResult {
+  return { type: 'refused', reason: 'unknownGate', gateStatus: null, message: `There is no gate ${approvalId}. "tollgate approvals list" shows those that wait.` };
+}
+
+function needStore(store: Store | undefined, what: string): Store {
+  if (store) return store;
+  throw new TollgateError('invalidInput', `This client has no store, and ${what} needs one. Give createAgentClient({ store }).`);
+}
+
+/** Runs a call to Temporal and puts what went wrong into our words. */
+async function reaching<T>(client: Client, call: () => Promise<T>, agentRunId?: string): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) throw notFound(agentRunId, error);
+    if (isUnavailable(error)) throw unavailable(addressOf(client), error);
+    throw missingSearchAttribute(error) ?? error;
+  }
+}
+
+function notFound(agentRunId: string | undefined, error: WorkflowNotFoundError): TollgateError {
+  const id = agentRunId ?? error.workflowId;
+  const ended = /already completed/i.test(error.message);
+  const what = ended ? `The run "${id}" has ended already.` : `There is no run "${id}".`;
+  return new TollgateError('notFound', `${what} "tollgate runs list" shows those there are.`, { cause: error });
+}
+
+function missingSearchAttribute(error: unknown): TollgateError | null {
+  const grpc = error instanceof ServiceError ? error.cause : error;
+  if (!isGrpcServiceError(grpc) || grpc.code !== GRPC_INVALID_ARGUMENT || !/search attribute/i.test(grpc.details)) return null;
+  const message = `Temporal refused the run: ${grpc.details}. A worker registers the search attributes when it starts ("tollgate worker"); "tollgate doctor" checks them.`;
+  return new TollgateError('searchAttributesMissing', message, { cause: error });
+}
+
+function addressOf(client: Client): string {
+  return (client.connection as { options?: { address?: string } }).options?.address ?? 'the configured address';
+}

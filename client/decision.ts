@@ -1,0 +1,98 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { ApplicationFailure, type Client, WorkflowNotFoundError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
+import type { DecisionAnswer, DecisionRefusal, DecisionRequest, GateStatus, Verdict } from '../contracts/approval.ts';
+import type { ActionDigest, ApprovalId, RunKey } from '../contracts/ids.ts';
+import { decideApprovalUpdate } from '../contracts/temporal.ts';
+import type { DecisionSigner } from '../domain/approval/key-port.ts';
+
+/** How long a decision waits for a worker's answer, in milliseconds. */
+const ANSWER_TIMEOUT_MS = 10_000;
+/** How long a signed decision counts as a new vote, in milliseconds. */
+const SIGNATURE_VALID_MS = 600_000;
+const MAX_TRIES = 3;
+
+/** Who decides, as verified by whoever holds the signing key. */
+export interface Identity {
+  readonly name: string;
+  readonly roles: readonly string[];
+}
+
+/** What a decision came to. `undecided`: nobody answered in time, and it may still arrive. */
+export type DecisionResult = DecisionAnswer | { readonly type: 'undecided'; readonly message: string };
+
+export interface DecisionToSend {
+  readonly runKey: RunKey;
+  readonly approvalId: ApprovalId;
+  readonly actionDigest: ActionDigest;
+  readonly verdict: Verdict;
+  readonly comment?: string;
+}
+
+/** Signs a decision for `identity`; without a signer it stays bare and counts only where the configuration allows it. */
+export function toDecisionRequest(decision: DecisionToSend, identity: Identity, signer: DecisionSigner | undefined, nowMs: number): DecisionRequest {
+  const { approvalId, actionDigest, verdict, runKey } = decision;
+  const comment = decision.comment === undefined ? {} : { comment: decision.comment };
+  const request: DecisionRequest = { approvalId, actionDigest, verdict, ...comment };
+  if (!signer) return request;
+  const signedDecision = signer.sign({
+    version: 1,
+    agentRunId: runKey.agentRunId,
+    firstExecutionRunId: runKey.firstExecutionRunId,
+    approvalId,
+    actionDigest,
+    verdict,
+    approver: identity.name,
+    roles: [...identity.roles],
+    ...comment,
+    nonce: randomUUID(),
+    expiresAtMs: nowMs + SIGNATURE_VALID_MS,
+  });
+  return { ...request, signedDecision };
+}
+
+/**
+ * Sends a decision as the update `decideApproval` and waits for its answer. A rejection by the workflow is an answer,
+ * not an error.
+ * @throws what the Temporal client throws where the server can't be reached.
+ */
+export async function sendDecision(client: Client, runKey: RunKey, request: DecisionRequest): Promise<DecisionResult> {
+  const { agentRunId, firstExecutionRunId } = runKey;
+  const handle = client.workflow.getHandle(agentRunId, undefined, { firstExecutionRunId });
+  const updateId = createHash('sha256')
+    .update(request.signedDecision ?? JSON.stringify([runKey, request]))
+    .digest('hex');
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await client.withDeadline(Date.now() + ANSWER_TIMEOUT_MS, () => handle.executeUpdate(decideApprovalUpdate, { args: [request], updateId }));
+    } catch (error) {
+      if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)
+        return { type: 'undecided', message: 'No worker answered within 10 seconds; the decision may still arrive. Look again with "tollgate approvals list", and start a worker if none runs.' };
+      if (error instanceof WorkflowUpdateFailedError) return rejected(error.cause);
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+      // The run may be between two executions of a continue-as-new: the new one takes the decision.
+      if (tries < MAX_TRIES && (await isRunning(client, runKey))) continue;
+      return { type: 'refused', reason: 'closed', gateStatus: null, message: `The run ${agentRunId} has ended, so its gates are closed; nothing was changed.` };
+    }
+  }
+}
+
+function rejected(cause: unknown): DecisionAnswer {
+  const reason = cause instanceof ApplicationFailure && cause.type ? (cause.type as DecisionRefusal) : 'malformed';
+  return { type: 'refused', reason, gateStatus: null, message: cause instanceof Error ? cause.message : 'The run rejected the decision.' };
+}
+
+async function isRunning(client: Client, runKey: RunKey): Promise<boolean> {
+  try {
+    const description = await client.workflow.getHandle(runKey.agentRunId).describe();
+    return description.status.name === 'RUNNING' && description.raw.workflowExecutionInfo?.firstRunId === runKey.firstExecutionRunId;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}
+
+/** Fills in what the store knows of the gate, where the workflow no longer follows it. */
+export function withGateStatus(result: DecisionResult, gateStatus: GateStatus | null): DecisionResult {
+  if (result.type !== 'refused' || result.gateStatus !== null || gateStatus === null) return result;
+  return { ...result, gateStatus };
+}

@@ -1,0 +1,11 @@
+export type { AgentClient, AgentClientOptions, DecideOptions, RunDescription, StartedRun } from './agent-client.ts';
+export { createAgentClient } from './agent-client.ts';
+export type { DecisionResult, Identity } from './decision.ts';
+export type { GateReport } from './gate-report.ts';
+export type { InputOf, StartableTask, StoredTask } from './known-task.ts';
+export type { RunReport, RunSummary } from './run-report.ts';
+export type { RunOutcome } from './run-result.ts';
+export type { StartOptions } from './start-request.ts';
+export type { TemporalAddress, TemporalConnection } from './temporal-connection.ts';
+export { connectTemporal } from './temporal-connection.ts';
+export { TollgateError } from '../contracts/failures.ts';

@@ -1,0 +1,151 @@
+import type { LedgerTotals } from '../contracts/budget.ts';
+import type { TaskSnapshot } from '../contracts/task.ts';
+import type { GateRecord } from '../domain/approval/gate.ts';
+import { formatUsd } from '../domain/budget/price.ts';
+import type { AttemptRecord, RunRecord, Store, ToolCallRecord } from '../domain/store/port.ts';
+import { type GateReport, reportGate } from './gate-report.ts';
+import { readOutput } from './run-result.ts';
+import { reportSteps, type StepReport } from './step-report.ts';
+
+const MAX_GATES = 10_000;
+
+/** Money of a run, in USD as decimal strings. */
+export interface LedgerReport {
+  readonly limitUsd: string;
+  readonly settledUsd: string;
+  readonly heldUsd: string;
+  readonly writtenOffUsd: string;
+  readonly overrunUsd: string;
+}
+
+export interface AttemptReport {
+  readonly attemptId: string;
+  readonly step: number;
+  readonly model: string;
+  readonly provider: string;
+  /** `ok`, a class of the error taxonomy, or `inFlight` while nobody knows. */
+  readonly outcome: string;
+  readonly message?: string;
+  /** What the provider charged, as settled; null while that is not known. */
+  readonly costUsd: string | null;
+  readonly heldUsd: string;
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+}
+
+export interface RunSummary {
+  readonly agentRunId: string;
+  readonly firstExecutionRunId: string;
+  readonly task: string;
+  readonly tenant: string;
+  readonly feature: string;
+  readonly status: string;
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+  readonly ledger: LedgerReport;
+}
+
+/** Everything the store knows of a run: what `runs show --json` prints. Fields may be added, these stay. */
+export interface RunReport extends RunSummary {
+  readonly requester: string;
+  /** The last answer; null where there is none yet. */
+  readonly output: string | null;
+  /** How the run ended, for a person; null while it goes on. */
+  readonly message: string | null;
+  readonly failureType: string | null;
+  /** The fallback chain, as pinned. */
+  readonly models: readonly string[];
+  /** True where a simulated provider plays the models. */
+  readonly simulated: boolean;
+  readonly steps: readonly StepReport[];
+  readonly attempts: readonly AttemptReport[];
+  readonly gates: readonly GateReport[];
+  /** Temporal's own status, where it was asked. */
+  readonly temporalStatus?: string;
+}
+
+/** Reads a run from the store. Needs neither Temporal nor a worker. */
+export async function reportRun(store: Store, run: RunRecord): Promise<RunReport> {
+  const { runKey } = run;
+  const [summary, output, attempts, calls, gates, snapshot] = await Promise.all([
+    summarizeRun(store, run),
+    readOutput(store, run),
+    store.listAttempts(runKey),
+    store.listToolCalls(runKey),
+    store.listGates({ runKey, limit: MAX_GATES }),
+    readSnapshot(store, run),
+  ]);
+  return assemble(run, summary, output, { attempts, calls, gates, snapshot });
+}
+
+interface Journal {
+  readonly attempts: readonly AttemptRecord[];
+  readonly calls: readonly ToolCallRecord[];
+  readonly gates: readonly GateRecord[];
+  readonly snapshot: TaskSnapshot | null;
+}
+
+function assemble(run: RunRecord, summary: RunSummary, output: string | null, journal: Journal): RunReport {
+  return {
+    ...summary,
+    requester: run.requester,
+    output,
+    message: run.end?.message ?? null,
+    failureType: run.end?.failureType ?? null,
+    models: journal.snapshot?.candidates.map((candidate) => candidate.model) ?? [],
+    simulated: journal.snapshot?.candidates.some((candidate) => candidate.provider === 'simulated') ?? false,
+    steps: reportSteps(journal),
+    attempts: journal.attempts.map(reportAttempt),
+    gates: [...journal.gates].sort((a, b) => a.createdAtMs - b.createdAtMs).map(reportGate),
+  };
+}
+
+/** The line of a run in a list. */
+export async function summarizeRun(store: Store, run: RunRecord): Promise<RunSummary> {
+  const ledger = await store.getLedger(run.runKey);
+  return {
+    agentRunId: run.runKey.agentRunId,
+    firstExecutionRunId: run.runKey.firstExecutionRunId,
+    task: run.task,
+    tenant: run.tenant,
+    feature: run.feature,
+    status: run.status,
+    startedAt: new Date(run.startedAtMs).toISOString(),
+    endedAt: run.endedAtMs === null ? null : new Date(run.endedAtMs).toISOString(),
+    ledger: reportLedger(ledger),
+  };
+}
+
+/** A ledger in USD; zeros where there is none yet. */
+export function reportLedger(ledger: LedgerTotals | null): LedgerReport {
+  return {
+    limitUsd: formatUsd(ledger?.limitNanoUsd ?? 0),
+    settledUsd: formatUsd(ledger?.settledNanoUsd ?? 0),
+    heldUsd: formatUsd(ledger?.heldNanoUsd ?? 0),
+    writtenOffUsd: formatUsd(ledger?.writtenOffNanoUsd ?? 0),
+    overrunUsd: formatUsd(ledger?.overrunNanoUsd ?? 0),
+  };
+}
+
+/** One try of a model with what came of it and what it cost. */
+export function reportAttempt(attempt: AttemptRecord): AttemptReport {
+  const { money, outcome } = attempt;
+  const settled = money.status === 'released' ? 0 : money.settledNanoUsd;
+  return {
+    attemptId: attempt.attemptId,
+    step: attempt.step,
+    model: attempt.model,
+    provider: attempt.provider,
+    outcome: outcome === null ? 'inFlight' : outcome.type === 'reply' ? 'ok' : outcome.verdict.class,
+    ...(outcome?.type === 'failed' ? { message: outcome.message } : {}),
+    costUsd: settled === null ? null : formatUsd(settled),
+    heldUsd: formatUsd(money.status === 'held' ? money.reservedNanoUsd : 0),
+    startedAt: new Date(attempt.reservedAtMs).toISOString(),
+    endedAt: attempt.endedAtMs === null ? null : new Date(attempt.endedAtMs).toISOString(),
+  };
+}
+
+async function readSnapshot(store: Store, run: RunRecord): Promise<TaskSnapshot | null> {
+  const text = await store.getContent(run.snapshotDigest);
+  return text === null ? null : (JSON.parse(text) as TaskSnapshot);
+}

@@ -1,0 +1,96 @@
+import { readFile } from 'node:fs/promises';
+import { Client, Connection, isGrpcServiceError, ServiceError } from '@temporalio/client';
+import { TollgateError } from '../contracts/failures.ts';
+
+/** How long a command waits for a Temporal server, in milliseconds. */
+export const CONNECT_TIMEOUT_MS = 4_000;
+
+export interface TemporalAddress {
+  readonly address: string;
+  readonly namespace: string;
+  readonly apiKey?: string;
+  /** Paths of PEM files. `true` without paths: TLS with the system's own certificates. */
+  readonly tls?: true | { readonly certPath?: string; readonly keyPath?: string; readonly caPath?: string };
+}
+
+export interface TemporalConnection {
+  readonly client: Client;
+  readonly connection: Connection;
+  readonly at: TemporalAddress;
+}
+
+/**
+ * Connects to Temporal within `timeoutMs`.
+ * @throws TollgateError of type `temporalUnavailable` that names the address and what to set.
+ */
+export async function connectTemporal(at: TemporalAddress, timeoutMs: number = CONNECT_TIMEOUT_MS): Promise<TemporalConnection> {
+  const tls = await readTls(at.tls);
+  try {
+    const connecting = Connection.connect({
+      address: at.address,
+      connectTimeout: timeoutMs,
+      ...(at.apiKey === undefined ? {} : { apiKey: at.apiKey }),
+      ...(tls === undefined ? {} : { tls }),
+    });
+    const connection = await within(connecting, timeoutMs + 500);
+    return { client: new Client({ connection, namespace: at.namespace }), connection, at };
+  } catch (error) {
+    throw unavailable(at.address, error);
+  }
+}
+
+/** The error for a server that does not answer. */
+export function unavailable(address: string, cause: unknown): TollgateError {
+  return new TollgateError(
+    'temporalUnavailable',
+    `No Temporal server answers at ${address} (${rootMessage(cause)}). Start one with "npm start", or set TEMPORAL_ADDRESS (and TEMPORAL_API_KEY or the TLS paths) to one that runs.`,
+    { cause },
+  );
+}
+
+/** Whether a call failed because the server could not be reached, not because of what was asked. */
+export function isUnavailable(error: unknown): boolean {
+  const grpc = error instanceof ServiceError ? error.cause : error;
+  return isGrpcServiceError(grpc) && (grpc.code === GRPC_UNAVAILABLE || grpc.code === GRPC_DEADLINE_EXCEEDED);
+}
+
+// Status codes of gRPC, https://grpc.io/docs/guides/status-codes/
+export const GRPC_INVALID_ARGUMENT = 3;
+export const GRPC_DEADLINE_EXCEEDED = 4;
+export const GRPC_NOT_FOUND = 5;
+export const GRPC_UNAVAILABLE = 14;
+
+async function readTls(tls: TemporalAddress['tls']): Promise<undefined | true | { serverRootCACertificate?: Buffer; clientCertPair?: { crt: Buffer; key: Buffer } }> {
+  if (tls === undefined || tls === true) return tls;
+  const { certPath, keyPath, caPath } = tls;
+  return {
+    ...(caPath === undefined ? {} : { serverRootCACertificate: await readPem(caPath) }),
+    ...(certPath === undefined || keyPath === undefined ? {} : { clientCertPair: { crt: await readPem(certPath), key: await readPem(keyPath) } }),
+  };
+}
+
+async function readPem(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new TollgateError('invalidInput', `The TLS file ${path} can't be read (${(error as NodeJS.ErrnoException).code}). Correct the TLS paths of Temporal.`, { cause: error });
+  }
+}
+
+async function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function rootMessage(error: unknown): string {
+  let current = error;
+  while (current instanceof Error && current.cause instanceof Error) current = current.cause;
+  return (current instanceof Error ? current.message : String(current)).split('\n')[0] ?? '';
+}

@@ -1,0 +1,43 @@
+import type { OpenGate, RunStatusView } from '../../contracts/agent-run.ts';
+import { formatUsd } from '../budget/price.ts';
+
+/** The page that an operator sees in the Temporal UI: what the run is doing, what it costs, what it waits for. */
+export function describeRun(view: RunStatusView): string {
+  const { ledger } = view;
+  const lines = [
+    `**${view.status}** · ${view.task} · step ${view.step} of at most ${view.maxSteps}${view.model ? ` · ${view.model}` : ''}`,
+    '',
+    '| budget | settled | held | written off |',
+    '|---|---|---|---|',
+    `| ${formatUsd(ledger.limitNanoUsd)} USD | ${formatUsd(ledger.settledNanoUsd)} | ${formatUsd(ledger.heldNanoUsd)} | ${formatUsd(ledger.writtenOffNanoUsd)} |`,
+    ...(ledger.overrunNanoUsd > 0 ? ['', `**Overrun:** a provider charged ${formatUsd(ledger.overrunNanoUsd)} USD beyond what was reserved.`] : []),
+    ...view.gates.filter((gate) => gate.status === 'open').flatMap(describeGate),
+  ];
+  return lines.join('\n');
+}
+
+function describeGate(gate: OpenGate): string[] {
+  return [
+    '',
+    `**Waits for approval** of \`${gate.tool}\` (${gate.kind}) until ${new Date(gate.expiresAtMs).toISOString()}`,
+    '',
+    `    tollgate approve ${gate.approvalId} --digest ${gate.actionDigest}`,
+  ];
+}
+
+type AttributePair =
+  | { readonly key: { readonly name: string; readonly type: 'KEYWORD' }; readonly value: string }
+  | { readonly key: { readonly name: string; readonly type: 'BOOL' }; readonly value: boolean }
+  | { readonly key: { readonly name: string; readonly type: 'DOUBLE' }; readonly value: number };
+
+/** What changes in a run, as search attributes. The names stand in contracts/temporal.ts too; a test compares them. */
+export function searchAttributeValues(view: RunStatusView): AttributePair[] {
+  const usd = (nanoUsd: number) => Number(formatUsd(nanoUsd));
+  return [
+    { key: { name: 'TollgateStatus', type: 'KEYWORD' }, value: view.status },
+    { key: { name: 'TollgateAwaitingApproval', type: 'BOOL' }, value: view.status === 'awaitingApproval' },
+    { key: { name: 'TollgateSpendUsd', type: 'DOUBLE' }, value: usd(view.ledger.settledNanoUsd + view.ledger.heldNanoUsd) },
+    { key: { name: 'TollgateBudgetUsd', type: 'DOUBLE' }, value: usd(view.ledger.limitNanoUsd) },
+    ...(view.model ? [{ key: { name: 'TollgateModel', type: 'KEYWORD' } as const, value: view.model }] : []),
+  ];
+}

@@ -1,0 +1,112 @@
+import type { OpenGate, PinnedTask, PlannedCall, RunEnd, RunPosition } from '../../contracts/agent-run.ts';
+import { assertNever, invariant } from '../../contracts/failures.ts';
+import { formatUsd } from '../budget/price.ts';
+import { budgetGate, gateOfCall } from './position.ts';
+
+/** What to open a gate for. */
+export type GateSubject =
+  | { readonly kind: 'action'; readonly callIndex: number }
+  | { readonly kind: 'inDoubt'; readonly callIndex: number }
+  | { readonly kind: 'budget' };
+
+export type NextAction =
+  | { readonly type: 'callModel'; readonly mode: 'step' | 'wrapUp'; readonly raisedBy?: OpenGate }
+  /** Several calls only where all of them read. */
+  | { readonly type: 'executeTools'; readonly calls: readonly PlannedCall[] }
+  /** Opens gates where `open` names any, else waits for a decision or an expiry. */
+  | { readonly type: 'awaitApproval'; readonly open: readonly GateSubject[] }
+  | { readonly type: 'finish'; readonly end: RunEnd };
+
+/**
+ * Decides what a run does next. Tool calls of a step are carried out in the order the model gave: reads that stand
+ * together at once, everything else one by one. Gates of a step are opened as early as the limit allows, so that people
+ * can decide while earlier calls run.
+ */
+export function decideNextAction(position: RunPosition, task: PinnedTask): NextAction {
+  if (position.end) return { type: 'finish', end: position.end };
+  if (position.replyAttemptId !== null) return nextCall(position, task);
+  if (position.shortOfNanoUsd !== null) return short(position, position.shortOfNanoUsd, task);
+  if (position.step > task.maxSteps) return finish({ status: 'failed', failureType: 'maxStepsReached', message: maxStepsMessage(task) });
+  return { type: 'callModel', mode: 'step' };
+}
+
+function nextCall(position: RunPosition, task: PinnedTask): NextAction {
+  const toOpen = gatesToOpen(position, task);
+  if (toOpen.length > 0) return { type: 'awaitApproval', open: toOpen };
+
+  const pending = position.calls.filter((call) => call.status !== 'done');
+  const first = pending[0];
+  invariant(first, `step ${position.step} has a call to carry out`);
+  switch (first.effect) {
+    case 'read':
+      return { type: 'executeTools', calls: leadingReads(pending) };
+    case 'write':
+      return { type: 'executeTools', calls: [first] };
+    case 'irreversible':
+      return gatedCall(position, first, task);
+    default:
+      return assertNever(first.effect);
+  }
+}
+
+function leadingReads(pending: readonly PlannedCall[]): readonly PlannedCall[] {
+  const end = pending.findIndex((call) => call.effect !== 'read');
+  return end === -1 ? pending : pending.slice(0, end);
+}
+
+function gatesToOpen(position: RunPosition, task: PinnedTask): readonly GateSubject[] {
+  const room = task.maxPendingApprovals - position.gates.length;
+  const ungated = position.calls.filter((call) => call.effect === 'irreversible' && call.status === 'planned');
+  return ungated.slice(0, Math.max(0, room)).map((call) => ({ kind: 'action', callIndex: call.callIndex }));
+}
+
+function gatedCall(position: RunPosition, call: PlannedCall, task: PinnedTask): NextAction {
+  const gate = gateOfCall(position, call.callIndex);
+  invariant(gate, `irreversible call ${call.callIndex} of step ${position.step} has a gate`);
+  if (gate.kind === 'inDoubt') return gate.status === 'open' ? { type: 'awaitApproval', open: [] } : { type: 'executeTools', calls: [call] };
+  switch (gate.status) {
+    case 'open':
+      return { type: 'awaitApproval', open: [] };
+    case 'denied':
+      if (task.onDenied === 'endRun') return finish({ status: 'denied', message: `A person denied "${call.tool}", and the task ends there.` });
+      return { type: 'executeTools', calls: [call] };
+    case 'expired':
+      if (task.onExpired === 'endRun') return finish({ status: 'expired', message: `Nobody decided on "${call.tool}" in time, and the task ends there.` });
+      return { type: 'executeTools', calls: [call] };
+    default:
+      return { type: 'executeTools', calls: [call] };
+  }
+}
+
+function short(position: RunPosition, neededNanoUsd: number, task: PinnedTask): NextAction {
+  const message = `The next model call may cost ${formatUsd(neededNanoUsd)} USD, which is more than the budget has left.`;
+  const exhausted = finish({ status: 'budgetExhausted', message });
+  if (position.wrappingUp) return exhausted;
+  switch (task.onBudgetExhausted) {
+    case 'fail':
+      return exhausted;
+    case 'wrapUp':
+      return { type: 'callModel', mode: 'wrapUp' };
+    case 'ask':
+      return askForMore(position, message);
+    default:
+      return assertNever(task.onBudgetExhausted);
+  }
+}
+
+function askForMore(position: RunPosition, message: string): NextAction {
+  const gate = budgetGate(position);
+  if (!gate) return { type: 'awaitApproval', open: [{ kind: 'budget' }] };
+  if (gate.status === 'open') return { type: 'awaitApproval', open: [] };
+  if (gate.status === 'approved') return { type: 'callModel', mode: 'step', raisedBy: gate };
+  const why = gate.status === 'expired' ? 'nobody raised it in time' : 'raising it was denied';
+  return finish({ status: 'budgetExhausted', message: `${message} It was asked for more, and ${why}.` });
+}
+
+function maxStepsMessage(task: PinnedTask): string {
+  return `The run took ${task.maxSteps} steps (limits.maxSteps) and the model still asked for more. Raise the limit or look at what it repeats with "tollgate runs show".`;
+}
+
+function finish(end: RunEnd): NextAction {
+  return { type: 'finish', end };
+}

@@ -1,0 +1,104 @@
+import type { OpenGate, PlannedCall, ReplyCall, RunEnd, RunPosition, TranscriptHead } from '../../contracts/agent-run.ts';
+import type { GateStatus } from '../../contracts/approval.ts';
+import type { LedgerTotals, NanoUsd } from '../../contracts/budget.ts';
+import { invariant } from '../../contracts/failures.ts';
+import type { ApprovalId, AttemptId } from '../../contracts/ids.ts';
+import { callKeyOf } from '../tool/tool-call.ts';
+
+/** Where a run stands before its first model call. */
+export function startPosition(head: TranscriptHead, ledger: LedgerTotals): RunPosition {
+  return {
+    step: 1,
+    head,
+    replyAttemptId: null,
+    calls: [],
+    gates: [],
+    ledger,
+    shortOfNanoUsd: null,
+    wrappingUp: false,
+    lastModel: null,
+    end: null,
+  };
+}
+
+/** After a usable reply: its tool calls are planned, or the run has its answer. */
+export function acceptReply(
+  position: RunPosition,
+  reply: { readonly attemptId: AttemptId; readonly model: string; readonly calls: readonly ReplyCall[]; readonly ledger: LedgerTotals },
+): RunPosition {
+  const accepted = { ...position, ledger: reply.ledger, lastModel: reply.model, shortOfNanoUsd: null };
+  if (position.wrappingUp) {
+    const message = 'The budget was nearly used up; this is the last answer that it allowed.';
+    return { ...accepted, end: { status: 'budgetExhausted', message, outputAttemptId: reply.attemptId } };
+  }
+  if (reply.calls.length === 0) {
+    return { ...accepted, end: { status: 'completed', message: 'The model gave its answer.', outputAttemptId: reply.attemptId } };
+  }
+  return finishStepIfDone({ ...accepted, replyAttemptId: reply.attemptId, calls: reply.calls.map((call, index) => plannedCall(reply.attemptId, call, index)) });
+}
+
+function plannedCall(attemptId: AttemptId, call: ReplyCall, callIndex: number): PlannedCall {
+  const planned = { callIndex, tool: call.tool, effect: call.effect };
+  return call.valid ? { ...planned, status: 'planned' } : { ...planned, status: 'done', nodeId: callKeyOf(attemptId, callIndex) };
+}
+
+/** After a call has its result in the transcript. Its gates are forgotten; the last one ends the step. */
+export function completeCall(position: RunPosition, callIndex: number, nodeId: string): RunPosition {
+  const calls = position.calls.map((call): PlannedCall => (call.callIndex === callIndex ? { ...call, status: 'done', nodeId } : call));
+  return finishStepIfDone({ ...position, calls, gates: position.gates.filter((gate) => gate.callIndex !== callIndex) });
+}
+
+function finishStepIfDone(position: RunPosition): RunPosition {
+  if (position.calls.some((call) => call.status !== 'done')) return position;
+  const nodeIds = position.calls.map((call) => {
+    invariant(call.nodeId !== undefined, `call ${call.callIndex} of step ${position.step} is done and has a result`);
+    return call.nodeId;
+  });
+  return { ...position, step: position.step + 1, head: { attemptId: position.replyAttemptId, nodeIds }, replyAttemptId: null, calls: [] };
+}
+
+/** After a gate was opened for a call, or for the budget (`callIndex` null). */
+export function addGate(position: RunPosition, gate: OpenGate): RunPosition {
+  const calls = position.calls.map((call): PlannedCall =>
+    gate.kind === 'action' && call.callIndex === gate.callIndex ? { ...call, status: 'gated', approvalId: gate.approvalId } : call,
+  );
+  return { ...position, calls, gates: [...position.gates, gate] };
+}
+
+/** After a decision, expiry or withdrawal changed what holds at a gate. */
+export function setGateStatus(position: RunPosition, approvalId: ApprovalId, status: GateStatus): RunPosition {
+  return { ...position, gates: position.gates.map((gate) => (gate.approvalId === approvalId ? { ...gate, status } : gate)) };
+}
+
+/** Counts one more decision at a gate, also a refused one. */
+export function countTry(position: RunPosition, approvalId: ApprovalId): RunPosition {
+  return { ...position, gates: position.gates.map((gate) => (gate.approvalId === approvalId ? { ...gate, tries: gate.tries + 1 } : gate)) };
+}
+
+/** Forgets a gate; its call, if it has one, needs a new one. */
+export function dropGate(position: RunPosition, approvalId: ApprovalId): RunPosition {
+  const calls = position.calls.map((call): PlannedCall => {
+    if (call.approvalId !== approvalId) return call;
+    const { approvalId: _dropped, ...rest } = call;
+    return { ...rest, status: 'planned' };
+  });
+  return { ...position, calls, gates: position.gates.filter((gate) => gate.approvalId !== approvalId) };
+}
+
+/** After the budget did not allow a call that may need `neededNanoUsd`. */
+export function fallShort(position: RunPosition, neededNanoUsd: NanoUsd, ledger: LedgerTotals): RunPosition {
+  return { ...position, shortOfNanoUsd: neededNanoUsd, ledger };
+}
+
+export function endRun(position: RunPosition, end: RunEnd): RunPosition {
+  return { ...position, end };
+}
+
+/** The action gate of a call, or its newer `inDoubt` gate. */
+export function gateOfCall(position: RunPosition, callIndex: number): OpenGate | undefined {
+  return position.gates.findLast((gate) => gate.callIndex === callIndex);
+}
+
+export function budgetGate(position: RunPosition): OpenGate | undefined {
+  return position.gates.find((gate) => gate.kind === 'budget');
+}

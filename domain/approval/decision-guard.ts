@@ -1,0 +1,51 @@
+import type { OpenGate } from '../../contracts/agent-run.ts';
+import type { DecisionRefusal, DecisionRequest, Verdict } from '../../contracts/approval.ts';
+import type { ActionDigest, ApprovalId } from '../../contracts/ids.ts';
+
+const MAX_ID_LENGTH = 100;
+const MAX_COMMENT_LENGTH = 4_000;
+const MAX_SIGNED_LENGTH = 16_000;
+const DIGEST = /^[0-9a-f]{64}$/;
+
+/**
+ * Reads what a stranger sent as a decision. Null where it has not the shape of one. Never throws, whatever it is given.
+ * `verdict` is the signal's own, which the payload need not repeat.
+ */
+export function readDecisionRequest(payload: unknown, verdict?: Verdict): DecisionRequest | null {
+  if (typeof payload !== 'object' || payload === null) return null;
+  const fields = payload as Record<string, unknown>;
+  const said = verdict ?? fields.verdict;
+  if (said !== 'approve' && said !== 'deny' && said !== 'withdraw') return null;
+  if (!isText(fields.approvalId, MAX_ID_LENGTH) || typeof fields.actionDigest !== 'string' || !DIGEST.test(fields.actionDigest)) return null;
+  const comment = fields.comment ?? fields.reason;
+  if (comment !== undefined && comment !== null && !isText(comment, MAX_COMMENT_LENGTH)) return null;
+  const signed = fields.signedDecision;
+  if (signed !== undefined && signed !== null && !isText(signed, MAX_SIGNED_LENGTH)) return null;
+  return {
+    approvalId: fields.approvalId as ApprovalId,
+    actionDigest: fields.actionDigest as ActionDigest,
+    verdict: said,
+    ...(typeof comment === 'string' ? { comment } : {}),
+    ...(typeof signed === 'string' ? { signedDecision: signed } : {}),
+  };
+}
+
+function isText(value: unknown, maxLength: number): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= maxLength;
+}
+
+export interface Objection {
+  readonly reason: DecisionRefusal;
+  readonly message: string;
+}
+
+/** What speaks against even handling a decision: shape, gate, digest, number of tries. Pure; runs in the update's validator. */
+export function objectionTo(request: DecisionRequest | null, gates: readonly OpenGate[], maxTriesPerGate: number): Objection | null {
+  if (!request) return { reason: 'malformed', message: 'A decision is one object {approvalId, actionDigest (64 hex digits), verdict: approve|deny|withdraw, comment?, signedDecision?}.' };
+  const gate = gates.find((candidate) => candidate.approvalId === request.approvalId);
+  if (!gate) return { reason: 'closed', message: `No gate ${request.approvalId} is open in this run; "tollgate approvals list" shows those that are.` };
+  if (gate.actionDigest !== request.actionDigest)
+    return { reason: 'wrongDigest', message: `The gate asks for action digest ${gate.actionDigest}, the decision names ${request.actionDigest}. Look at the action again.` };
+  if (gate.tries >= maxTriesPerGate) return { reason: 'tooManyTries', message: `The gate took ${gate.tries} decisions (limits.maxTriesPerGate) and takes no more; it ends when it expires.` };
+  return null;
+}

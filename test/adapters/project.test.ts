@@ -1,0 +1,91 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { loadProject } from '../../adapters/tasks/project.ts';
+import { TollgateError } from '../../contracts/failures.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+let folder: string;
+beforeEach(async () => {
+  await mkdir(join(root, '.tollgate'), { recursive: true });
+  folder = await mkdtemp(join(root, '.tollgate', 'test-project-'));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+const IMPORTS = `import { z } from 'zod';\nimport { defineConfig, defineTask, defineTool } from 'tollgate';\n`;
+const TOOL = `const add = defineTool({ name: 'add', description: 'Adds.', parameters: z.object({ a: z.number(), b: z.number().default(0) }), effect: 'read', execute: async ({ a, b }) => a + b });\n`;
+
+async function load(source: string, name = 'tollgate.config.ts'): ReturnType<typeof loadProject> {
+  await writeFile(join(folder, name), source);
+  return await loadProject(name === 'tollgate.config.ts' ? undefined : name, folder);
+}
+
+async function messageOf(loading: Promise<unknown>): Promise<string> {
+  const error: unknown = await loading.then(
+    () => null,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(TollgateError);
+  expect((error as TollgateError).type).toBe('invalidInput');
+  return (error as TollgateError).message;
+}
+
+test('a project of defineTask and defineTool comes down to definitions and tools', async () => {
+  const { registry, configPath } = await load(
+    `${IMPORTS}${TOOL}export default defineConfig({ tasks: [defineTask({ name: 'sum', prompt: 'Add up.', models: ['gpt-5-nano'], maxOutputTokens: 64, budgetUsd: '0.000000001', tools: [add] })] });`,
+  );
+  expect(configPath).toBe(join(folder, 'tollgate.config.ts'));
+  expect(registry.tasks.get('sum')).toMatchObject({ models: [{ model: 'gpt-5-nano' }], budgetLimitNanoUsd: 1, onBudgetExhausted: 'fail', limits: { maxSteps: 30 } });
+  const tool = registry.tasks.get('sum')?.tools[0];
+  expect(tool).toMatchObject({ name: 'add', version: '1', effect: 'read', binding: { type: 'function' }, parameters: { type: 'object', required: ['a'] } });
+  expect(registry.tools.get('add@1')?.name).toBe('add');
+});
+
+test('every mistake of a project is listed at once, with its place and the fix', async () => {
+  const message = await messageOf(
+    load(
+      `export default { tasks: [{ name: 'a b', prompt: 'x', model: ['m'], maxOutputTokens: 0, budgetUsd: 'free', tools: [{ name: 't', description: '', parameters: {}, effect: 'none', execute: 1 }] }], endpoints: { gateway: { baseUrl: 'gateway', provider: 'x' } } };`,
+    ),
+  );
+  expect(message).toContain('tollgate.config.ts has 8 mistakes');
+  expect(message).toContain('tollgate.config.ts: tasks[0].name: expected a name of letters');
+  expect(message).toContain('unknown key "model" in tasks[0]. Did you mean "models"?');
+  expect(message).toContain('tasks[0].maxOutputTokens: expected a whole number of tokens, 1 to 200000, saw 0.');
+  expect(message).toContain('tasks[0].budgetUsd: expected an amount in USD');
+  expect(message).toContain('tasks[0].tools[0].parameters: expected a zod object: z.object({…}), saw {}.');
+  expect(message).toContain('tasks[0].tools[0].effect: expected "read", "write"');
+  expect(message).toContain('tasks[0].tools[0].execute: expected an async function');
+  expect(message).toContain('endpoints.gateway.baseUrl: expected an address');
+});
+
+test('what the types can not see is found too: names twice, schemas without a JSON form, unknown endpoints', async () => {
+  const task = (tools: string) => `defineTask({ name: 'sum', prompt: 'Add up.', models: ['gpt-5-nano'], maxOutputTokens: 64, budgetUsd: 1, tools: ${tools} })`;
+  const message = await messageOf(
+    load(
+      `${IMPORTS}${TOOL}const odd = defineTool({ name: 'odd', description: '', parameters: z.object({ at: z.date() }), effect: 'read', execute: async () => null });
+       const text = defineTool({ name: 'text', description: '', parameters: z.string(), effect: 'read', execute: async () => null });
+       export default defineConfig({ tasks: [${task('[add, add, odd]')}, ${task('[text, { ...add }]')}], models: [{ model: 'm', endpoint: 'gatway' }], endpoints: { gateway: { baseUrl: 'https://gateway.example/v1', provider: 'x' } } });`,
+    ),
+  );
+  expect(message).toContain('tasks[0].tools[1]: the tool "add" is in this task twice');
+  expect(message).toContain('tasks[0].tools[2].parameters: this zod schema has no JSON Schema form');
+  expect(message).toContain('tasks[1].tools[0].parameters: expected a JSON Schema of type "object"');
+  expect(message).toContain('tasks[1].tools[1]: another tool is "add@1" already');
+  expect(message).toContain('models[0].endpoint: there is no endpoint "gatway". Did you mean "gateway"?');
+});
+
+test('a configuration that does not load is one plain error', async () => {
+  expect(await messageOf(load('export default {', 'broken.config.ts'))).toContain("broken.config.ts can't be loaded");
+  expect(await messageOf(load('export const tasks = [];', 'empty.config.ts'))).toContain('has no default export');
+  expect(await messageOf(loadProject('missing.config.ts', folder))).toContain('There is no configuration at');
+});
+
+test('a folder inside a project finds the project, and one outside finds the shipped tasks', async () => {
+  await writeFile(join(folder, 'tollgate.config.ts'), 'export default { tasks: [] };');
+  await mkdir(join(folder, 'inner'));
+  expect((await loadProject(undefined, join(folder, 'inner'))).configPath).toBe(join(folder, 'tollgate.config.ts'));
+  expect([...(await loadProject(undefined, '/')).registry.tasks.keys()]).toContain('customer-support');
+});

@@ -1,0 +1,90 @@
+import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import type { AgentRunInput, AgentRunStatus, CarriedState, PinnedTask, RunPosition, RunStatusView } from '../../contracts/agent-run.ts';
+import { invariant } from '../../contracts/failures.ts';
+import type { AgentRunId, RunKey } from '../../contracts/ids.ts';
+import { emptyLedger, ZERO_NANO_USD } from '../../domain/budget/ledger.ts';
+import { describeRun, searchAttributeValues } from '../../domain/agent-run/description.ts';
+
+/** A run in memory: its pinned task, its position, and what operators see of both. */
+export class RunState {
+  readonly runKey: RunKey;
+  readonly start: AgentRunInput;
+  #task: PinnedTask | null;
+  #position: RunPosition | null;
+  #published = '';
+
+  constructor(start: AgentRunInput) {
+    const { workflowId, firstExecutionRunId } = workflowInfo();
+    this.runKey = { agentRunId: workflowId as AgentRunId, firstExecutionRunId };
+    this.start = start;
+    this.#task = start.carried?.pinned ?? null;
+    this.#position = start.carried?.position ?? null;
+  }
+
+  get isPinned(): boolean {
+    return this.#task !== null;
+  }
+
+  get task(): PinnedTask {
+    invariant(this.#task, 'the task is pinned before the loop starts');
+    return this.#task;
+  }
+
+  get position(): RunPosition {
+    invariant(this.#position, 'the run has a position before the loop starts');
+    return this.#position;
+  }
+
+  pin(task: PinnedTask, position: RunPosition): void {
+    this.#task = task;
+    this.#position = position;
+  }
+
+  /** Replaces the position by what a pure function of `domain/agent-run/position.ts` makes of it. */
+  move(change: (position: RunPosition) => RunPosition): void {
+    this.#position = change(this.position);
+    this.describe();
+  }
+
+  carry(): CarriedState {
+    return { version: 1, pinned: this.task, position: this.position };
+  }
+
+  view(): RunStatusView {
+    const position = this.#position;
+    return {
+      version: 1,
+      status: this.status,
+      task: this.start.task.name,
+      step: position?.step ?? 0,
+      maxSteps: this.#task?.maxSteps ?? 0,
+      model: position?.lastModel ?? null,
+      ledger: position?.ledger ?? emptyLedger(ZERO_NANO_USD),
+      gates: position?.gates ?? [],
+    };
+  }
+
+  get status(): AgentRunStatus {
+    const position = this.#position;
+    if (position?.end) return position.end.status;
+    return position?.gates.some((gate) => gate.status === 'open') ? 'awaitingApproval' : 'running';
+  }
+
+  /** Shows the run as Markdown in the Temporal UI. Costs no event. */
+  describe(): void {
+    setCurrentDetails(describeRun(this.view()));
+  }
+
+  /**
+   * Writes the search attributes that this run was started with, where what they show has changed in kind: an upsert is
+   * an event, so spend and model ride along with a change of status and are not worth one of their own.
+   */
+  publish(): void {
+    const status = this.status;
+    if (status === this.#published) return;
+    this.#published = status;
+    const present = new Set(workflowInfo().typedSearchAttributes.getAll().map((pair) => pair.key.name));
+    const updates = searchAttributeValues(this.view()).filter((pair) => present.has(pair.key.name));
+    if (updates.length > 0) upsertSearchAttributes(updates);
+  }
+}

@@ -1,0 +1,81 @@
+import type { ExecuteToolOutcome, OpenGate, PlannedCall } from '../../contracts/agent-run.ts';
+import { assertNever, invariant } from '../../contracts/failures.ts';
+import type { AttemptId } from '../../contracts/ids.ts';
+import { completeCall, dropGate, gateOfCall, setGateStatus } from '../../domain/agent-run/position.ts';
+import { journal, outside, outsideOptions } from '../activity-options.ts';
+import type { RunState } from '../agent-run/run-state.ts';
+import { openGate } from '../approval/gates.ts';
+
+/** Carries out one planned call, or answers it where its gate stopped it. */
+export async function carryOut(run: RunState, call: PlannedCall): Promise<void> {
+  const gate = gateOfCall(run.position, call.callIndex);
+  if (gate?.kind === 'inDoubt') return resolveDoubt(run, call, gate);
+  if (gate && (gate.status === 'denied' || gate.status === 'expired' || gate.status === 'withdrawn')) return refuse(run, call, gate, gate.status);
+
+  const outcome = await executeTool(run, call);
+  switch (outcome.type) {
+    case 'done':
+      return run.move((position) => completeCall(position, call.callIndex, outcome.nodeId));
+    case 'inDoubt':
+      return openGate(run, { kind: 'inDoubt', callIndex: call.callIndex });
+    case 'reopen':
+      return reopen(run, gate);
+    case 'notPermitted':
+      return notPermitted(run, gate, outcome);
+    default:
+      return assertNever(outcome);
+  }
+}
+
+function executeTool(run: RunState, call: PlannedCall): Promise<ExecuteToolOutcome> {
+  const { task, runKey, position } = run;
+  const { callIndex, approvalId } = call;
+  const options = outsideOptions(task.toolTimeoutMs, `step ${position.step} · ${call.tool} · ${call.effect}`);
+  const input = { version: 1, runKey, snapshotDigest: task.snapshotDigest, attemptId: replyOf(run), callIndex, ...(approvalId ? { approvalId } : {}) } as const;
+  return outside.executeTool.executeWithOptions(options, [input]);
+}
+
+async function refuse(run: RunState, call: PlannedCall, gate: OpenGate, reason: 'denied' | 'expired' | 'withdrawn'): Promise<void> {
+  const { runKey, task } = run;
+  const input = { version: 1, runKey, snapshotDigest: task.snapshotDigest, attemptId: replyOf(run), callIndex: call.callIndex, approvalId: gate.approvalId, reason } as const;
+  const { nodeId } = await journal.refuseCall.executeWithOptions({ summary: `step ${run.position.step} · ${call.tool} · ${reason}` }, [input]);
+  run.move((position) => completeCall(position, call.callIndex, nodeId));
+}
+
+async function resolveDoubt(run: RunState, call: PlannedCall, gate: OpenGate): Promise<void> {
+  invariant(call.approvalId, `call ${call.callIndex} in doubt was permitted by a gate`);
+  const { runKey, task } = run;
+  const input = {
+    version: 1,
+    runKey,
+    snapshotDigest: task.snapshotDigest,
+    attemptId: replyOf(run),
+    callIndex: call.callIndex,
+    approvalId: call.approvalId,
+    doubtApprovalId: gate.approvalId,
+  } as const;
+  const { nodeId } = await journal.resolveInDoubt.executeWithOptions({ summary: `step ${run.position.step} · ${call.tool} · doubt ${gate.status}` }, [input]);
+  run.move((position) => completeCall(position, call.callIndex, nodeId));
+}
+
+/** The old gate no longer covers the action; a new one is opened by the next decision of the loop. */
+async function reopen(run: RunState, gate: OpenGate | undefined): Promise<void> {
+  invariant(gate, 'a call that needs its gate again had one');
+  await journal.closeGate({ version: 1, runKey: run.runKey, approvalId: gate.approvalId, status: 'superseded' });
+  run.move((position) => dropGate(position, gate.approvalId));
+}
+
+/** What holds in the store replaces what the run believed. An approval that is stored but not proven is asked for anew. */
+async function notPermitted(run: RunState, gate: OpenGate | undefined, outcome: Extract<ExecuteToolOutcome, { type: 'notPermitted' }>): Promise<void> {
+  invariant(gate, 'a call that was not permitted has a gate');
+  const { gateStatus } = outcome;
+  if (gateStatus === 'open' || gateStatus === 'denied' || gateStatus === 'expired' || gateStatus === 'withdrawn')
+    return run.move((position) => setGateStatus(position, gate.approvalId, gateStatus));
+  return reopen(run, gate);
+}
+
+function replyOf(run: RunState): AttemptId {
+  const { replyAttemptId } = run.position;
+  invariant(replyAttemptId !== null, 'tool calls belong to an accepted reply');
+  return replyAttemptId;
+}
