@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { type Client, isGrpcServiceError, ServiceError, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
-import type { z } from 'zod';
 import type { AgentRunResult, AgentRunStart, RunStatusView } from '../contracts/agent-run.ts';
 import type { GateStatus, Verdict } from '../contracts/approval.ts';
 import { TollgateError } from '../contracts/failures.ts';
@@ -83,10 +82,11 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
   const { client, store, identity } = options;
 
   async function start<Task extends StartableTask>(task: Task, input: InputOf<Task>, startOptions: StartOptions = {}): Promise<StartedRun> {
-    const known = knownTask(task as StartableTask<z.ZodType>);
+    const startable: StartableTask = task;
+    const known = knownTask(startable);
     const request = toStartRequest(known, input, identity.name, startOptions);
     const agentRunId = (startOptions.id ?? `${request.task.name}-${randomUUID()}`) as AgentRunId;
-    if (typeof task !== 'string' && 'definition' in task) await putTask(needStore(store, 'starting a task that is given as data'), task);
+    if (typeof startable !== 'string' && 'definition' in startable) await putTask(needStore(store, 'starting a task that is given as data'), startable);
     await store?.appendAudit({ type: 'run.requested', runKey: null, actor: identity.name, data: { agentRunId, task: request.task, tenant: request.tenant, feature: request.feature } });
     return await startWorkflow(options, agentRunId, request, known);
   }

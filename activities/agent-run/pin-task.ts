@@ -1,12 +1,13 @@
 import type { PinnedTask, PinTaskInput, PinTaskOutcome } from '../../contracts/agent-run.ts';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { ContentDigest } from '../../contracts/ids.ts';
-import { type CandidateSnapshot, type TaskDefinition, type TaskSnapshot, taskDefinitionSchema } from '../../contracts/task.ts';
+import { type TaskDefinition, type TaskSnapshot, taskDefinitionSchema } from '../../contracts/task.ts';
 import { emptyLedger, nanoUsd } from '../../domain/budget/ledger.ts';
 import { firstUserMessage } from '../../domain/agent-run/first-message.ts';
 import { resolveCandidates } from '../../domain/task/candidates.ts';
 import { canonicalDigest } from '../digest.ts';
 import type { ActivityPorts } from '../ports.ts';
+import { labelOf } from './snapshot.ts';
 
 const INPUT_NODE_ID = 'input';
 
@@ -74,9 +75,4 @@ function pinnedTask({ task, candidates, promptDigest }: TaskSnapshot, snapshotDi
     maxRetryWaitMs,
     maxHistoryEvents,
   };
-}
-
-/** A model's name for people. One that is only simulated is never shown as the real one. */
-export function labelOf(candidate: CandidateSnapshot): string {
-  return candidate.provider === 'simulated' ? `${candidate.model} (simulated)` : candidate.model;
 }

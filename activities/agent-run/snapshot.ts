@@ -39,3 +39,8 @@ export function candidateAt(snapshot: TaskSnapshot, index: number): CandidateSna
 export function toolOf(snapshot: TaskSnapshot, name: string): ToolDefinition | null {
   return snapshot.task.tools.find((tool) => tool.name === name) ?? null;
 }
+
+/** A model's name for people. One that is only simulated is never shown as the real one. */
+export function labelOf(candidate: CandidateSnapshot): string {
+  return candidate.provider === 'simulated' ? `${candidate.model} (simulated)` : candidate.model;
+}

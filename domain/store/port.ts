@@ -145,8 +145,8 @@ export interface LedgerStore {
   reserveAttempt(attempt: NewAttempt): Promise<ReserveResult>;
   getAttempt(runKey: RunKey, attemptId: AttemptId): Promise<AttemptRecord | null>;
   listAttempts(runKey: RunKey): Promise<readonly AttemptRecord[]>;
-  /** An attempt of this run with a reply as its outcome, for the same step, ordinal and request; left by a reset. */
-  findReply(runKey: RunKey, step: number, ordinal: number, requestDigest: string): Promise<AttemptRecord | null>;
+  /** An attempt of this run with a reply as its outcome, for the same step and request; left by a reset. */
+  findReply(runKey: RunKey, step: number, requestDigest: string): Promise<AttemptRecord | null>;
   /** Journals the id of a background response before anybody waits for it. The first id stays. */
   setResponseId(runKey: RunKey, attemptId: AttemptId, responseId: string): Promise<void>;
   /**

@@ -1,0 +1,52 @@
+import type { GatedAction } from '../../contracts/approval.ts';
+import type { ActionDigest } from '../../contracts/ids.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+import type { ToolDefinition } from '../../contracts/task.ts';
+import { bindingArguments } from '../../domain/approval/policy.ts';
+import type { GateRecord, Vote } from '../../domain/approval/gate.ts';
+import { canonicalDigest } from '../digest.ts';
+import type { ActivityPorts } from '../ports.ts';
+
+export const RAISE_BUDGET_TOOL = 'tollgate.raiseBudget';
+
+type Described = Pick<GateRecord, 'runKey' | 'approvalId' | 'kind' | 'tool' | 'toolVersion' | 'destination' | 'arguments' | 'occurrence' | 'policyVersion'>;
+
+/** SHA-256 over the canonical form of what a gate asks for. */
+export function actionDigestOf(gate: Described, volatileArguments: readonly string[]): ActionDigest {
+  const action: GatedAction = {
+    approvalId: gate.approvalId,
+    agentRunId: gate.runKey.agentRunId,
+    firstExecutionRunId: gate.runKey.firstExecutionRunId,
+    kind: gate.kind,
+    tool: gate.tool,
+    toolVersion: gate.toolVersion,
+    destination: gate.destination,
+    arguments: bindingArguments(gate.arguments as JsonObject, volatileArguments),
+    occurrence: gate.occurrence,
+    policyVersion: gate.policyVersion,
+  };
+  return canonicalDigest(action) as ActionDigest;
+}
+
+/**
+ * The votes of a gate that a valid signature proves, for exactly `digest`, which the caller computed itself from its own
+ * configuration. A row that somebody wrote into the store proves nothing.
+ */
+export function provenVotes({ verifier }: Pick<ActivityPorts, 'verifier'>, gate: GateRecord, digest: ActionDigest): readonly Vote[] {
+  return gate.votes.flatMap((vote): Vote[] => {
+    const decision = verifier.verify(vote.signedDecision);
+    const isForThis =
+      decision !== null &&
+      decision.approvalId === gate.approvalId &&
+      decision.agentRunId === gate.runKey.agentRunId &&
+      decision.firstExecutionRunId === gate.runKey.firstExecutionRunId &&
+      decision.actionDigest === digest;
+    if (!isForThis || decision.verdict === 'withdraw') return [];
+    return [{ ...vote, approver: decision.approver, roles: decision.roles, verdict: decision.verdict }];
+  });
+}
+
+/** The destination of a tool on this worker. */
+export function destinationOf({ runtimeOf }: Pick<ActivityPorts, 'runtimeOf'>, tool: ToolDefinition): string {
+  return runtimeOf(tool).destination(tool);
+}

@@ -1,0 +1,108 @@
+import type { OpenGateInput, OpenGateOutcome } from '../../contracts/agent-run.ts';
+import { invariant } from '../../contracts/failures.ts';
+import type { ActionDigest } from '../../contracts/ids.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+import type { TaskSnapshot } from '../../contracts/task.ts';
+import type { GateRecord } from '../../domain/approval/gate.ts';
+import { policyFor } from '../../domain/approval/policy.ts';
+import { remainingNanoUsd } from '../../domain/budget/ledger.ts';
+import { formatUsd } from '../../domain/budget/price.ts';
+import type { RunRecord } from '../../domain/store/port.ts';
+import { loadRun, loadSnapshot, toolOf } from '../agent-run/snapshot.ts';
+import { canonicalDigest } from '../digest.ts';
+import type { ActivityPorts } from '../ports.ts';
+import { loadCall } from '../tool/loaded-call.ts';
+import { actionDigestOf, destinationOf, RAISE_BUDGET_TOOL } from './gated-action.ts';
+
+type Subject = Pick<GateRecord, 'tool' | 'toolVersion' | 'destination' | 'arguments' | 'occurrence' | 'reason'> & { readonly volatile: readonly string[] };
+
+/** Creates a gate with its digest. The same call again finds it as it is. Gates of the run that it no longer follows are withdrawn. */
+export async function openGate(ports: ActivityPorts, input: OpenGateInput): Promise<OpenGateOutcome> {
+  const { store } = ports;
+  const { runKey, approvalId, kind } = input;
+  const run = await loadRun(store, runKey);
+  if (run.endedAtMs !== null) await store.reopenRun(runKey);
+  const snapshot = await loadSnapshot(store, input.snapshotDigest);
+  const { volatile, ...subject } = await subjectOf(ports, input, run, snapshot);
+  const policy = policyFor(snapshot.task, kind, toolOf(snapshot, subject.tool));
+  const nowMs = await store.nowMs();
+  const described = { runKey, approvalId, kind, ...subject, policyVersion: snapshot.policyVersion };
+  const gate = await store.createGate({
+    ...described,
+    status: 'open',
+    actionDigest: actionDigestOf(described, volatile),
+    policy,
+    requester: run.requester,
+    attemptId: input.attemptId,
+    callIndex: input.callIndex,
+    aboutApprovalId: input.aboutApprovalId ?? null,
+    votes: [],
+    createdAtMs: nowMs,
+    expiresAtMs: nowMs + policy.expiresAfterMs,
+    decidedAtMs: null,
+    consumedAtMs: null,
+  });
+  await store.withdrawGatesExcept(runKey, [...input.liveApprovalIds, approvalId]);
+  await store.appendAudit({ type: 'gate.opened', runKey, actor: 'tollgate', data: { approvalId, kind, tool: gate.tool, actionDigest: gate.actionDigest } });
+  return { approvalId, actionDigest: gate.actionDigest as ActionDigest, expiresAtMs: gate.expiresAtMs, summary: `${gate.tool} → ${gate.destination}` };
+}
+
+async function subjectOf(ports: ActivityPorts, input: OpenGateInput, run: RunRecord, snapshot: TaskSnapshot): Promise<Subject> {
+  switch (input.kind) {
+    case 'action':
+      return actionSubject(ports, input, snapshot);
+    case 'inDoubt':
+      return doubtSubject(ports, input, snapshot);
+    case 'budget':
+      return budgetSubject(ports, input, run, snapshot);
+  }
+}
+
+async function actionSubject(ports: ActivityPorts, input: OpenGateInput, snapshot: TaskSnapshot): Promise<Subject> {
+  invariant(input.attemptId !== null && input.callIndex !== null, 'an action gate belongs to a tool call');
+  const { tool, args, replyText } = await loadCall(ports.store, snapshot, input.runKey, input.attemptId, input.callIndex);
+  const earlier = await ports.store.findActions(input.runKey, tool.name, canonicalDigest(args));
+  const repeated = earlier.length === 0 ? '' : `This run has carried out exactly this action ${earlier.length} time(s) already (last: ${earlier.at(-1)?.status}). Approving does it once more. `;
+  return {
+    tool: tool.name,
+    toolVersion: tool.version,
+    destination: destinationOf(ports, tool),
+    arguments: args,
+    occurrence: earlier.length,
+    reason: `${repeated}${replyText ?? `The model asks for ${tool.name}.`}`.slice(0, 4_000),
+    volatile: tool.volatileArguments,
+  };
+}
+
+async function doubtSubject({ store }: ActivityPorts, input: OpenGateInput, snapshot: TaskSnapshot): Promise<Subject> {
+  invariant(input.aboutApprovalId, 'an inDoubt gate names the gate whose action is in doubt');
+  const about = await store.getGate(input.runKey, input.aboutApprovalId);
+  invariant(about, `gate ${input.aboutApprovalId} is in the store`);
+  return {
+    tool: about.tool,
+    toolVersion: about.toolVersion,
+    destination: about.destination,
+    arguments: about.arguments,
+    occurrence: about.occurrence,
+    reason: `It is not known whether ${about.tool} happened: it was begun, and no answer came. Look at ${about.destination}. Approve = it was done; deny = it was not done. Nothing is sent either way.`,
+    volatile: toolOf(snapshot, about.tool)?.volatileArguments ?? [],
+  };
+}
+
+async function budgetSubject({ store }: ActivityPorts, input: OpenGateInput, run: RunRecord, snapshot: TaskSnapshot): Promise<Subject> {
+  const ledger = await store.getLedger(input.runKey);
+  invariant(ledger && input.shortOfNanoUsd !== undefined, 'a budget gate names what is missing');
+  const shortfall = Math.max(0, input.shortOfNanoUsd - remainingNanoUsd(ledger));
+  const usual = snapshot.task.raiseByNanoUsd ?? Math.ceil(run.limitNanoUsd / 2);
+  const amountNanoUsd = Math.max(shortfall, usual, 1);
+  const args: JsonObject = { amountNanoUsd, amountUsd: formatUsd(amountNanoUsd), newLimitUsd: formatUsd(ledger.limitNanoUsd + amountNanoUsd) };
+  return {
+    tool: RAISE_BUDGET_TOOL,
+    toolVersion: '1',
+    destination: `budget of run ${input.runKey.agentRunId}`,
+    arguments: args,
+    occurrence: 0,
+    reason: `The next model call may cost ${formatUsd(input.shortOfNanoUsd)} USD. Of ${formatUsd(ledger.limitNanoUsd)} USD, ${formatUsd(ledger.settledNanoUsd)} are spent and ${formatUsd(ledger.heldNanoUsd)} are held for calls of unknown outcome.`,
+    volatile: [],
+  };
+}

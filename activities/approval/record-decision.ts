@@ -1,0 +1,81 @@
+import type { RaiseBudgetInput, RaiseBudgetOutcome, RecordDecisionInput } from '../../contracts/agent-run.ts';
+import type { Decision, DecisionAnswer, DecisionRefusal, DecisionRequest } from '../../contracts/approval.ts';
+import type { RunKey } from '../../contracts/ids.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+import { decide, permits } from '../../domain/approval/gate.ts';
+import { nanoUsd } from '../../domain/budget/ledger.ts';
+import { canonicalDigest } from '../digest.ts';
+import type { ActivityPorts } from '../ports.ts';
+import { actionDigestOf, provenVotes } from './gated-action.ts';
+
+const UNSIGNED_VALID_FOR_MS = 3_600_000;
+
+/** Verifies who decided, applies the decision to its gate, and audits it whatever comes of it. */
+export async function recordDecision(ports: ActivityPorts, { runKey, request }: RecordDecisionInput): Promise<DecisionAnswer> {
+  const { store, verifier } = ports;
+  const signed = request.signedDecision ?? signUnverified(ports, runKey, request, await store.nowMs());
+  if (signed === null)
+    return refuse(ports, runKey, request, 'unsignedNotAllowed', 'This configuration counts only signed decisions. Decide with "tollgate approve" or through the API, which sign for you.');
+  const decision = verifier.verify(signed);
+  if (!decision) return refuse(ports, runKey, request, 'badSignature', 'The decision is not signed by a key that this worker knows. Do client and worker use the same TOLLGATE_HOME?');
+  if (decision.verdict !== request.verdict || decision.approvalId !== request.approvalId)
+    return refuse(ports, runKey, request, 'badSignature', 'What was signed is not what was sent.');
+
+  const answer = await store.decideGate(
+    runKey,
+    request.approvalId,
+    (gate, nowMs) => decide(gate, { decision, signedDecision: signed, requesterMayDecideByDefault: ports.requesterMayDecideByDefault }, nowMs),
+    (given) => ({ type: `decision.${given.type}`, runKey, actor: decision.approver, data: auditData(request, given, decision) }),
+  );
+  return answer ?? refuse(ports, runKey, request, 'unknownGate', `The store has no gate ${request.approvalId} of this run.`);
+}
+
+/** A bare signal, where the configuration lets it count: the developer at this machine, whom nobody verified. */
+function signUnverified({ unsignedSigner }: ActivityPorts, runKey: RunKey, request: DecisionRequest, nowMs: number): string | null {
+  if (!unsignedSigner) return null;
+  const { approvalId, actionDigest, verdict, comment } = request;
+  return unsignedSigner.sign({
+    version: 1,
+    agentRunId: runKey.agentRunId,
+    firstExecutionRunId: runKey.firstExecutionRunId,
+    approvalId,
+    actionDigest,
+    verdict,
+    approver: 'developer',
+    roles: ['*'],
+    ...(comment === undefined ? {} : { comment }),
+    nonce: canonicalDigest({ approvalId, verdict, nowMs }).slice(0, 32),
+    expiresAtMs: nowMs + UNSIGNED_VALID_FOR_MS,
+    unverified: true,
+  });
+}
+
+async function refuse({ store }: ActivityPorts, runKey: RunKey, request: DecisionRequest, reason: DecisionRefusal, message: string): Promise<DecisionAnswer> {
+  const answer: DecisionAnswer = { type: 'refused', reason, gateStatus: null, message };
+  await store.appendAudit({ type: 'decision.refused', runKey, actor: 'unknown', data: auditData(request, answer, null) });
+  return answer;
+}
+
+function auditData(request: DecisionRequest, answer: DecisionAnswer, decision: Decision | null): JsonObject {
+  return {
+    approvalId: request.approvalId,
+    actionDigest: request.actionDigest,
+    verdict: request.verdict,
+    unverified: decision?.unverified ?? decision === null,
+    gateStatus: answer.gateStatus,
+    message: answer.message,
+    ...(answer.type === 'refused' ? { reason: answer.reason } : {}),
+    ...(request.comment === undefined ? {} : { comment: request.comment }),
+  };
+}
+
+/** Raises the run's limit by what an approved budget gate names, once. */
+export async function raiseBudget(ports: ActivityPorts, { runKey, approvalId }: RaiseBudgetInput): Promise<RaiseBudgetOutcome> {
+  const { store } = ports;
+  const gate = await store.getGate(runKey, approvalId);
+  if (gate?.kind !== 'budget') return { type: 'notPermitted', message: `${approvalId} is no budget gate of this run.` };
+  const digest = actionDigestOf(gate, []);
+  const amount = nanoUsd(Number((gate.arguments as JsonObject).amountNanoUsd));
+  const raised = await store.raiseLimit(runKey, approvalId, amount, (row, nowMs) => permits(row, provenVotes(ports, row, digest), nowMs));
+  return raised.type === 'raised' ? raised : { type: 'notPermitted', message: raised.message };
+}

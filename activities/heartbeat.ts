@@ -1,0 +1,42 @@
+import { activityInfo, Context } from '@temporalio/activity';
+
+const INTERVAL_MS = 1_000;
+
+/**
+ * Runs `body` while heartbeating, so that a dead worker is noticed and a cancellation arrives. `heartbeat` sends
+ * `{reserved: true}` from then on: details that a retry finds when the store has been lost.
+ */
+export async function withHeartbeat<T>(details: { readonly reserved: boolean; readonly initially: boolean }, body: (heartbeat: () => void) => Promise<T>): Promise<T> {
+  const context = Context.current();
+  let reserved = details.initially;
+  const beat = () => context.heartbeat({ reserved });
+  const timer = setInterval(beat, INTERVAL_MS);
+  try {
+    return await body(() => {
+      reserved = details.reserved;
+      beat();
+    });
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 2_000;
+
+/**
+ * Writes down what cannot be had again (a paid reply, an effect's outcome): tries until the store takes it, short of the
+ * activity's own end. @throws what the store threw last.
+ */
+export async function persist<T>(write: () => Promise<T>): Promise<T> {
+  const { startToCloseTimeoutMs, currentAttemptScheduledTimestampMs } = activityInfo();
+  const lastTryMs = currentAttemptScheduledTimestampMs + startToCloseTimeoutMs - 5_000;
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)) {
+    try {
+      return await write();
+    } catch (error) {
+      if (Date.now() + pauseMs > lastTryMs) throw error;
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  }
+}

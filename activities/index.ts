@@ -1,0 +1,26 @@
+import { finishRun } from './agent-run/finish-run.ts';
+import { pinTask } from './agent-run/pin-task.ts';
+import { openGate } from './approval/open-gate.ts';
+import { raiseBudget, recordDecision } from './approval/record-decision.ts';
+import { translated } from './failure.ts';
+import { callModel } from './model/call-model.ts';
+import type { Activities } from './port.ts';
+import type { ActivityPorts } from './ports.ts';
+import { refuseCall, resolveInDoubt } from './tool/answers.ts';
+import { executeTool } from './tool/execute-tool.ts';
+
+/** The activities of a worker over its ports. */
+export function createActivities(ports: ActivityPorts): Activities {
+  return {
+    pinTask: (input) => translated(() => pinTask(ports, input)),
+    callModel: (input) => translated(() => callModel(ports, input)),
+    executeTool: (input) => translated(() => executeTool(ports, input)),
+    openGate: (input) => translated(() => openGate(ports, input)),
+    recordDecision: (input) => translated(() => recordDecision(ports, input)),
+    closeGate: ({ runKey, approvalId, status }) => translated(async () => ({ gateStatus: await ports.store.closeGate(runKey, approvalId, status) })),
+    refuseCall: (input) => translated(() => refuseCall(ports, input)),
+    resolveInDoubt: (input) => translated(() => resolveInDoubt(ports, input)),
+    raiseBudget: (input) => translated(() => raiseBudget(ports, input)),
+    finishRun: (input) => translated(() => finishRun(ports, input)),
+  };
+}

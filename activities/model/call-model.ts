@@ -1,0 +1,144 @@
+import { activityInfo, Context } from '@temporalio/activity';
+import type { CallModelInput, CallModelOutcome, TranscriptHead } from '../../contracts/agent-run.ts';
+import { invariant, TollgateError } from '../../contracts/failures.ts';
+import type { ModelRequest, TranscriptMessage } from '../../contracts/model.ts';
+import type { TaskSnapshot } from '../../contracts/task.ts';
+import { modelRequest } from '../../domain/agent-run/model-request.ts';
+import { ZERO_NANO_USD } from '../../domain/budget/ledger.ts';
+import { inputTokensUpperBound, upperBoundOf } from '../../domain/budget/price.ts';
+import { verdictFor } from '../../domain/model/error-classifier.ts';
+import type { ModelEndpoint } from '../../domain/model/provider-port.ts';
+import type { AttemptRecord, NewAttempt, ReserveResult, RunRecord } from '../../domain/store/port.ts';
+import { candidateAt, labelOf, loadRun, loadSnapshot } from '../agent-run/snapshot.ts';
+import { canonicalDigest } from '../digest.ts';
+import { withHeartbeat } from '../heartbeat.ts';
+import type { ActivityPorts } from '../ports.ts';
+import { outcomeOfAttempt } from './attempt-outcome.ts';
+import { type Dispatch, recoverAttempt, sendAttempt } from './send-attempt.ts';
+
+/** After this long from its reservation a sender no longer sends. Shorter than the heartbeat timeout, after which another may recover. */
+const DISPATCH_WINDOW_MS = 3_000;
+
+/**
+ * One try of one model. Inserting the attempt row, with its reservation, is the permission to send; an attempt that has
+ * its row already is recovered and never sent again.
+ */
+export async function callModel(ports: ActivityPorts, input: CallModelInput): Promise<CallModelOutcome> {
+  const wasReserved = (activityInfo().heartbeatDetails as { reserved?: boolean } | undefined)?.reserved === true;
+  return withHeartbeat({ reserved: true, initially: wasReserved }, async (heartbeat) => {
+    const { store } = ports;
+    const run = await loadRun(store, input.runKey);
+    const snapshot = await loadSnapshot(store, input.snapshotDigest);
+    const known = await store.getAttempt(input.runKey, input.attemptId);
+    if (known) return recover(ports, snapshot, known);
+    if (wasReserved)
+      throw new TollgateError('journalMissing', `Attempt ${input.attemptId} was reserved, and the store lacks it. Nothing was sent now. Was the store restored from a backup? Cancel the run, or restore the newer store.`);
+
+    const prepared = await reserve(ports, input, run, snapshot);
+    switch (prepared.type) {
+      case 'answer':
+        return prepared.outcome;
+      case 'exists':
+        return recover(ports, snapshot, prepared.attempt);
+      case 'reserved': {
+        heartbeat();
+        const sent = await sendAttempt(ports, prepared.dispatch, Context.current().cancellationSignal);
+        return outcomeOfAttempt(ports, snapshot, sent, false);
+      }
+    }
+  });
+}
+
+async function recover(ports: ActivityPorts, snapshot: TaskSnapshot, attempt: AttemptRecord): Promise<CallModelOutcome> {
+  const candidate = snapshot.candidates.find(({ model, endpoint }) => model === attempt.model && endpoint === attempt.endpoint);
+  invariant(candidate, `attempt ${attempt.attemptId} used a model of the pinned task`);
+  const endpoint = ports.catalogue.endpoint(attempt.endpoint);
+  const recovered = await recoverAttempt(ports, { attempt, candidate, endpoint, timeoutMs: snapshot.task.limits.modelTimeoutMs }, Context.current().cancellationSignal);
+  return outcomeOfAttempt(ports, snapshot, recovered, true);
+}
+
+type Prepared =
+  | { readonly type: 'answer'; readonly outcome: CallModelOutcome }
+  | { readonly type: 'exists'; readonly attempt: AttemptRecord }
+  | { readonly type: 'reserved'; readonly dispatch: Dispatch };
+
+async function reserve(ports: ActivityPorts, input: CallModelInput, run: RunRecord, snapshot: TaskSnapshot): Promise<Prepared> {
+  const { store, catalogue } = ports;
+  if (run.endedAtMs !== null) await store.reopenRun(input.runKey);
+  const candidate = candidateAt(snapshot, input.candidateIndex);
+  const endpoint = catalogue.endpoint(candidate.endpoint);
+  if (!endpoint) return { type: 'answer', outcome: await noEndpoint(ports, input, candidate.endpoint) };
+
+  let rejected: Extract<ReserveResult, { type: 'rejected' }> | null = null;
+  for (let head: TranscriptHead | null = input.head; head; head = input.mode === 'wrapUp' ? await earlierHead(ports, input, head) : null) {
+    const messages = await transcriptAt(ports, input, head);
+    const request = modelRequest(snapshot, candidate, messages, input.mode);
+    const attempt = newAttempt(input, head, candidate, request, endpoint, setAside(ports, snapshot, messages, input), await store.nowMs());
+    const earlier = await store.findReply(input.runKey, input.step, attempt.requestDigest);
+    if (earlier) return { type: 'answer', outcome: await outcomeOfAttempt(ports, snapshot, earlier, true) };
+    const reserved = await store.reserveAttempt(attempt);
+    if (reserved.type === 'exists') return reserved;
+    if (reserved.type === 'reserved')
+      return { type: 'reserved', dispatch: { attempt: reserved.attempt, candidate, endpoint, request, timeoutMs: snapshot.task.limits.modelTimeoutMs } };
+    rejected ??= reserved;
+  }
+  invariant(rejected, 'a reservation was tried');
+  const message = `${labelOf(candidate)} may cost ${rejected.neededNanoUsd} nano-USD, which the ${rejected.scope} budget does not have.`;
+  const ledger = (await store.getLedger(input.runKey)) ?? rejected.totals;
+  return { type: 'answer', outcome: { type: 'budgetDenied', neededNanoUsd: rejected.neededNanoUsd, ledger, message } };
+}
+
+function newAttempt(
+  input: CallModelInput,
+  head: TranscriptHead,
+  candidate: TaskSnapshot['candidates'][number],
+  request: ModelRequest,
+  endpoint: ModelEndpoint,
+  setAsideNanoUsd: NewAttempt['setAsideNanoUsd'],
+  nowMs: number,
+): NewAttempt {
+  return {
+    runKey: input.runKey,
+    attemptId: input.attemptId,
+    step: input.step,
+    ordinal: input.ordinal,
+    mode: input.mode,
+    model: candidate.model,
+    provider: candidate.provider,
+    endpoint: candidate.endpoint,
+    requestDigest: canonicalDigest({ endpoint: candidate.endpoint, request }),
+    head,
+    reservedNanoUsd: upperBoundOf(candidate.price, inputTokensUpperBound(endpoint.bodyBytes(request)), request.maxOutputTokens),
+    setAsideNanoUsd,
+    dispatchDeadlineMs: nowMs + DISPATCH_WINDOW_MS,
+  };
+}
+
+/** What a last answer from the same place may cost, on the cheapest model; kept free so that it can still be given. */
+function setAside({ catalogue }: ActivityPorts, snapshot: TaskSnapshot, messages: readonly TranscriptMessage[], { mode }: CallModelInput): NewAttempt['setAsideNanoUsd'] {
+  if (mode === 'wrapUp' || snapshot.task.onBudgetExhausted !== 'wrapUp') return ZERO_NANO_USD;
+  const bounds = snapshot.candidates.flatMap((candidate) => {
+    const endpoint = catalogue.endpoint(candidate.endpoint);
+    if (!endpoint) return [];
+    const request = modelRequest(snapshot, candidate, messages, 'wrapUp');
+    return [upperBoundOf(candidate.price, inputTokensUpperBound(endpoint.bodyBytes(request)), request.maxOutputTokens)];
+  });
+  return bounds.reduce((least, bound) => (bound < least ? bound : least), bounds[0] ?? ZERO_NANO_USD);
+}
+
+/** The place one step earlier: a last answer that no longer fits from the newest place may fit from there. */
+async function earlierHead({ store }: ActivityPorts, { runKey }: CallModelInput, head: TranscriptHead): Promise<TranscriptHead | null> {
+  return head.attemptId === null ? null : ((await store.getAttempt(runKey, head.attemptId))?.head ?? null);
+}
+
+async function transcriptAt({ store }: ActivityPorts, { runKey }: CallModelInput, head: TranscriptHead): Promise<readonly TranscriptMessage[]> {
+  const loaded = await store.loadTranscript(runKey, head);
+  if (loaded.type === 'transcript') return loaded.messages;
+  throw new TollgateError('journalMissing', `The store lacks ${loaded.what}, which history names. Nothing was sent. Was the store restored from a backup? Cancel the run, or restore the newer store.`);
+}
+
+async function noEndpoint({ store }: ActivityPorts, { runKey }: CallModelInput, endpoint: string): Promise<CallModelOutcome> {
+  const ledger = await store.getLedger(runKey);
+  invariant(ledger, 'a run has a ledger');
+  return { type: 'failed', verdict: verdictFor('modelNotFound', 'no'), message: `This worker's configuration has no endpoint "${endpoint}" any more.`, ledger };
+}

@@ -1,0 +1,143 @@
+import type { ExecuteToolInput, ExecuteToolOutcome } from '../../contracts/agent-run.ts';
+import type { ApprovalId } from '../../contracts/ids.ts';
+import type { JsonObject, JsonValue } from '../../contracts/json.ts';
+import type { TaskSnapshot } from '../../contracts/task.ts';
+import { type GateRecord, permits } from '../../domain/approval/gate.ts';
+import { isStricter, policyFor } from '../../domain/approval/policy.ts';
+import type { NewToolCall, ToolCallRecord } from '../../domain/store/port.ts';
+import { actionKeyParts } from '../../domain/tool/action-key.ts';
+import type { ToolContext } from '../../domain/tool/runtime-port.ts';
+import { callKeyOf } from '../../domain/tool/tool-call.ts';
+import { actionDigestOf, destinationOf, provenVotes } from '../approval/gated-action.ts';
+import { canonicalDigest } from '../digest.ts';
+import { persist } from '../heartbeat.ts';
+import type { ActivityPorts } from '../ports.ts';
+import { toolContext } from './execute-tool.ts';
+import { type LoadedCall, resultMessage } from './loaded-call.ts';
+
+/** After this long from its intent a sender no longer dispatches. Shorter than the heartbeat timeout, after which another takes over. */
+const DISPATCH_WINDOW_MS = 3_000;
+
+type GatedInput = ExecuteToolInput & { readonly approvalId: ApprovalId };
+
+interface Execution {
+  readonly ports: ActivityPorts;
+  readonly snapshot: TaskSnapshot;
+  readonly call: LoadedCall;
+  /** What runs: the bytes stored with the gate. */
+  readonly args: JsonObject;
+  readonly intent: ToolCallRecord;
+  readonly context: ToolContext;
+}
+
+/**
+ * Carries out an irreversible action at most once. The approval is proven from signatures over a digest computed here,
+ * and consumed in the transaction that writes the intent; an intent found without outcome is never simply sent again.
+ */
+export async function executeIrreversible(ports: ActivityPorts, input: GatedInput, snapshot: TaskSnapshot, call: LoadedCall, tenant: string): Promise<ExecuteToolOutcome> {
+  const { store } = ports;
+  const { runKey, approvalId } = input;
+  const gate = await store.getGate(runKey, approvalId);
+  if (!gate || gate.kind !== 'action' || gate.attemptId !== input.attemptId || gate.callIndex !== input.callIndex)
+    return { type: 'notPermitted', gateStatus: gate?.status ?? 'withdrawn', message: `Gate ${approvalId} is not for this call. Nothing was sent.` };
+
+  const args = gate.arguments as JsonObject;
+  const callKey = callKeyOf(input.attemptId, input.callIndex, approvalId);
+  const execution = (intent: ToolCallRecord): Execution => {
+    const context = toolContext(runKey, callKey, intent.idempotencyKey, tenant, snapshot.task.limits.toolTimeoutMs);
+    return { ports, snapshot, call, args, intent, context };
+  };
+  const found = await store.getToolCall(runKey, callKey);
+  if (found) return resume(execution(found));
+
+  const own = ports.registry.tasks.get(snapshot.task.name);
+  const ownTool = own?.tools.find((tool) => tool.name === call.tool.name) ?? null;
+  if (own && isStricter(policyFor(own, 'action', ownTool), gate.policy)) return { type: 'reopen', message: 'The policy became stricter since the gate was opened.' };
+
+  const digest = actionDigestOf({ ...gate, tool: call.tool.name, toolVersion: call.tool.version, destination: destinationOf(ports, call.tool) }, call.tool.volatileArguments);
+  if (digest !== gate.actionDigest) return { type: 'reopen', message: 'What would run here is not what the gate shows (destination, version or arguments differ).' };
+
+  const consumed = await store.consumeApproval(intentOf(input, gate, call, args, callKey, await store.nowMs()), (row, nowMs) => permits(row, provenVotes(ports, row, digest), nowMs));
+  switch (consumed.type) {
+    case 'permitted':
+      return dispatch(execution(consumed.call));
+    case 'exists':
+      return resume(execution(consumed.call));
+    case 'repeated':
+      return { type: 'reopen', message: 'The same action was carried out meanwhile; its repetition needs an approval of its own.' };
+    case 'refused':
+      return { type: 'notPermitted', gateStatus: consumed.gateStatus, message: consumed.message };
+  }
+}
+
+function intentOf(input: GatedInput, gate: GateRecord, call: LoadedCall, args: JsonObject, callKey: string, nowMs: number): NewToolCall & { approvalId: ApprovalId } {
+  return {
+    runKey: input.runKey,
+    callKey,
+    attemptId: input.attemptId,
+    callIndex: input.callIndex,
+    tool: call.tool.name,
+    toolVersion: call.tool.version,
+    effect: 'irreversible',
+    argumentsDigest: canonicalDigest(args),
+    idempotencyKey: canonicalDigest(actionKeyParts(input.runKey, call.tool.name, args, gate.occurrence)),
+    approvalId: input.approvalId,
+    occurrence: gate.occurrence,
+    dispatchDeadlineMs: nowMs + DISPATCH_WINDOW_MS,
+  };
+}
+
+/** The one dispatch that the consumed approval permits. A sender that is late does not send, and says so. */
+async function dispatch(execution: Execution): Promise<ExecuteToolOutcome> {
+  const { ports, call, args, intent, context } = execution;
+  const isLate = (await ports.store.nowMs()) > intent.dispatchDeadlineMs || context.signal.aborted;
+  if (isLate) return finish(execution, 'failed', { error: 'Not done: the worker was too late to send it. Nothing was sent; ask again if it is still wanted.' });
+  const dispatched = await ports.runtimeOf(call.tool).dispatch(call.tool, args, context);
+  switch (dispatched.type) {
+    case 'done':
+      return finish(execution, 'done', dispatched.result);
+    case 'notDone':
+      return finish(execution, 'failed', { error: dispatched.message });
+    case 'unknown':
+      return reconcile(execution, dispatched.message, 0);
+  }
+}
+
+/** Found with an intent: its outcome, or in doubt. The first sender may still be alive until its dispatch deadline. */
+async function resume(execution: Execution): Promise<ExecuteToolOutcome> {
+  const { ports, intent } = execution;
+  if (intent.status === 'done' || intent.status === 'failed') return { type: 'done', nodeId: intent.callKey, isError: intent.isError };
+  if (intent.status === 'inDoubt') return { type: 'inDoubt', message: 'Whether the action happened is not known.' };
+  const waitMs = Math.max(0, intent.dispatchDeadlineMs - (await ports.store.nowMs()) + 1);
+  await new Promise((resolve) => setTimeout(resolve, waitMs));
+  return reconcile(execution, 'The worker died or froze between the intent and the outcome.', 1);
+}
+
+/**
+ * Asks the destination. `notDone` permits another dispatch only where the destination honours the idempotency key, since
+ * a frozen sender may still wake; `redispatches` limits how often.
+ */
+async function reconcile(execution: Execution, why: string, redispatches: number): Promise<ExecuteToolOutcome> {
+  const { ports, call, args, intent, context } = execution;
+  const runtime = ports.runtimeOf(call.tool);
+  const answer = runtime.reconcile ? await runtime.reconcile(call.tool, args, context) : ({ type: 'unknown' } as const);
+  if (answer.type === 'done') return finish(execution, 'done', answer.result);
+  if (answer.type === 'notDone' && answer.honoursIdempotencyKey && redispatches > 0) {
+    const again = await runtime.dispatch(call.tool, args, context);
+    if (again.type === 'done') return finish(execution, 'done', again.result);
+    if (again.type === 'notDone') return finish(execution, 'failed', { error: again.message });
+    return reconcile(execution, again.message, redispatches - 1);
+  }
+  const { runKey, callKey } = intent;
+  const row = await persist(() => ports.store.finishToolCall(runKey, callKey, { status: 'inDoubt', result: null, isError: true }));
+  if (row.status === 'done' || row.status === 'failed') return { type: 'done', nodeId: callKey, isError: row.isError };
+  await ports.store.appendAudit({ type: 'action.inDoubt', runKey, actor: 'tollgate', data: { tool: call.tool.name, callKey, why } });
+  return { type: 'inDoubt', message: why };
+}
+
+async function finish({ ports, call, snapshot, intent }: Execution, status: 'done' | 'failed', result: JsonValue): Promise<ExecuteToolOutcome> {
+  const isError = status === 'failed';
+  const message = resultMessage(call, result, isError, snapshot.task.limits.maxToolResultBytes);
+  const row = await persist(() => ports.store.finishToolCall(intent.runKey, intent.callKey, { status, result, isError, message }));
+  return { type: 'done', nodeId: intent.callKey, isError: row.isError };
+}

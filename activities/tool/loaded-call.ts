@@ -1,0 +1,41 @@
+import { invariant, TollgateError } from '../../contracts/failures.ts';
+import type { AttemptId, RunKey, ToolCallId } from '../../contracts/ids.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+import type { TranscriptMessage } from '../../contracts/model.ts';
+import type { TaskSnapshot, ToolDefinition } from '../../contracts/task.ts';
+import type { Store } from '../../domain/store/port.ts';
+import { readCall } from '../model/reply-calls.ts';
+
+export interface LoadedCall {
+  readonly tool: ToolDefinition;
+  readonly args: JsonObject;
+  readonly toolCallId: ToolCallId;
+  /** What the model said beside its calls. */
+  readonly replyText: string | null;
+}
+
+/** A tool call of an accepted reply, from the store. @throws TollgateError `journalMissing` where the reply is not there. */
+export async function loadCall(store: Store, snapshot: TaskSnapshot, runKey: RunKey, attemptId: AttemptId, callIndex: number): Promise<LoadedCall> {
+  const attempt = await store.getAttempt(runKey, attemptId);
+  const call = attempt?.reply?.toolCalls[callIndex];
+  if (!attempt || !call)
+    throw new TollgateError('journalMissing', `The store lacks the reply ${attemptId} with tool call ${callIndex + 1}, which history names. Nothing was sent. Restore the store, or cancel the run.`);
+  const read = readCall(snapshot, call);
+  invariant(read.type === 'valid', `tool call ${callIndex} of ${attemptId} was valid when it was planned`);
+  return { tool: read.tool, args: read.args, toolCallId: call.toolCallId, replyText: attempt.reply?.text ?? null };
+}
+
+const encoder = new TextEncoder();
+
+/** A result as the model sees it, cut off at the task's limit with a note. */
+export function resultMessage(call: LoadedCall, result: unknown, isError: boolean, maxBytes: number): TranscriptMessage {
+  const text = typeof result === 'string' ? result : JSON.stringify(result);
+  return { role: 'tool', toolCallId: call.toolCallId, name: call.tool.name, text: cutOff(text ?? 'null', maxBytes), isError };
+}
+
+function cutOff(text: string, maxBytes: number): string {
+  const bytes = encoder.encode(text);
+  if (bytes.length <= maxBytes) return text;
+  const kept = new TextDecoder('utf-8').decode(bytes.subarray(0, maxBytes)).replace(/\uFFFD+$/, '');
+  return `${kept}\n[cut off: the result has ${bytes.length} bytes, limits.maxToolResultBytes is ${maxBytes}]`;
+}

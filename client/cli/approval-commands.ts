@@ -1,0 +1,118 @@
+import type { Command } from 'commander';
+import { TollgateError } from '../../contracts/failures.ts';
+import type { ApprovalId } from '../../contracts/ids.ts';
+import type { DecisionResult } from '../decision.ts';
+import { type GateReport, reportGate } from '../gate-report.ts';
+import { type ExitCode, exitCodeOfDecision } from './exit-code.ts';
+import { openAgentClient } from './run-reading.ts';
+import { renderGate } from './run-view.ts';
+import type { CliServices } from './services.ts';
+import { columns, inline, shorten } from './text.ts';
+
+const MAX_LISTED = 1_000;
+const MAX_ARGUMENTS_SHOWN = 60;
+
+interface DecisionOptions {
+  readonly digest?: string;
+  readonly comment?: string;
+  readonly json?: boolean;
+}
+
+/** `approvals list`, `approve`, `deny`, `withdraw`: what waits for a person, and the person's answer. */
+export function addApprovalCommands(program: Command, services: CliServices, end: (code: ExitCode) => void): void {
+  program
+    .command('approvals')
+    .description('look at what waits for a person')
+    .command('list')
+    .description('list the gates that wait')
+    .option('--json', 'print JSON')
+    .action(async (options: { readonly json?: boolean }) => end(await list(services, options.json ?? false)));
+  program
+    .command('approve')
+    .description('approve exactly one action')
+    .argument('<approvalId>', 'id of the gate')
+    .option('--digest <actionDigest>', 'digest of the action that is approved; at a terminal the action is shown instead')
+    .option('--comment <text>', 'why')
+    .option('--json', 'print JSON')
+    .action(async (approvalId: string, options: DecisionOptions) => end(await approve(services, approvalId, options)));
+  program
+    .command('deny')
+    .description('deny an action; the reason goes to the model')
+    .argument('<approvalId>', 'id of the gate')
+    .requiredOption('--reason <text>', 'why')
+    .option('--digest <actionDigest>', 'digest of the action that is denied; default: the one the gate asks for')
+    .option('--json', 'print JSON')
+    .action(async (approvalId: string, options: DecisionOptions & { readonly reason: string }) => end(await deny(services, approvalId, options)));
+  program
+    .command('withdraw')
+    .description('take your own decision back, as long as it was not used')
+    .argument('<approvalId>', 'id of the gate')
+    .option('--digest <actionDigest>', 'digest of the action; default: the one the gate asks for')
+    .option('--comment <text>', 'why')
+    .option('--json', 'print JSON')
+    .action(async (approvalId: string, options: DecisionOptions) => end(await withdraw(services, approvalId, options)));
+}
+
+async function list(services: CliServices, json: boolean): Promise<ExitCode> {
+  const store = await services.openStore();
+  const gates = (await store.listGates({ status: 'open', limit: MAX_LISTED })).map(reportGate);
+  if (json) services.terminal.print(JSON.stringify(gates));
+  else for (const line of renderApprovals(gates)) services.terminal.print(line);
+  return 0;
+}
+
+/** Waiting gates as a table, then the exact command for each. */
+export function renderApprovals(gates: readonly GateReport[]): string[] {
+  if (gates.length === 0) return ['Nothing waits for approval.'];
+  const rows = gates.map((gate) => [shorten(gate.agentRunId, 40), gate.kind, gate.tool, inline(gate.arguments, MAX_ARGUMENTS_SHOWN), gate.destination, gate.role, gate.expiresAt]);
+  return [...columns([['RUN', 'KIND', 'TOOL', 'ARGUMENTS', 'DESTINATION', 'ROLE', 'EXPIRES'], ...rows]), '', ...gates.map((gate) => gate.approveCommand ?? '')];
+}
+
+async function approve(services: CliServices, approvalId: string, options: DecisionOptions): Promise<ExitCode> {
+  const actionDigest = options.digest ?? (await askForDigest(services, approvalId));
+  if (actionDigest === null) {
+    services.terminal.note('Nothing was approved.');
+    return 1;
+  }
+  const agent = await openAgentClient(services, { signs: true });
+  return answer(services, await agent.approve(approvalId, { actionDigest, ...commentOf(options) }), options);
+}
+
+/** Shows the action and asks. Null where the person does not say yes. */
+async function askForDigest(services: CliServices, approvalId: string): Promise<string | null> {
+  const { terminal } = services;
+  if (!terminal.isInteractive)
+    throw new TollgateError('invalidInput', 'An approval must name what it approves: add --digest <actionDigest>. "npx tollgate approvals list" shows the action and its digest.');
+  const store = await services.openStore();
+  const gate = await store.findGate(approvalId as ApprovalId);
+  if (!gate) throw new TollgateError('notFound', `There is no gate ${approvalId}. "npx tollgate approvals list" shows those that wait.`);
+  for (const line of renderGate(reportGate(gate), { columns: terminal.columns, style: terminal.style })) terminal.print(line);
+  const said = await terminal.ask('Approve exactly this? Type "yes": ');
+  return said.toLowerCase() === 'yes' ? gate.actionDigest : null;
+}
+
+async function deny(services: CliServices, approvalId: string, options: DecisionOptions & { readonly reason: string }): Promise<ExitCode> {
+  const agent = await openAgentClient(services, { signs: true });
+  return answer(services, await agent.deny(approvalId, { reason: options.reason, ...digestOf(options) }), options);
+}
+
+async function withdraw(services: CliServices, approvalId: string, options: DecisionOptions): Promise<ExitCode> {
+  const agent = await openAgentClient(services, { signs: true });
+  return answer(services, await agent.withdraw(approvalId, { ...commentOf(options), ...digestOf(options) }), options);
+}
+
+function answer({ terminal }: CliServices, result: DecisionResult, { json }: DecisionOptions): ExitCode {
+  if (json) terminal.print(JSON.stringify(result));
+  else if (result.type === 'accepted') terminal.print(`accepted: ${result.message}`);
+  else if (result.type === 'refused') terminal.note(`refused (${result.reason}): ${result.message}`);
+  else terminal.note(`undecided: ${result.message}`);
+  return exitCodeOfDecision(result);
+}
+
+function commentOf({ comment }: DecisionOptions): { readonly comment?: string } {
+  return comment === undefined ? {} : { comment };
+}
+
+function digestOf({ digest }: DecisionOptions): { readonly actionDigest?: string } {
+  return digest === undefined ? {} : { actionDigest: digest };
+}

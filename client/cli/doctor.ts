@@ -1,0 +1,121 @@
+import { TollgateError } from '../../contracts/failures.ts';
+import { SEARCH_ATTRIBUTES, type SearchAttributeTopic } from '../../contracts/temporal.ts';
+import { resolveCandidates } from '../../domain/task/candidates.ts';
+import type { TemporalConnection } from '../temporal-connection.ts';
+import type { CliServices } from './services.ts';
+
+const NODE_MAJOR = 24;
+const READ_TIMEOUT_MS = 5_000;
+// Codes of temporal.api.enums.v1.IndexedValueType.
+const TYPE_NAMES: Readonly<Record<number, string>> = { 1: 'TEXT', 2: 'KEYWORD', 3: 'INT', 4: 'DOUBLE', 5: 'BOOL', 6: 'DATETIME', 7: 'KEYWORD_LIST' };
+
+export interface Check {
+  readonly name: string;
+  readonly status: 'ok' | 'problem' | 'skipped';
+  readonly message: string;
+  /** What to do, where something is wrong. */
+  readonly fix?: string;
+}
+
+type Finding = Omit<Check, 'name'>;
+
+/** Checks what runs need, one by one; a check that can't be made because of an earlier one is skipped. Never throws. */
+export async function diagnose(services: CliServices): Promise<readonly Check[]> {
+  const checks: Check[] = [];
+  const check = async (name: string, look: () => Promise<Finding> | Finding): Promise<boolean> => {
+    const finding = await Promise.resolve().then(look).catch(problemOf);
+    checks.push({ name, ...finding });
+    return finding.status === 'ok';
+  };
+  await check('Node', checkNode);
+  if (!(await check('settings', () => ok(`data folder ${services.home()}, deciding as ${services.identity().name}`)))) return checks;
+  const hasProject = await check('configuration', async () => {
+    const { configPath, registry } = await services.project();
+    return ok(`${configPath}: ${[...registry.tasks.keys()].join(', ') || 'no tasks'}`);
+  });
+  await check('store', async () => ok(await services.checkStore()));
+  await check('local key', async () => {
+    await services.signer();
+    return ok('present, and Temporal is on this machine or TOLLGATE_INSECURE is set');
+  });
+  await check('provider', () => ok(services.isSimulated() ? 'SIMULATED: no OPENAI_API_KEY is set, answers come from scenario files' : 'real, with OPENAI_API_KEY'));
+  await check('models', () => (hasProject ? checkModels(services) : skipped('the configuration')));
+  let temporal: TemporalConnection | null = null;
+  await check('Temporal', async () => {
+    temporal = await services.connect();
+    return ok(`answers at ${temporal.at.address}`);
+  });
+  const inTemporal = (look: (connection: TemporalConnection) => Promise<Finding>) => () => (temporal ? look(temporal) : skipped('Temporal'));
+  await check('namespace', inTemporal(checkNamespace));
+  await check('search attributes', inTemporal((connection) => checkSearchAttributes(connection, services.switchedOffSearchAttributes())));
+  return checks;
+}
+
+function checkNode(): Finding {
+  const major = Number(process.versions.node.split('.')[0]);
+  if (major >= NODE_MAJOR) return ok(process.versions.node);
+  return problem(`${process.versions.node} runs this`, `Node ${NODE_MAJOR} or newer is needed. Run "npm install" and start through "npx tollgate" or "npm start", which bring it.`);
+}
+
+async function checkModels(services: CliServices): Promise<Finding> {
+  const { registry, spec } = await services.project();
+  const catalogue = services.catalogue(spec);
+  const problems = [...registry.tasks.values()].flatMap((task) => {
+    const resolved = resolveCandidates(task, catalogue);
+    return resolved.type === 'problems' ? resolved.problems.map(({ message }) => message) : [];
+  });
+  const models = [...new Set([...registry.tasks.values()].flatMap((task) => task.models.map(({ model }) => model)))];
+  if (problems.length === 0) return ok(models.length > 0 ? `${models.join(', ')}: endpoint, key and price known` : 'none configured');
+  return problem('some can not be used', [...new Set(problems)].join(' '));
+}
+
+async function checkNamespace({ connection, at }: TemporalConnection): Promise<Finding> {
+  const describe = () => connection.workflowService.describeNamespace({ namespace: at.namespace });
+  try {
+    await connection.withDeadline(Date.now() + READ_TIMEOUT_MS, describe);
+    return ok(at.namespace);
+  } catch (error) {
+    return problem(`"${at.namespace}" can't be read: ${(error as Error).message}`, 'Create it, or set TEMPORAL_NAMESPACE to one that is there.');
+  }
+}
+
+async function checkSearchAttributes({ connection, at }: TemporalConnection, switchedOff: readonly SearchAttributeTopic[]): Promise<Finding> {
+  const list = () => connection.operatorService.listSearchAttributes({ namespace: at.namespace });
+  let registered: Readonly<Record<string, number>>;
+  try {
+    registered = ((await connection.withDeadline(Date.now() + READ_TIMEOUT_MS, list)).customAttributes ?? {}) as Record<string, number>;
+  } catch (error) {
+    return { status: 'skipped', message: `they can't be listed here: ${(error as Error).message}` };
+  }
+  const problems = searchAttributeProblems(registered, switchedOff);
+  if (problems.length === 0) return ok(switchedOff.length > 0 ? `registered; switched off: ${switchedOff.join(', ')}` : 'registered');
+  return problem(problems.join('; '), 'Start a worker, which registers what is missing. A name that another application holds with another type must be switched off.');
+}
+
+/** What is missing or of another type. Temporal ignores a registration under another type without a word. */
+export function searchAttributeProblems(registered: Readonly<Record<string, number>>, switchedOff: readonly SearchAttributeTopic[]): string[] {
+  const wanted = (Object.keys(SEARCH_ATTRIBUTES) as SearchAttributeTopic[]).filter((topic) => !switchedOff.includes(topic));
+  return wanted.flatMap((topic) => {
+    const { name, type } = SEARCH_ATTRIBUTES[topic];
+    const found = registered[name];
+    if (found === undefined) return [`${name} is missing`];
+    return TYPE_NAMES[found] === type ? [] : [`${name} is ${TYPE_NAMES[found] ?? found}, not ${type}`];
+  });
+}
+
+function ok(message: string): Finding {
+  return { status: 'ok', message };
+}
+
+function problem(message: string, fix: string): Finding {
+  return { status: 'problem', message, fix };
+}
+
+function skipped(because: string): Finding {
+  return { status: 'skipped', message: `needs ${because}` };
+}
+
+function problemOf(error: unknown): Finding {
+  if (error instanceof TollgateError) return { status: 'problem', message: error.message };
+  return { status: 'problem', message: error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error) };
+}

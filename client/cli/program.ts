@@ -1,0 +1,41 @@
+import { Command } from 'commander';
+import { addApprovalCommands } from './approval-commands.ts';
+import { addDoctorCommand } from './doctor-command.ts';
+import { printError } from './error-output.ts';
+import type { ExitCode } from './exit-code.ts';
+import { addLineCommands } from './line-commands.ts';
+import { addProcessCommands } from './process-commands.ts';
+import { addRunCommand } from './run-command.ts';
+import { addRunsCommand } from './runs-command.ts';
+import type { CliServices } from './services.ts';
+
+/** Runs one command and answers its exit code. Never throws, never prints a stack trace. */
+export async function runCli(args: readonly string[], services: CliServices): Promise<ExitCode> {
+  let exitCode: ExitCode = 0;
+  const program = createProgram(services, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return printError(error, args.includes('--json'), services.terminal);
+  } finally {
+    await services.close().catch(() => undefined);
+  }
+}
+
+function createProgram(services: CliServices, end: (code: ExitCode) => void): Command {
+  const program = new Command('tollgate')
+    .description('Durable agent runs: every run within its budget, every irreversible action approved.')
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => services.terminal.print(text.trimEnd()), writeErr: () => undefined })
+    .showSuggestionAfterError(true);
+  addProcessCommands(program, services, end);
+  addRunCommand(program, services, end);
+  addRunsCommand(program, services, end);
+  addApprovalCommands(program, services, end);
+  addLineCommands(program, services, end);
+  addDoctorCommand(program, services, end);
+  return program;
+}

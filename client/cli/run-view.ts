@@ -1,0 +1,101 @@
+import { formatUsd, parseUsd } from '../../domain/budget/price.ts';
+import type { GateReport } from '../gate-report.ts';
+import type { RunReport } from '../run-report.ts';
+import type { StepReport, ToolCallReport } from '../step-report.ts';
+import type { Terminal } from './terminal.ts';
+import { bar, inline, shorten } from './text.ts';
+
+type Style = Terminal['style'];
+const BAR_WIDTH = 24;
+
+export interface ViewOptions {
+  readonly columns: number;
+  readonly style: Style;
+  /** At most this many steps, the last ones. */
+  readonly maxSteps: number;
+}
+
+/** A run as a person reads it: where it stands, what it cost, what it did, what it waits for, what it said. */
+export function renderRun(report: RunReport, options: ViewOptions): string[] {
+  const { style } = options;
+  const gates = report.gates.filter((gate) => gate.status === 'open');
+  return [
+    `${style('bold', report.agentRunId)} · ${report.task} · ${styledStatus(report.status, style)}`,
+    style('dim', `tenant ${report.tenant} · feature ${report.feature} · started ${report.startedAt}${report.simulated ? ' · SIMULATED provider' : ''}`),
+    budgetLine(report),
+    ...renderSteps(report, options),
+    ...gates.flatMap((gate) => ['', ...renderGate(gate, options)]),
+    ...(report.message ? ['', `ended   ${report.message}${report.failureType ? ` (${report.failureType})` : ''}`] : []),
+    ...(report.output === null ? [] : ['', style('bold', 'answer'), report.output]),
+  ];
+}
+
+/** What was spent of the budget, as a bar and in numbers. */
+export function budgetLine({ ledger }: Pick<RunReport, 'ledger'>): string {
+  const drawn = bar(Number(ledger.settledUsd), Number(ledger.heldUsd), Number(ledger.limitUsd), BAR_WIDTH);
+  const held = Number(ledger.heldUsd) > 0 ? ` · ${ledger.heldUsd} held` : '';
+  const writtenOff = Number(ledger.writtenOffUsd) > 0 ? ` · ${ledger.writtenOffUsd} written off` : '';
+  const overrun = Number(ledger.overrunUsd) > 0 ? ` · OVERRUN ${ledger.overrunUsd}` : '';
+  return `budget  ${drawn} ${ledger.settledUsd} of ${ledger.limitUsd} USD settled${held}${writtenOff}${overrun}`;
+}
+
+function renderSteps(report: RunReport, options: ViewOptions): string[] {
+  const hidden = report.steps.length - options.maxSteps;
+  const shown = report.steps.slice(-options.maxSteps);
+  return [...(hidden > 0 ? [options.style('dim', `… ${hidden} earlier steps`)] : []), ...shown.flatMap((step) => renderStep(step, report, options))];
+}
+
+function renderStep(step: StepReport, report: RunReport, { columns, style }: ViewOptions): string[] {
+  const costs = report.attempts.filter((attempt) => attempt.step === step.step).map((attempt) => parseUsd(attempt.costUsd ?? '0') ?? 0);
+  const cost = formatUsd(costs.reduce<number>((sum, part) => sum + part, 0));
+  const line = `step ${String(step.step).padEnd(3)}${describeAttempts(step)}  ${style('dim', `${cost} USD`)}`;
+  const calls = step.toolCalls.map((call) => {
+    const arguments_ = inline(call.arguments, Math.max(20, columns - call.tool.length - call.status.length - 14));
+    return `        ${style('cyan', call.tool)} ${style('dim', arguments_)} ${styledStatus(describeCall(call), style)}`;
+  });
+  return [line, ...calls];
+}
+
+/** `gpt-5-mini rateLimited → gpt-5-nano ok` */
+export function describeAttempts(step: StepReport): string {
+  return step.attempts.map(({ model, outcome }) => `${model} ${outcome === 'inFlight' ? '…' : outcome}`).join(' → ');
+}
+
+function describeCall(call: ToolCallReport): string {
+  return call.status === 'done' && call.isError ? 'error' : call.status;
+}
+
+/** A waiting gate with everything that an approver decides by, and the exact command. */
+export function renderGate(gate: GateReport, { columns, style }: Pick<ViewOptions, 'columns' | 'style'>): string[] {
+  const again = gate.occurrence > 0 ? [style('yellow', `        The run has done exactly this ${gate.occurrence === 1 ? 'once' : `${gate.occurrence} times`} before.`)] : [];
+  return [
+    `${style('yellow', 'waits')}   ${style('bold', gate.tool)} → ${gate.destination}`,
+    ...Object.entries(asObject(gate.arguments)).map(([name, value]) => `        ${name}: ${inline(value, Math.max(20, columns - name.length - 12))}`),
+    ...again,
+    `        ${shorten(gate.reason, 400)}`,
+    style('dim', `        ${gate.approvals} of ${gate.approvers} approvals · role ${gate.role} · asked by ${gate.requester} · expires ${gate.expiresAt}`),
+    ...(gate.approveCommand ? [`        ${gate.approveCommand}`] : []),
+  ];
+}
+
+function asObject(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : { arguments: value };
+}
+
+function styledStatus(status: string, style: Style): string {
+  switch (status) {
+    case 'completed':
+    case 'done':
+      return style('green', status);
+    case 'failed':
+    case 'error':
+    case 'denied':
+    case 'expired':
+    case 'cancelled':
+    case 'budgetExhausted':
+    case 'inDoubt':
+      return style('red', status);
+    default:
+      return style('yellow', status);
+  }
+}

@@ -1,0 +1,141 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { AgentRunStatus } from '../../contracts/agent-run.ts';
+import type { AgentRunId } from '../../contracts/ids.ts';
+import type { RunReport, RunSummary } from '../run-report.ts';
+import { summarizeRun } from '../run-report.ts';
+import { type ExitCode, exitCodeOfRun } from './exit-code.ts';
+import { runChanges } from './run-changes.ts';
+import { followRun, openAgentClient, readRun } from './run-reading.ts';
+import { renderRun } from './run-view.ts';
+import type { CliServices } from './services.ts';
+import { columns, shorten } from './text.ts';
+
+const STATUSES: readonly AgentRunStatus[] = ['running', 'awaitingApproval', 'paused', 'completed', 'budgetExhausted', 'denied', 'expired', 'cancelled', 'failed'];
+const DEFAULT_LISTED = 50;
+const MAX_LISTED = 10_000;
+/** Steps that fit on a screen beside the rest. */
+const WATCHED_STEPS = 12;
+
+interface ListOptions {
+  readonly status?: AgentRunStatus;
+  readonly task?: string;
+  readonly tenant?: string;
+  readonly limit: number;
+  readonly json?: boolean;
+}
+
+/** `runs list|show|cancel|watch`: reads the store; only `cancel` needs Temporal. */
+export function addRunsCommand(program: Command, services: CliServices, end: (code: ExitCode) => void): void {
+  const runs = program.command('runs').description('look at runs and stop them');
+  runs
+    .command('list')
+    .description('list runs, newest first')
+    .option('--status <status>', `one of ${STATUSES.join(', ')}`, parseStatus)
+    .option('--task <name>', 'only runs of this task')
+    .option('--tenant <name>', 'only runs for this tenant')
+    .option('--limit <count>', 'at most this many', parseLimit, DEFAULT_LISTED)
+    .option('--json', 'print JSON')
+    .action(async (options: ListOptions) => end(await list(services, options)));
+  runs
+    .command('show')
+    .description('show what a run did, what it cost and what it waits for')
+    .argument('<id>', 'id of the run')
+    .option('--json', 'print JSON')
+    .action(async (id: string, options: { readonly json?: boolean }) => end(await show(services, id, options.json ?? false)));
+  runs
+    .command('watch')
+    .description('follow a run until it ends')
+    .argument('<id>', 'id of the run')
+    .option('--json', 'print the last state as JSON')
+    .action(async (id: string, options: { readonly json?: boolean }) => end(await watch(services, id, options.json ?? false)));
+  runs
+    .command('cancel')
+    .description('ask a run to stop')
+    .argument('<id>', 'id of the run')
+    .option('--json', 'print JSON')
+    .action(async (id: string, options: { readonly json?: boolean }) => end(await cancel(services, id, options.json ?? false)));
+}
+
+async function list(services: CliServices, { json, limit, status, task, tenant }: ListOptions): Promise<ExitCode> {
+  const store = await services.openStore();
+  const found = await store.listRuns({ limit, ...(status ? { status } : {}), ...(task ? { task } : {}), ...(tenant ? { tenant } : {}) });
+  const runs = await Promise.all(found.map((run) => summarizeRun(store, run)));
+  if (json) services.terminal.print(JSON.stringify(runs));
+  else for (const line of renderList(runs)) services.terminal.print(line);
+  return 0;
+}
+
+/** Runs as a table for people. */
+export function renderList(runs: readonly RunSummary[]): string[] {
+  if (runs.length === 0) return ['No runs yet. Start one with "npx tollgate run <task> --input <file>".'];
+  const rows = runs.map((run) => [shorten(run.agentRunId, 60), run.task, run.tenant, run.status, `${run.ledger.settledUsd} of ${run.ledger.limitUsd} USD`, run.startedAt]);
+  return columns([['RUN', 'TASK', 'TENANT', 'STATUS', 'SPENT', 'STARTED'], ...rows]);
+}
+
+async function show(services: CliServices, id: string, json: boolean): Promise<ExitCode> {
+  const report = await readRun(services, id);
+  if (json) services.terminal.print(JSON.stringify(report));
+  else print(services, report);
+  return 0;
+}
+
+async function watch(services: CliServices, id: string, json: boolean): Promise<ExitCode> {
+  const { terminal } = services;
+  const first = await readRun(services, id);
+  const runKey = { agentRunId: first.agentRunId as AgentRunId, firstExecutionRunId: first.firstExecutionRunId };
+  let before: RunReport | null = null;
+  const report = await followRun(services, runKey, (current) => {
+    if (json) return;
+    if (terminal.isTerminal) terminal.redraw(frame(services, current));
+    else for (const line of runChanges(before, current)) terminal.print(line);
+    before = current;
+  });
+  if (json) terminal.print(JSON.stringify(report));
+  else if (terminal.isTerminal) terminal.redraw(frame(services, report));
+  else {
+    for (const line of runChanges(before, report)) terminal.print(line);
+    if (report.output !== null) terminal.print(report.output);
+  }
+  return exitCodeOfRun(report.status);
+}
+
+function frame(services: CliServices, report: RunReport): string[] {
+  const { columns: width, style } = services.terminal;
+  return renderRun(report, { columns: width, style, maxSteps: WATCHED_STEPS }).flatMap((line) => wrap(line, width));
+}
+
+/** Breaks a line where the terminal would, so that the next frame knows how many lines to replace. Escape codes take no room. */
+function wrap(line: string, width: number): string[] {
+  return line.split('\n').flatMap((part) => {
+    const visible = part.replaceAll(ESCAPES, '').length;
+    if (visible <= width || part.includes('\u001b')) return [part];
+    return part.match(new RegExp(`.{1,${width}}`, 'gu')) ?? [part];
+  });
+}
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it matches the escape codes of terminal colours.
+const ESCAPES = /\u001b\[[0-9;]*m/g;
+
+async function cancel(services: CliServices, id: string, json: boolean): Promise<ExitCode> {
+  const agent = await openAgentClient(services, { signs: false });
+  await agent.cancel(id);
+  if (json) services.terminal.print(JSON.stringify({ agentRunId: id, cancellation: 'requested' }));
+  else services.terminal.print(`Asked ${id} to stop. A model call under way is accounted for first; see "npx tollgate runs show ${id}".`);
+  return 0;
+}
+
+function print({ terminal }: CliServices, report: RunReport): void {
+  for (const line of renderRun(report, { columns: terminal.columns, style: terminal.style, maxSteps: Number.POSITIVE_INFINITY })) terminal.print(line);
+}
+
+function parseStatus(value: string): AgentRunStatus {
+  const status = STATUSES.find((candidate) => candidate === value);
+  if (!status) throw new InvalidArgumentError(`It is one of ${STATUSES.join(', ')}.`);
+  return status;
+}
+
+function parseLimit(value: string): number {
+  const limit = Number(value);
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LISTED) throw new InvalidArgumentError(`It is a whole number from 1 to ${MAX_LISTED}.`);
+  return limit;
+}
+

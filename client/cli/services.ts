@@ -1,0 +1,51 @@
+import type { SearchAttributeTopic } from '../../contracts/temporal.ts';
+import type { DecisionSigner } from '../../domain/approval/key-port.ts';
+import type { ModelCatalogue } from '../../domain/model/catalogue-port.ts';
+import type { Store } from '../../domain/store/port.ts';
+import type { ProjectSpec } from '../../domain/task/define.ts';
+import type { TaskRegistry } from '../../domain/task/registry-port.ts';
+import type { Identity } from '../decision.ts';
+import type { StoredTask } from '../known-task.ts';
+import type { TemporalAddress, TemporalConnection } from '../temporal-connection.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface CliProject {
+  readonly registry: TaskRegistry;
+  readonly spec: ProjectSpec;
+  readonly configPath: string;
+}
+
+/**
+ * What the commands need of the outside. Adapters come in through here, wired in main.ts; each is opened at its first
+ * use, so that a command needs only what it uses.
+ */
+export interface CliServices {
+  readonly terminal: Terminal;
+  readonly cwd: string;
+  /** The data folder. */
+  home(): string;
+  identity(): Identity;
+  switchedOffSearchAttributes(): readonly SearchAttributeTopic[];
+  /** Where Temporal is: as configured, else where `tollgate dev` runs, else the usual local address. */
+  temporalAddress(): TemporalAddress;
+  /** One connection for the command, closed by `close`. */
+  connect(timeoutMs?: number): Promise<TemporalConnection>;
+  /** One store for the command, closed by `close`. */
+  openStore(): Promise<Store>;
+  /** Opens the store and checks its integrity; answers what it is. @throws TollgateError where it is damaged. */
+  checkStore(): Promise<string>;
+  /** The local development key. @throws TollgateError where Temporal is not on this machine and that was not allowed. */
+  signer(): Promise<DecisionSigner>;
+  project(): Promise<CliProject>;
+  readTaskFolder(folder: string): Promise<StoredTask>;
+  catalogue(spec: ProjectSpec): ModelCatalogue;
+  /** Whether a simulated provider plays the models. */
+  isSimulated(): boolean;
+  priceLine(line: string): string;
+  explainErrorLine(line: string): string;
+  /** Runs a worker as a process of its own until it ends or this process is stopped. Answers its exit code. */
+  runWorker(): Promise<number>;
+  /** Runs everything needed for development until stopped. Answers the exit code. */
+  runDev(options: { readonly sample: boolean }): Promise<number>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,26 @@
+const ELLIPSIS = '…';
+
+/** Rows as aligned columns, two spaces apart. The last column is not padded. */
+export function columns(rows: readonly (readonly string[])[]): string[] {
+  const count = Math.max(0, ...rows.map((row) => row.length));
+  const widths = Array.from({ length: count }, (_, index) => Math.max(0, ...rows.map((row) => row[index]?.length ?? 0)));
+  return rows.map((row) => row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0))).join('  '));
+}
+
+/** At most `length` characters, the cut shown. */
+export function shorten(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, Math.max(0, length - 1))}${ELLIPSIS}`;
+}
+
+/** A value as JSON on one line, at most `length` characters. */
+export function inline(value: unknown, length: number): string {
+  return shorten(JSON.stringify(value) ?? '', length);
+}
+
+/** `[██████░░░░]`: what is settled, what is held, what is free. */
+export function bar(settled: number, held: number, limit: number, width: number): string {
+  if (limit <= 0) return `[${'░'.repeat(width)}]`;
+  const full = Math.min(width, Math.round((settled / limit) * width));
+  const pending = Math.min(width - full, Math.ceil((held / limit) * width));
+  return `[${'█'.repeat(full)}${'▒'.repeat(pending)}${'░'.repeat(width - full - pending)}]`;
+}
