@@ -109,4 +109,6 @@ export interface ModelReply {
   readonly responseModel: string | null;
   readonly serviceTier: string | null;
   readonly providerItems?: readonly JsonValue[];
+  /** `<api>:<model>` that made `providerItems`. */
+  readonly providerItemsFor?: string;
 }

@@ -1,0 +1,109 @@
+import type { DecisionAnswer, GateStatus } from '../../../contracts/approval.ts';
+import type { NanoUsd } from '../../../contracts/budget.ts';
+import { invariant } from '../../../contracts/failures.ts';
+import type { ApprovalId, RunKey } from '../../../contracts/ids.ts';
+import { close, type GateRecord } from '../../../domain/approval/gate.ts';
+import type { GateFilter, GateStore } from '../../../domain/store/port.ts';
+import { writeAudit } from './audit-store.ts';
+import { type Connection, json } from './connection.ts';
+import { ledgerOf } from './ledger-store.ts';
+import { findRunRow, runRow, runScopeKey } from './run-store.ts';
+
+export function createGateStore(db: Connection): GateStore {
+  return {
+    createGate: async (gate) => db.write(() => create(db, gate)),
+    getGate: async (runKey, approvalId) => db.read(() => findGateRow(db, runKey, approvalId)),
+    findGate: async (approvalId) => {
+      const row = db.read(() => db.get('SELECT gate_json FROM gates WHERE approval_id = :approvalId ORDER BY id DESC LIMIT 1', { approvalId }));
+      return row ? json<GateRecord>(row, 'gate_json') : null;
+    },
+    listGates: async (filter) => db.read(() => list(db, filter)),
+    decideGate: async (runKey, approvalId, rule, audit) => db.write(() => decideGate(db, runKey, approvalId, rule, audit)),
+    closeGate: async (runKey, approvalId, status) => db.write(() => closeGate(db, runKey, approvalId, status)),
+    withdrawGatesExcept: async (runKey, live) => db.write(() => endGates(db, runRow(db, runKey), live)),
+    raiseLimit: async (runKey, approvalId, amount, rule) => db.write(() => raise(db, runKey, approvalId, amount, rule)),
+  };
+}
+
+/** The gate under its run, null where there is none. */
+export function findGateRow(db: Connection, runKey: RunKey, approvalId: ApprovalId): GateRecord | null {
+  const row = db.get('SELECT gate_json FROM gates WHERE run = :run AND approval_id = :approvalId', { run: findRunRow(db, runKey) ?? -1, approvalId });
+  return row ? json<GateRecord>(row, 'gate_json') : null;
+}
+
+/** Replaces a gate's row inside the caller's transaction. */
+export function writeGate(db: Connection, run: number, gate: GateRecord): void {
+  db.run('UPDATE gates SET status = :status, gate_json = :gate WHERE run = :run AND approval_id = :approvalId', {
+    run,
+    approvalId: gate.approvalId,
+    status: gate.status,
+    gate: JSON.stringify(gate),
+  });
+}
+
+/** Withdraws the run's open and approved gates that are not in `live`. */
+export function endGates(db: Connection, run: number, live: readonly ApprovalId[]): ApprovalId[] {
+  const rows = db.all("SELECT gate_json FROM gates WHERE run = :run AND status IN ('open', 'approved')", { run });
+  const left = rows.map((row) => json<GateRecord>(row, 'gate_json')).filter((gate) => !live.includes(gate.approvalId));
+  for (const gate of left) {
+    const closed = close(gate, 'withdrawn', db.now());
+    if (closed) writeGate(db, run, closed);
+  }
+  return left.map((gate) => gate.approvalId);
+}
+
+function create(db: Connection, gate: GateRecord): GateRecord {
+  const existing = findGateRow(db, gate.runKey, gate.approvalId);
+  if (existing) return existing;
+  const { approvalId, status } = gate;
+  db.run('INSERT INTO gates (run, approval_id, status, gate_json) VALUES (:run, :approvalId, :status, :gate)', { run: runRow(db, gate.runKey), approvalId, status, gate: JSON.stringify(gate) });
+  return gate;
+}
+
+function list(db: Connection, { runKey, status, limit }: GateFilter): GateRecord[] {
+  const conditions = [runKey && 'run = :run', status && 'status = :status'].filter(Boolean);
+  const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
+  const parameters = { ...(runKey ? { run: findRunRow(db, runKey) ?? -1 } : {}), ...(status ? { status } : {}), limit };
+  return db.all(`SELECT gate_json FROM gates ${where} ORDER BY id LIMIT :limit`, parameters).map((row) => json<GateRecord>(row, 'gate_json'));
+}
+
+function decideGate(
+  db: Connection,
+  runKey: RunKey,
+  approvalId: ApprovalId,
+  rule: Parameters<GateStore['decideGate']>[2],
+  audit: Parameters<GateStore['decideGate']>[3],
+): DecisionAnswer | null {
+  const gate = findGateRow(db, runKey, approvalId);
+  if (!gate) return null;
+  const { gate: next, answer } = rule(gate, db.now());
+  if (next) writeGate(db, runRow(db, runKey), next);
+  writeAudit(db, audit(answer));
+  return answer;
+}
+
+function closeGate(db: Connection, runKey: RunKey, approvalId: ApprovalId, status: 'expired' | 'withdrawn' | 'superseded'): GateStatus | null {
+  const gate = findGateRow(db, runKey, approvalId);
+  if (!gate) return null;
+  const closed = close(gate, status, db.now());
+  if (!closed) return gate.status;
+  writeGate(db, runRow(db, runKey), closed);
+  writeAudit(db, { type: `gate.${status}`, runKey, actor: 'tollgate', data: { approvalId } });
+  return closed.status;
+}
+
+function raise(db: Connection, runKey: RunKey, approvalId: ApprovalId, amount: NanoUsd, rule: Parameters<GateStore['raiseLimit']>[3]): Awaited<ReturnType<GateStore['raiseLimit']>> {
+  const gate = findGateRow(db, runKey, approvalId);
+  if (!gate) return { type: 'refused', gateStatus: 'withdrawn', message: `The store has no gate ${approvalId} of this run.` };
+  if (gate.status !== 'consumed') {
+    const nowMs = db.now();
+    const permission = rule(gate, nowMs);
+    if (permission.type === 'refused') return permission;
+    writeGate(db, runRow(db, runKey), { ...gate, status: 'consumed', consumedAtMs: nowMs });
+    db.run("UPDATE scopes SET limit_nano_usd = limit_nano_usd + :amount WHERE kind = 'run' AND scope_key = :key", { amount, key: runScopeKey(runKey) });
+    writeAudit(db, { type: 'budget.raised', runKey, actor: 'tollgate', data: { approvalId, amountNanoUsd: amount } });
+  }
+  const ledger = ledgerOf(db, runKey);
+  invariant(ledger, `run ${runKey.agentRunId} has a budget scope`);
+  return { type: 'raised', ledger };
+}

@@ -1,0 +1,201 @@
+import type { LedgerTotals, NanoUsd, ScopeKind } from '../../../contracts/budget.ts';
+import { TollgateError } from '../../../contracts/failures.ts';
+import type { AttemptId, RunKey } from '../../../contracts/ids.ts';
+import { addDelta, applyLedgerEvent, fits, type LedgerDelta, type LedgerEvent, reservationDelta, ZERO_NANO_USD } from '../../../domain/budget/ledger.ts';
+import type { AttemptRecord, LedgerStore, NewAttempt, OutcomeReport, ReserveResult } from '../../../domain/store/port.ts';
+import { writeAudit } from './audit-store.ts';
+import { type Connection, integer, integerOrNull, json, jsonOrNull, type Row, text, textOrNull } from './connection.ts';
+import { findRunRow, runRow, runScopeKey } from './run-store.ts';
+
+/** A scope that an attempt draws on. Tenant and feature bind where they have a limit. */
+const SCOPES_OF_RUN = `
+  SELECT scopes.*, run_scopes.kind AS drawn_as FROM run_scopes JOIN scopes ON scopes.id = run_scopes.scope WHERE run_scopes.run = :run
+  UNION ALL
+  SELECT scopes.*, scopes.kind AS drawn_as FROM scopes JOIN runs ON runs.id = :run
+  WHERE (scopes.kind = 'tenant' AND scopes.scope_key = runs.tenant)
+     OR (scopes.kind = 'feature' AND scopes.scope_key = runs.tenant || '/' || runs.feature)`;
+
+const INSERT_ATTEMPT = `
+  INSERT INTO attempts (run, attempt_id, step, ordinal, mode, model, provider, endpoint, request_digest, head_json,
+    reserved_nano_usd, set_aside_nano_usd, dispatch_deadline_ms, money_status, reserved_at_ms)
+  VALUES (:run, :attemptId, :step, :ordinal, :mode, :model, :provider, :endpoint, :requestDigest, :head,
+    :reserved, :setAside, :dispatchDeadlineMs, 'held', :now)
+  ON CONFLICT DO NOTHING`;
+
+export function createLedgerStore(db: Connection): LedgerStore {
+  return {
+    reserveAttempt: async (attempt) => db.write(() => reserve(db, attempt)),
+    getAttempt: async (runKey, attemptId) => db.read(() => find(db, runKey, attemptId)),
+    listAttempts: async (runKey) => db.read(() => db.all('SELECT * FROM attempts WHERE run = :run ORDER BY id', { run: findRunRow(db, runKey) ?? -1 }).map((row) => toAttempt(row, runKey))),
+    findReply: async (runKey, step, requestDigest) => db.read(() => findReply(db, runKey, step, requestDigest)),
+    setResponseId: async (runKey, attemptId, responseId) => {
+      db.write(() => db.run('UPDATE attempts SET response_id = coalesce(response_id, :responseId) WHERE run = :run AND attempt_id = :attemptId', { run: runRow(db, runKey), attemptId, responseId }));
+    },
+    reportAttempt: async (runKey, attemptId, report) => db.write(() => reportOutcome(db, runKey, attemptId, report)),
+    moveMoney: async (runKey, attemptId, event, reason) => db.write(() => move(db, runKey, attemptId, event, reason)),
+    getLedger: async (runKey) => db.read(() => ledgerOf(db, runKey)),
+  };
+}
+
+/** The totals of a run's own scope. */
+export function ledgerOf(db: Connection, runKey: RunKey): LedgerTotals | null {
+  const row = db.get("SELECT * FROM scopes WHERE kind = 'run' AND scope_key = :key", { key: runScopeKey(runKey) });
+  return row ? toTotals(row) : null;
+}
+
+function reserve(db: Connection, attempt: NewAttempt): ReserveResult {
+  const { runKey, attemptId, reservedNanoUsd, setAsideNanoUsd } = attempt;
+  const run = runRow(db, runKey);
+  const existing = find(db, runKey, attemptId);
+  if (existing) return { type: 'exists', attempt: existing };
+
+  const scopes = db.all(SCOPES_OF_RUN, { run });
+  for (const scope of scopes) {
+    const kind = text(scope, 'drawn_as') as ScopeKind;
+    const totals = toTotals(scope);
+    const setAside = kind === 'run' ? setAsideNanoUsd : ZERO_NANO_USD;
+    if (!fits(totals, reservedNanoUsd, setAside))
+      return { type: 'rejected', scope: kind, scopeId: text(scope, 'scope_key'), totals, neededNanoUsd: (reservedNanoUsd + setAside) as NanoUsd };
+  }
+  const { head, requestDigest, dispatchDeadlineMs, step, ordinal, mode, model, provider, endpoint } = attempt;
+  const inserted = db.run(INSERT_ATTEMPT, {
+    run,
+    attemptId,
+    step,
+    ordinal,
+    mode,
+    model,
+    provider,
+    endpoint,
+    requestDigest,
+    head: JSON.stringify(head),
+    reserved: reservedNanoUsd,
+    setAside: setAsideNanoUsd,
+    dispatchDeadlineMs,
+    now: db.now(),
+  });
+  const row = find(db, runKey, attemptId);
+  if (!row) throw new TollgateError('invariantBroken', `Attempt ${attemptId} was inserted and is not there.`);
+  if (inserted === 0) return { type: 'exists', attempt: row };
+  const id = attemptRowId(db, run, attemptId);
+  for (const scope of scopes) {
+    db.run('INSERT INTO attempt_scopes (attempt, scope) VALUES (:id, :scope)', { id, scope: integer(scope, 'id') });
+    writeTotals(db, scope, reservationDelta(reservedNanoUsd));
+  }
+  const ledger = ledgerOf(db, runKey);
+  if (!ledger) throw new TollgateError('invariantBroken', `Run ${runKey.agentRunId} has no budget scope.`);
+  return { type: 'reserved', attempt: row, ledger };
+}
+
+function reportOutcome(db: Connection, runKey: RunKey, attemptId: AttemptId, report: OutcomeReport): AttemptRecord {
+  const run = runRow(db, runKey);
+  if (report.money) applyEvent(db, runKey, attemptId, report.money);
+  db.run(
+    `UPDATE attempts SET outcome_json = coalesce(outcome_json, :outcome), reply_json = coalesce(:reply, reply_json),
+       usage_json = coalesce(:usage, usage_json), ended_at_ms = coalesce(ended_at_ms, :now)
+     WHERE run = :run AND attempt_id = :attemptId`,
+    {
+      run,
+      attemptId,
+      outcome: JSON.stringify(report.outcome),
+      reply: report.reply ? JSON.stringify(report.reply) : null,
+      usage: report.usage ? JSON.stringify(report.usage) : null,
+      now: db.now(),
+    },
+  );
+  return known(db, runKey, attemptId);
+}
+
+function move(db: Connection, runKey: RunKey, attemptId: AttemptId, event: LedgerEvent, reason: string | undefined): AttemptRecord {
+  if (event.type === 'writeOff' && !reason) throw new TollgateError('invalidInput', 'A write-off needs a reason.');
+  applyEvent(db, runKey, attemptId, event);
+  if (reason !== undefined) db.run('UPDATE attempts SET write_off_reason = :reason WHERE run = :run AND attempt_id = :attemptId', { run: runRow(db, runKey), attemptId, reason });
+  return known(db, runKey, attemptId);
+}
+
+/** Moves one attempt's money, and with it every scope that it drew on. What contradicts the journal is kept in the audit. */
+function applyEvent(db: Connection, runKey: RunKey, attemptId: AttemptId, event: LedgerEvent): void {
+  const run = runRow(db, runKey);
+  const attempt = known(db, runKey, attemptId);
+  const transition = applyLedgerEvent(attempt.money, event);
+  if (transition.type === 'unchanged') {
+    if (transition.conflict) writeAudit(db, { type: 'ledger.conflict', runKey, actor: 'tollgate', data: { attemptId, event, conflict: transition.conflict } });
+    return;
+  }
+  const id = attemptRowId(db, run, attemptId);
+  const { status, settledNanoUsd } = transition.entry;
+  db.run('UPDATE attempts SET money_status = :status, settled_nano_usd = :settled WHERE id = :id', { id, status, settled: settledNanoUsd });
+  const scopes = db.all('SELECT scopes.* FROM attempt_scopes JOIN scopes ON scopes.id = attempt_scopes.scope WHERE attempt = :id', { id });
+  for (const scope of scopes) writeTotals(db, scope, transition.delta);
+  if (transition.delta.overrunNanoUsd > 0) writeAudit(db, { type: 'ledger.overrun', runKey, actor: 'tollgate', data: { attemptId, overrunNanoUsd: transition.delta.overrunNanoUsd } });
+}
+
+function writeTotals(db: Connection, scope: Row, delta: LedgerDelta): void {
+  const totals = addDelta(toTotals(scope), delta);
+  db.run(
+    `UPDATE scopes SET settled_nano_usd = :settled, held_nano_usd = :held, written_off_nano_usd = :writtenOff, overrun_nano_usd = :overrun WHERE id = :id`,
+    { id: integer(scope, 'id'), settled: totals.settledNanoUsd, held: totals.heldNanoUsd, writtenOff: totals.writtenOffNanoUsd, overrun: totals.overrunNanoUsd },
+  );
+}
+
+function findReply(db: Connection, runKey: RunKey, step: number, requestDigest: string): AttemptRecord | null {
+  const row = db.get(
+    `SELECT * FROM attempts WHERE run = :run AND step = :step AND request_digest = :requestDigest AND outcome_json = '{"type":"reply"}' ORDER BY id LIMIT 1`,
+    { run: runRow(db, runKey), step, requestDigest },
+  );
+  return row ? toAttempt(row, runKey) : null;
+}
+
+function attemptRowId(db: Connection, run: number, attemptId: AttemptId): number {
+  const row = db.get('SELECT id FROM attempts WHERE run = :run AND attempt_id = :attemptId', { run, attemptId });
+  if (!row) throw new TollgateError('journalMissing', `The store has no attempt ${attemptId}.`);
+  return integer(row, 'id');
+}
+
+function known(db: Connection, runKey: RunKey, attemptId: AttemptId): AttemptRecord {
+  const attempt = find(db, runKey, attemptId);
+  if (!attempt) throw new TollgateError('journalMissing', `The store has no attempt ${attemptId} of run ${runKey.agentRunId}.`);
+  return attempt;
+}
+
+function find(db: Connection, runKey: RunKey, attemptId: AttemptId): AttemptRecord | null {
+  const row = db.get('SELECT * FROM attempts WHERE run = :run AND attempt_id = :attemptId', { run: findRunRow(db, runKey) ?? -1, attemptId });
+  return row ? toAttempt(row, runKey) : null;
+}
+
+function toTotals(row: Row): LedgerTotals {
+  return {
+    limitNanoUsd: integer(row, 'limit_nano_usd') as NanoUsd,
+    settledNanoUsd: integer(row, 'settled_nano_usd') as NanoUsd,
+    heldNanoUsd: integer(row, 'held_nano_usd') as NanoUsd,
+    writtenOffNanoUsd: integer(row, 'written_off_nano_usd') as NanoUsd,
+    overrunNanoUsd: integer(row, 'overrun_nano_usd') as NanoUsd,
+  };
+}
+
+function toAttempt(row: Row, runKey: RunKey): AttemptRecord {
+  const reservedNanoUsd = integer(row, 'reserved_nano_usd') as NanoUsd;
+  return {
+    runKey,
+    attemptId: text(row, 'attempt_id') as AttemptId,
+    step: integer(row, 'step'),
+    ordinal: integer(row, 'ordinal'),
+    mode: text(row, 'mode') as AttemptRecord['mode'],
+    model: text(row, 'model'),
+    provider: text(row, 'provider'),
+    endpoint: text(row, 'endpoint'),
+    requestDigest: text(row, 'request_digest'),
+    head: json(row, 'head_json'),
+    reservedNanoUsd,
+    setAsideNanoUsd: integer(row, 'set_aside_nano_usd') as NanoUsd,
+    dispatchDeadlineMs: integer(row, 'dispatch_deadline_ms'),
+    money: { status: text(row, 'money_status') as AttemptRecord['money']['status'], reservedNanoUsd, settledNanoUsd: integerOrNull(row, 'settled_nano_usd') as NanoUsd | null },
+    outcome: jsonOrNull(row, 'outcome_json'),
+    reply: jsonOrNull(row, 'reply_json'),
+    usage: jsonOrNull(row, 'usage_json'),
+    responseId: textOrNull(row, 'response_id'),
+    reservedAtMs: integer(row, 'reserved_at_ms'),
+    endedAtMs: integerOrNull(row, 'ended_at_ms'),
+    writeOffReason: textOrNull(row, 'write_off_reason'),
+  };
+}

@@ -1,0 +1,99 @@
+import type { RunEnd } from '../../../contracts/agent-run.ts';
+import type { NanoUsd } from '../../../contracts/budget.ts';
+import { TollgateError } from '../../../contracts/failures.ts';
+import type { AgentRunId, ContentDigest, RunKey } from '../../../contracts/ids.ts';
+import type { NewRun, RunFilter, RunRecord, RunStore } from '../../../domain/store/port.ts';
+import { type Connection, integer, integerOrNull, json, jsonOrNull, type Row, text } from './connection.ts';
+import { endGates } from './gate-store.ts';
+
+const HAS_OPEN_GATE = "EXISTS (SELECT 1 FROM gates WHERE gates.run = runs.id AND gates.status = 'open')";
+const SHOWN_STATUS = `CASE WHEN runs.status = 'running' AND ${HAS_OPEN_GATE} THEN 'awaitingApproval' ELSE runs.status END`;
+const SELECT_RUN = `SELECT runs.*, ${SHOWN_STATUS} AS shown_status, scopes.limit_nano_usd
+  FROM runs JOIN scopes ON scopes.kind = 'run' AND scopes.scope_key = runs.agent_run_id || '/' || runs.first_execution_run_id`;
+
+/** The key of a run's own budget scope. */
+export function runScopeKey({ agentRunId, firstExecutionRunId }: RunKey): string {
+  return `${agentRunId}/${firstExecutionRunId}`;
+}
+
+/** The row number of a run, null where it is not known. */
+export function findRunRow(db: Connection, { agentRunId, firstExecutionRunId }: RunKey): number | null {
+  const row = db.get('SELECT id FROM runs WHERE agent_run_id = :agentRunId AND first_execution_run_id = :firstExecutionRunId', { agentRunId, firstExecutionRunId });
+  return row ? integer(row, 'id') : null;
+}
+
+/** @throws TollgateError `journalMissing` where the store does not know the run. */
+export function runRow(db: Connection, runKey: RunKey): number {
+  const row = findRunRow(db, runKey);
+  if (row === null) throw new TollgateError('journalMissing', `The store does not know run ${runKey.agentRunId} (first execution ${runKey.firstExecutionRunId}).`);
+  return row;
+}
+
+export function createRunStore(db: Connection): RunStore {
+  return {
+    createRun: async (run) => db.write(() => insertRun(db, run)),
+    getRun: async (runKey) => db.read(() => one(db, 'WHERE runs.agent_run_id = :agentRunId AND runs.first_execution_run_id = :firstExecutionRunId', { ...runKey })),
+    latestRun: async (agentRunId) => db.read(() => one(db, 'WHERE runs.agent_run_id = :agentRunId ORDER BY runs.id DESC LIMIT 1', { agentRunId })),
+    listRuns: async (filter) => db.read(() => list(db, filter)),
+    endRun: async (runKey, end, steps) => db.write(() => writeEnd(db, runKey, end, steps)),
+    reopenRun: async (runKey) => {
+      db.write(() => db.run("UPDATE runs SET status = 'running', end_json = NULL, ended_at_ms = NULL WHERE id = :id", { id: runRow(db, runKey) }));
+    },
+  };
+}
+
+function insertRun(db: Connection, run: NewRun): 'created' | 'exists' {
+  const { runKey, task, tenant, feature, requester, snapshotDigest, limitNanoUsd, parentRunKeys } = run;
+  if (findRunRow(db, runKey) !== null) return 'exists';
+  db.run(
+    `INSERT INTO runs (agent_run_id, first_execution_run_id, task, tenant, feature, requester, snapshot_digest, started_at_ms, status, parents_json)
+     VALUES (:agentRunId, :firstExecutionRunId, :task, :tenant, :feature, :requester, :snapshotDigest, :now, 'running', :parents)`,
+    { ...runKey, task, tenant, feature, requester, snapshotDigest, now: db.now(), parents: JSON.stringify(parentRunKeys) },
+  );
+  const id = runRow(db, runKey);
+  db.run("INSERT INTO scopes (kind, scope_key, limit_nano_usd) VALUES ('run', :key, :limit)", { key: runScopeKey(runKey), limit: limitNanoUsd });
+  const link = (kind: string, scopeKind: string, key: string) =>
+    db.run('INSERT OR IGNORE INTO run_scopes (run, scope, kind) SELECT :id, scopes.id, :kind FROM scopes WHERE scopes.kind = :scopeKind AND scope_key = :key', { id, kind, scopeKind, key });
+  link('run', 'run', runScopeKey(runKey));
+  for (const parent of parentRunKeys) link('parent', 'run', runScopeKey(parent));
+  return 'created';
+}
+
+function list(db: Connection, { status, task, tenant, limit }: RunFilter): RunRecord[] {
+  const conditions = [status && `${SHOWN_STATUS} = :status`, task && 'runs.task = :task', tenant && 'runs.tenant = :tenant'].filter(Boolean);
+  const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
+  const parameters = { ...(status ? { status } : {}), ...(task ? { task } : {}), ...(tenant ? { tenant } : {}), limit };
+  return db.all(`${SELECT_RUN} ${where} ORDER BY runs.id DESC LIMIT :limit`, parameters).map(toRun);
+}
+
+function one(db: Connection, where: string, parameters: Record<string, string>): RunRecord | null {
+  const row = db.get(`${SELECT_RUN} ${where}`, parameters);
+  return row ? toRun(row) : null;
+}
+
+function writeEnd(db: Connection, runKey: RunKey, end: RunEnd, steps: number): RunEnd {
+  const id = runRow(db, runKey);
+  const earlier = jsonOrNull<RunEnd>(db.get('SELECT end_json FROM runs WHERE id = :id', { id }) ?? {}, 'end_json');
+  if (earlier) return earlier;
+  db.run('UPDATE runs SET status = :status, end_json = :end, ended_at_ms = :now, steps = :steps WHERE id = :id', { id, status: end.status, end: JSON.stringify(end), now: db.now(), steps });
+  endGates(db, id, []);
+  return end;
+}
+
+function toRun(row: Row): RunRecord {
+  return {
+    runKey: { agentRunId: text(row, 'agent_run_id') as AgentRunId, firstExecutionRunId: text(row, 'first_execution_run_id') },
+    task: text(row, 'task'),
+    tenant: text(row, 'tenant'),
+    feature: text(row, 'feature'),
+    requester: text(row, 'requester'),
+    snapshotDigest: text(row, 'snapshot_digest') as ContentDigest,
+    limitNanoUsd: integer(row, 'limit_nano_usd') as NanoUsd,
+    parentRunKeys: json(row, 'parents_json'),
+    status: text(row, 'shown_status') as RunRecord['status'],
+    startedAtMs: integer(row, 'started_at_ms'),
+    endedAtMs: integerOrNull(row, 'ended_at_ms'),
+    end: jsonOrNull(row, 'end_json'),
+    steps: integer(row, 'steps'),
+  };
+}

@@ -1,0 +1,35 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Store } from '../../../domain/store/port.ts';
+import { createAuditStore } from './audit-store.ts';
+import { Connection } from './connection.ts';
+import { createContentStore } from './content-store.ts';
+import { createGateStore } from './gate-store.ts';
+import { createLedgerStore } from './ledger-store.ts';
+import { createRunStore } from './run-store.ts';
+import { createToolCallStore } from './tool-call-store.ts';
+
+export interface SqliteStoreOptions {
+  /** The file; it and its folder are created where they are missing, and brought up to the newest schema. */
+  readonly path: string;
+  /** The most pages of 4 KiB that the file may have. */
+  readonly maxPages?: number;
+  /** Milliseconds since 1970. Default: this machine's clock, which every process of a SQLite store shares. */
+  readonly now?: () => number;
+}
+
+/** Opens a store in one SQLite file, safe for several processes. @throws TollgateError `storeUnavailable`. */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  mkdirSync(dirname(options.path), { recursive: true });
+  const db = new Connection(options);
+  return {
+    ...createRunStore(db),
+    ...createContentStore(db),
+    ...createLedgerStore(db),
+    ...createToolCallStore(db),
+    ...createGateStore(db),
+    ...createAuditStore(db),
+    nowMs: async () => db.now(),
+    close: async () => db.close(),
+  };
+}
