@@ -17,7 +17,7 @@ import { type KnownTask, type StartOptions, startDetails, startSearchAttributes,
 import { GRPC_INVALID_ARGUMENT, isUnavailable, unavailable } from './temporal-connection.ts';
 
 /** How long reading a run from Temporal may take, in milliseconds. */
-const READ_TIMEOUT_MS = 5_000;
+const READ_TIMEOUT_MS = 3_500;
 const MAX_LISTED = 1_000;
 
 export interface AgentClientOptions {
@@ -69,8 +69,8 @@ export interface AgentClient {
   deny(approvalId: string, options: DecideOptions & { readonly reason: string }): Promise<DecisionResult>;
   /** Takes one's own decision back, as long as it was not used. */
   withdraw(approvalId: string, options?: DecideOptions): Promise<DecisionResult>;
-  /** Asks a run to stop. What it was doing is finished or held first. */
-  cancel(agentRunId: string): Promise<void>;
+  /** Asks a run to stop. What it was doing is finished or held first. `ended`: it had come to its end before. */
+  cancel(agentRunId: string): Promise<{ readonly type: 'requested' | 'ended' }>;
   /** Newest first. Needs a store. */
   list(filter?: Partial<RunFilter>): Promise<readonly RunSummary[]>;
   /** Gates that wait for a person. Needs a store. */
@@ -112,7 +112,10 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     deny: (approvalId, { reason, ...decideOptions }) => decide(approvalId, 'deny', { ...decideOptions, comment: reason }),
     withdraw: (approvalId, decideOptions = {}) => decide(approvalId, 'withdraw', decideOptions),
     async cancel(agentRunId) {
+      const { closedAt } = await readExecution(options, agentRunId as AgentRunId);
+      if (closedAt) return { type: 'ended' };
       await reaching(client, () => client.withDeadline(Date.now() + READ_TIMEOUT_MS, () => client.workflow.getHandle(agentRunId).cancel()), agentRunId);
+      return { type: 'requested' };
     },
     async list(filter = {}) {
       const runs = await needStore(store, 'listing runs').listRuns({ limit: MAX_LISTED, ...filter });
@@ -138,9 +141,10 @@ async function startWorkflow(options: AgentClientOptions, agentRunId: AgentRunId
       staticSummary: `${request.task.name} · ${request.tenant}`,
       staticDetails: startDetails(agentRunId, request, known),
     });
-  await reaching(client, () => client.withDeadline(Date.now() + READ_TIMEOUT_MS, starting));
-  const { runKey } = await readExecution(options, agentRunId);
-  return runKey;
+  const handle = await reaching(client, () => client.withDeadline(Date.now() + READ_TIMEOUT_MS, starting));
+  // A run that was found may be a later execution of its chain; the first one's id is what the store is keyed by.
+  const execution = await readExecution(options, agentRunId).catch(() => null);
+  return execution?.runKey ?? { agentRunId, firstExecutionRunId: handle.firstExecutionRunId };
 }
 
 async function awaitResult({ client, store }: AgentClientOptions, agentRunId: AgentRunId): Promise<RunOutcome> {

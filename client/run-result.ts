@@ -32,7 +32,7 @@ export function outcomeOfFailure(agentRunId: AgentRunId, cause: unknown): RunOut
     return { ...none, status: 'failed', message: cause.message, failureType: cause.type ?? 'invariantBroken' };
   }
   if (cause instanceof CancelledFailure) return { ...none, status: 'cancelled', message: 'The run was cancelled.' };
-  if (cause instanceof TerminatedFailure) return { ...none, status: 'failed', message: 'The run was terminated in Temporal.', failureType: 'closedByTemporal' };
+  if (cause instanceof TerminatedFailure) return { ...none, status: 'cancelled', message: 'The run was terminated in Temporal.' };
   if (cause instanceof TimeoutFailure) return { ...none, status: 'failed', message: 'Temporal let the run time out.', failureType: 'closedByTemporal' };
   return { ...none, status: 'failed', message: cause instanceof Error ? cause.message : 'The run failed and gave no reason.', failureType: 'closedByTemporal' };
 }

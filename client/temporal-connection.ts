@@ -51,14 +51,14 @@ export function unavailable(address: string, cause: unknown): TollgateError {
 /** Whether a call failed because the server could not be reached, not because of what was asked. */
 export function isUnavailable(error: unknown): boolean {
   const grpc = error instanceof ServiceError ? error.cause : error;
-  return isGrpcServiceError(grpc) && (grpc.code === GRPC_UNAVAILABLE || grpc.code === GRPC_DEADLINE_EXCEEDED);
+  return isGrpcServiceError(grpc) && NO_USABLE_SERVER.includes(grpc.code);
 }
 
 // Status codes of gRPC, https://grpc.io/docs/guides/status-codes/
+const GRPC_DEADLINE_EXCEEDED = 4;
 export const GRPC_INVALID_ARGUMENT = 3;
-export const GRPC_DEADLINE_EXCEEDED = 4;
-export const GRPC_NOT_FOUND = 5;
-export const GRPC_UNAVAILABLE = 14;
+/** Unknown, deadline exceeded, permission denied, unimplemented, internal, unavailable, unauthenticated: no Temporal that works for us. */
+const NO_USABLE_SERVER: readonly number[] = [2, GRPC_DEADLINE_EXCEEDED, 7, 12, 13, 14, 16];
 
 async function readTls(tls: TemporalAddress['tls']): Promise<undefined | true | { serverRootCACertificate?: Buffer; clientCertPair?: { crt: Buffer; key: Buffer } }> {
   if (tls === undefined || tls === true) return tls;
@@ -92,5 +92,6 @@ async function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
 function rootMessage(error: unknown): string {
   let current = error;
   while (current instanceof Error && current.cause instanceof Error) current = current.cause;
+  if (isGrpcServiceError(current) && current.code === GRPC_DEADLINE_EXCEEDED) return 'no answer in time';
   return (current instanceof Error ? current.message : String(current)).split('\n')[0] ?? '';
 }

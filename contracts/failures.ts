@@ -23,7 +23,7 @@ export const FAILURES = {
   temporalUnavailable: { retryable: true, summary: 'No Temporal server answers at the configured address.' },
   searchAttributesMissing: { retryable: true, summary: 'The Temporal namespace lacks search attributes that runs are started with.' },
   notFound: { retryable: false, summary: 'There is no run or gate of that id.' },
-  closedByTemporal: { retryable: false, summary: 'Temporal terminated the run or let it time out, so it gave no answer of its own.' },
+  closedByTemporal: { retryable: false, summary: 'Temporal let the run time out or fail without an end of its own.' },
   invariantBroken: { retryable: true, summary: 'Something happened that must never happen; the run waits for a fix instead of losing state.' },
 } as const satisfies Record<string, { readonly retryable: boolean; readonly summary: string }>;
 

@@ -13,7 +13,7 @@ const REFRESH_MS = 300;
 /** How often a run that goes on is looked up in Temporal too, in milliseconds. */
 const TEMPORAL_CHECK_MS = 3_000;
 
-const CLOSED_STATUS: Readonly<Record<string, string>> = { CANCELLED: 'cancelled', TERMINATED: 'failed', TIMED_OUT: 'failed', FAILED: 'failed' };
+const CLOSED_STATUS: Readonly<Record<string, string>> = { CANCELLED: 'cancelled', TERMINATED: 'cancelled', TIMED_OUT: 'failed', FAILED: 'failed' };
 
 /** The client for a command: signs with the local key where `signs`, and has the store. */
 export async function openAgentClient(services: CliServices, options: { readonly signs: boolean; readonly timeoutMs?: number }): Promise<AgentClient> {

@@ -117,10 +117,11 @@ const ESCAPES = /\u001b\[[0-9;]*m/g;
 
 async function cancel(services: CliServices, id: string, json: boolean): Promise<ExitCode> {
   const agent = await openAgentClient(services, { signs: false });
-  await agent.cancel(id);
-  if (json) services.terminal.print(JSON.stringify({ agentRunId: id, cancellation: 'requested' }));
+  const { type } = await agent.cancel(id);
+  if (json) services.terminal.print(JSON.stringify({ agentRunId: id, cancellation: type }));
+  else if (type === 'ended') services.terminal.note(`The run ${id} has ended already; nothing was stopped.`);
   else services.terminal.print(`Asked ${id} to stop. A model call under way is accounted for first; see "npx tollgate runs show ${id}".`);
-  return 0;
+  return type === 'ended' ? 1 : 0;
 }
 
 function print({ terminal }: CliServices, report: RunReport): void {

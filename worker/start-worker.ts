@@ -1,0 +1,64 @@
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { NativeConnection, type TLSConfig, Worker } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { createActivities } from '../activities/index.ts';
+import type { ActivityPorts } from '../activities/ports.ts';
+import { translatedConnectError } from './connect-error.ts';
+import type { SearchAttributeTopic } from '../contracts/temporal.ts';
+import { registerSearchAttributes } from './search-attributes.ts';
+import { sweep } from './sweeper.ts';
+import { workflowBundle } from './workflow-bundle.ts';
+
+const SWEEP_INTERVAL_MS = 5_000;
+/** A task handed to a dead worker's own queue is given to another after this long (Temporal's default: 10 s). */
+const STICKY_TIMEOUT_MS = 1_000;
+/** Waiting for paid replies when the worker is told to stop. */
+const SHUTDOWN_GRACE_MS = 12_000;
+
+export interface WorkerOptions {
+  readonly temporal: { readonly address: string; readonly namespace: string; readonly apiKey?: string; readonly tls?: TLSConfig | boolean };
+  readonly taskQueue: string;
+  readonly home: string;
+  readonly searchAttributesOff: readonly SearchAttributeTopic[];
+  readonly ports: ActivityPorts;
+  readonly logger: Logger;
+}
+
+export interface RunningWorker {
+  /** Resolves when the worker has stopped. */
+  readonly stopped: Promise<void>;
+  stop(): void;
+}
+
+/** Connects, registers the search attributes, and polls until stopped. @throws TollgateError `temporalUnavailable`. */
+export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
+  const { temporal, taskQueue, home, ports, logger } = options;
+  const connectOptions = { address: temporal.address, ...(temporal.apiKey ? { apiKey: temporal.apiKey } : {}), ...(temporal.tls ? { tls: temporal.tls } : {}) };
+  const [native, connection] = await Promise.all([NativeConnection.connect(connectOptions), Connection.connect({ ...connectOptions, connectTimeout: 4_000 })]).catch((error: unknown) => {
+    throw translatedConnectError(temporal.address, error);
+  });
+  await registerSearchAttributes(connection, temporal.namespace, options.searchAttributesOff).catch((error: unknown) =>
+    logger.warn({ error: String(error) }, 'search attributes could not be registered; "tollgate doctor" says which are missing'),
+  );
+  const worker = await Worker.create({
+    connection: native,
+    namespace: temporal.namespace,
+    taskQueue,
+    workflowBundle: { codePath: await workflowBundle(join(home, 'cache')) },
+    dataConverter: { payloadConverterPath: new URL('../workflows/payload-converter.ts', import.meta.url).pathname },
+    activities: { ...createActivities(ports) },
+    stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT_MS,
+    shutdownGraceTime: SHUTDOWN_GRACE_MS,
+    shutdownForceTime: SHUTDOWN_GRACE_MS + 5_000,
+  });
+  const client = new Client({ connection, namespace: temporal.namespace });
+  const timer = setInterval(() => {
+    sweep(client, ports.store).catch((error: unknown) => logger.warn({ error: String(error) }, 'sweep failed; it is tried again'));
+  }, SWEEP_INTERVAL_MS);
+  const stopped = worker.run().finally(async () => {
+    clearInterval(timer);
+    await Promise.allSettled([connection.close(), native.close()]);
+  });
+  return { stopped, stop: () => worker.shutdown() };
+}
