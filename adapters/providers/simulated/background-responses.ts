@@ -7,6 +7,7 @@ import { RefusedRequest } from './wire-request.ts';
 
 const MAX_KEPT_RESPONSES = 1_000;
 const MAX_QUEUED_MS = 50;
+const LINES_BETWEEN_REWRITES = 4_000;
 
 /** A background response as accepted. What it will say and cost is decided then, so a restart changes neither. */
 export interface BackgroundRecord {
@@ -15,7 +16,7 @@ export interface BackgroundRecord {
   /** The charge for the whole work. */
   readonly entry: BillEntry;
   readonly acceptedAtMs: number;
-  /** Null where the work never ends. */
+  /** Null where the work never ends; such a response is charged when it is accepted, as its entry says. */
   readonly readyAtMs: number | null;
 }
 
@@ -48,6 +49,7 @@ class Keep implements BackgroundResponses {
   readonly #bill: Bill;
   readonly #kept = new Map<string, Kept>();
   readonly #billed = new Set<string>();
+  #linesSinceRewrite = 0;
 
   constructor(path: string, bill: Bill) {
     this.#path = path;
@@ -69,10 +71,11 @@ class Keep implements BackgroundResponses {
   accept(record: BackgroundRecord): WireResponse {
     this.#forgetOldest(MAX_KEPT_RESPONSES - 1);
     if (this.#kept.size >= MAX_KEPT_RESPONSES) throw new RefusedRequest(429, `${MAX_KEPT_RESPONSES} background responses are unfinished.`, 'rate_limit_exceeded');
-    appendJsonLine(this.#path, record);
+    this.#append(record);
     const kept: Kept = { ...record, cancelledAtMs: null, timer: null };
     this.#kept.set(record.response.id, kept);
     this.#schedule(kept);
+    if (this.#linesSinceRewrite >= LINES_BETWEEN_REWRITES) this.#rewrite();
     return unfinishedResponse(record.response, 'queued', null);
   }
 
@@ -93,7 +96,7 @@ class Keep implements BackgroundResponses {
     const now = Date.now();
     const isOpen = kept && kept.cancelledAtMs === null && (kept.readyAtMs === null || now < kept.readyAtMs);
     if (isOpen) {
-      appendJsonLine(this.#path, { type: 'cancelled', id, atMs: now });
+      this.#append({ type: 'cancelled', id, atMs: now });
       this.#markCancelled(id, now);
       this.#charge(kept);
     }
@@ -121,8 +124,14 @@ class Keep implements BackgroundResponses {
   }
 
   #schedule(kept: Kept): void {
-    if (kept.readyAtMs === null || kept.cancelledAtMs !== null || this.#billed.has(kept.response.id)) return;
-    kept.timer = setTimeout(() => this.#charge(kept), Math.max(0, kept.readyAtMs - Date.now()));
+    if (kept.cancelledAtMs !== null || this.#billed.has(kept.response.id)) return;
+    if (kept.readyAtMs === null) this.#charge(kept);
+    else kept.timer = setTimeout(() => this.#charge(kept), Math.max(0, kept.readyAtMs - Date.now()));
+  }
+
+  #append(line: object): void {
+    appendJsonLine(this.#path, line);
+    this.#linesSinceRewrite += 1;
   }
 
   #markCancelled(id: string, atMs: number): void {
@@ -149,21 +158,22 @@ class Keep implements BackgroundResponses {
     ]);
     writeFileSync(`${this.#path}.new`, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
     renameSync(`${this.#path}.new`, this.#path);
+    this.#linesSinceRewrite = 0;
   }
 }
 
 function startOfWork(record: BackgroundRecord): number {
-  const workMs = record.readyAtMs === null ? Number.POSITIVE_INFINITY : record.readyAtMs - record.acceptedAtMs;
+  const workMs = (record.readyAtMs ?? Number.POSITIVE_INFINITY) - record.acceptedAtMs;
   return record.acceptedAtMs + Math.min(MAX_QUEUED_MS, workMs / 10);
 }
 
-/** Input is paid for once work has begun; output grows evenly until the work is done. Endless work says nothing. */
+/** Input is paid for once work has begun; output grows evenly until the work is done. Endless work costs what its entry says. */
 function usageUntil(record: BackgroundRecord, atMs: number): SimulatedUsage {
   const { inputTokens, cachedTokens, outputTokens, reasoningTokens } = record.entry;
-  if (record.readyAtMs !== null && atMs >= record.readyAtMs) return { inputTokens, cachedTokens, outputTokens, reasoningTokens };
+  if (record.readyAtMs === null || atMs >= record.readyAtMs) return { inputTokens, cachedTokens, outputTokens, reasoningTokens };
   const startedAt = startOfWork(record);
   if (atMs < startedAt) return NO_USAGE;
-  const done = record.readyAtMs === null ? 0 : (atMs - startedAt) / (record.readyAtMs - startedAt);
+  const done = (atMs - startedAt) / (record.readyAtMs - startedAt);
   return { inputTokens, cachedTokens, outputTokens: Math.floor(outputTokens * done), reasoningTokens: Math.floor(reasoningTokens * done) };
 }
 

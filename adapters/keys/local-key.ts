@@ -1,0 +1,67 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomUUID, sign, verify } from 'node:crypto';
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Decision, decisionSchema, type SignedDecision } from '../../contracts/approval.ts';
+import type { DecisionSigner, DecisionVerifier } from '../../domain/approval/key-port.ts';
+
+const MAX_SIGNED_LENGTH = 16_384;
+
+/**
+ * The development key of a data folder: Ed25519, made at its first use, readable by its owner only. Two processes that
+ * make it at once end with the same one.
+ */
+export async function openLocalKey(home: string): Promise<{ readonly signer: DecisionSigner; readonly verifier: DecisionVerifier }> {
+  const folder = join(home, 'keys');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const path = join(folder, 'local-ed25519.pem');
+  const privateKey = createPrivateKey(readOrCreate(path));
+  return { signer: signerOf(privateKey), verifier: verifierOf(createPublicKey(privateKey)) };
+}
+
+function readOrCreate(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  const { privateKey } = generateKeyPairSync('ed25519', { privateKeyEncoding: { type: 'pkcs8', format: 'pem' }, publicKeyEncoding: { type: 'spki', format: 'pem' } });
+  // Written in full under another name, then linked: whoever links second finds the first one's key, never half of one.
+  const temporary = `${path}.${randomUUID()}`;
+  writeFileSync(temporary, privateKey, { mode: 0o600, flag: 'wx' });
+  try {
+    linkSync(temporary, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+  return readFileSync(path, 'utf8');
+}
+
+/** Signs with a private key. */
+export function signerOf(privateKey: KeyObject): DecisionSigner {
+  return {
+    sign: (decision) => {
+      const body = Buffer.from(JSON.stringify(decision), 'utf8').toString('base64url');
+      return `${body}.${sign(null, Buffer.from(body, 'utf8'), privateKey).toString('base64url')}`;
+    },
+  };
+}
+
+/** Verifies with a public key. */
+export function verifierOf(publicKey: KeyObject): DecisionVerifier {
+  return { verify: (signed) => read(publicKey, signed) };
+}
+
+function read(publicKey: KeyObject, signed: SignedDecision): Decision | null {
+  try {
+    if (typeof signed !== 'string' || signed.length > MAX_SIGNED_LENGTH) return null;
+    const [body, signature, ...rest] = signed.split('.');
+    if (!body || !signature || rest.length > 0) return null;
+    if (!verify(null, Buffer.from(body, 'utf8'), publicKey, Buffer.from(signature, 'base64url'))) return null;
+    const parsed = decisionSchema.safeParse(JSON.parse(Buffer.from(body, 'base64url').toString('utf8')));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,135 @@
+import { openBackgroundResponses } from './background-responses.ts';
+import { type Bill, type BillEntry, openBill } from './bill.ts';
+import { type Campaign, type CampaignPlace, randomFault, randomLatencyMs } from './campaign.ts';
+import { planReply } from './plan.ts';
+import { chargeFor, findModel, NO_USAGE, type SimulatedUsage } from './price-list.ts';
+import { modelNotFound, refusalFor, type WireError } from './refusal.ts';
+import type { Reply } from './reply.ts';
+import { finalResponse, type WireResponse } from './responses-reply.ts';
+import type { Fault, Scenario } from './scenario.ts';
+import { findScriptedTurn, scriptedFault } from './script.ts';
+import { digestOf } from './seeded-choice.ts';
+import { systemText, turnOf, userText, type WireRequest } from './wire-request.ts';
+
+/** Who sent a request, for the bill. */
+export interface Sender {
+  readonly requestId: string;
+  readonly clientRequestId: string | null;
+}
+
+/** What is to be done with a request. The bill has been written by then. */
+export type Decision =
+  | { readonly type: 'refuse'; readonly error: WireError }
+  | { readonly type: 'hang' }
+  | { readonly type: 'garbage'; readonly delayMs: number }
+  | { readonly type: 'reply'; readonly reply: Reply; readonly delayMs: number; readonly isCut: boolean }
+  | { readonly type: 'accepted'; readonly response: WireResponse; readonly isCut: boolean };
+
+export interface DeskOptions {
+  readonly billFile: string;
+  readonly scenarios: readonly Scenario[];
+  readonly campaign: Campaign;
+}
+
+/** The provider's mind: decides what a request gets and writes the bill. Knows nothing of HTTP. */
+export class Desk {
+  readonly bill: Bill;
+  readonly background: ReturnType<typeof openBackgroundResponses>;
+  readonly #scenarios: readonly Scenario[];
+  readonly #campaign: Campaign;
+  readonly #tries = new Map<string, number>();
+
+  /** Opens the bill at `billFile` and the background responses beside it, `<billFile>.background`. */
+  constructor({ billFile, scenarios, campaign }: DeskOptions) {
+    this.#scenarios = scenarios;
+    this.#campaign = campaign;
+    this.bill = openBill(billFile);
+    this.background = openBackgroundResponses(`${billFile}.background`, this.bill);
+    for (const entry of [...this.bill.find(), ...this.background.unbilled()]) this.#countTry(entry);
+  }
+
+  /** Decides and charges. @throws RefusedRequest where too many background responses are unfinished. */
+  decide(request: WireRequest, sender: Sender): Decision {
+    const model = findModel(request.model);
+    const { scenario, part } = findScriptedTurn(this.#scenarios, request);
+    const place = this.#placeOf(request, scenario);
+    const entry = (usage: SimulatedUsage, nanoUsd: number, fault?: string): BillEntry => ({ ...blankEntry(sender, request), ...place.onBill, ...usage, nanoUsd, ...(fault && { fault }) });
+    if (!model) {
+      this.#record(entry(NO_USAGE, 0, 'modelNotFound'));
+      return { type: 'refuse', error: modelNotFound(request.model) };
+    }
+    const fault = scriptedFault(part, place.onDice.attempt) ?? randomFault(this.#campaign, place.onDice);
+    const error = refusalFor(fault, request);
+    if (error) {
+      this.#record(entry(NO_USAGE, 0, fault?.type));
+      return { type: 'refuse', error };
+    }
+    const { onBill } = place;
+    const reply = planReply({ request, model, part, fault, digest: digestOf(onBill.scenario, onBill.conversation, onBill.turn, request.model, onBill.attempt) });
+    const isFree = fault?.type === 'failedResponse' || (fault?.type === 'hang' && !fault.billed);
+    const charge = isFree ? entry(NO_USAGE, 0, fault.type) : entry(reply.usage, chargeFor(model, reply.usage), fault?.type);
+    const delayMs = randomLatencyMs(this.#campaign, place.onDice) + (fault?.type === 'slow' ? fault.delayMs : 0);
+    return request.background && fault?.type !== 'malformed' ? this.#accept(request, reply, charge, delayMs, fault) : this.#serve(reply, charge, delayMs, fault);
+  }
+
+  /** Notes a request that broke a rule, so that it is known here and known to have cost nothing. */
+  recordRefused(sender: Sender, request: WireRequest | null): void {
+    this.bill.add({ ...blankEntry(sender, request), fault: 'badRequest' });
+  }
+
+  #serve(reply: Reply, charge: BillEntry, delayMs: number, fault: Fault | null): Decision {
+    this.#record(charge);
+    if (fault?.type === 'hang') return { type: 'hang' };
+    if (fault?.type === 'malformed') return { type: 'garbage', delayMs };
+    return { type: 'reply', reply, delayMs, isCut: fault?.type === 'cutAfterWork' };
+  }
+
+  #accept(request: WireRequest, reply: Reply, charge: BillEntry, delayMs: number, fault: Fault | null): Decision {
+    const acceptedAtMs = Date.now();
+    const readyAtMs = fault?.type === 'hang' ? null : acceptedAtMs + delayMs;
+    const response = finalResponse(reply, request, acceptedAtMs, readyAtMs);
+    const accepted = this.background.accept({ type: 'accepted', response, entry: { ...charge, responseId: response.id }, acceptedAtMs, readyAtMs });
+    this.#countTry(charge);
+    return { type: 'accepted', response: accepted, isCut: fault?.type === 'cutAfterWork' };
+  }
+
+  #record(entry: BillEntry): void {
+    this.bill.add(entry);
+    this.#countTry(entry);
+  }
+
+  #placeOf(request: WireRequest, scenario: string): { readonly onBill: Pick<BillEntry, 'scenario' | 'conversation' | 'turn' | 'attempt'>; readonly onDice: CampaignPlace } {
+    const turn = turnOf(request);
+    const contentDigest = digestOf(systemText(request), userText(request, 'first'));
+    const conversation = request.metadata['tollgate_run'] ?? contentDigest.slice(0, 32);
+    const attempt = (this.#tries.get(tryKey({ scenario, conversation, turn, model: request.model })) ?? 0) + 1;
+    return { onBill: { scenario, conversation, turn, attempt }, onDice: { contentDigest, turn, model: request.model, attempt } };
+  }
+
+  #countTry(entry: BillEntry): void {
+    const key = tryKey(entry);
+    this.#tries.set(key, (this.#tries.get(key) ?? 0) + 1);
+  }
+}
+
+function tryKey(entry: Pick<BillEntry, 'scenario' | 'conversation' | 'turn' | 'model'>): string {
+  return JSON.stringify([entry.scenario, entry.conversation, entry.turn, entry.model]);
+}
+
+function blankEntry(sender: Sender, request: WireRequest | null): BillEntry {
+  const run = request?.metadata['tollgate_run'];
+  return {
+    at: new Date().toISOString(),
+    requestId: sender.requestId,
+    clientRequestId: sender.clientRequestId ?? request?.metadata['client_request_id'] ?? null,
+    conversation: run ?? '',
+    ...(run !== undefined && { tollgateRun: run }),
+    api: request?.api ?? 'chat',
+    model: request?.model ?? '',
+    scenario: '',
+    turn: 0,
+    attempt: 0,
+    ...NO_USAGE,
+    nanoUsd: 0,
+  };
+}

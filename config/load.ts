@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { TollgateError } from '../contracts/failures.ts';
+import { environmentSchema, isLoopbackAddress, type Settings } from './schema.ts';
+
+export { isLoopbackAddress } from './schema.ts';
+
+const DEFAULT_TEMPORAL_ADDRESS = '127.0.0.1:7233';
+const SECRET = /KEY|TOKEN|SECRET|PASSWORD|DATABASE_URL/;
+
+/**
+ * Reads the settings from the environment. Where TEMPORAL_ADDRESS is unset, a running `tollgate dev` in the same data
+ * folder says where Temporal and the simulated provider are.
+ * @throws TollgateError `invalidInput` that lists every variable in error at once; secret values are not shown.
+ */
+export function loadSettings(env: NodeJS.ProcessEnv = process.env): Settings {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = environmentSchema.safeParse(given);
+  if (!parsed.success) throw new TollgateError('invalidInput', describe(parsed.error, given));
+  return toSettings(parsed.data, env);
+}
+
+function describe(error: z.ZodError, given: Record<string, string | undefined>): string {
+  const lines = error.issues.map((issue) => {
+    const name = String(issue.path[0]);
+    const seen = SECRET.test(name) ? '(not shown)' : JSON.stringify(given[name]);
+    return `  ${name} is ${seen}: ${issue.message}`;
+  });
+  return `The environment has ${lines.length === 1 ? 'a mistake' : `${lines.length} mistakes`}. Correct or unset:\n${lines.join('\n')}`;
+}
+
+function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.ProcessEnv): Settings {
+  const dev = readDevState(variables.TOLLGATE_HOME);
+  const address = variables.TEMPORAL_ADDRESS ?? dev?.temporalAddress ?? DEFAULT_TEMPORAL_ADDRESS;
+  const simulatedUrl = variables.TOLLGATE_SIMULATED_URL ?? (variables.OPENAI_API_KEY ? undefined : dev?.simulatedUrl);
+  const { TEMPORAL_TLS_CERT: certPath, TEMPORAL_TLS_KEY: keyPath, TEMPORAL_TLS_CA: caPath } = variables;
+  if ((certPath === undefined) !== (keyPath === undefined)) throw new TollgateError('invalidInput', 'TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY belong together: set both or neither.');
+  const tls = certPath && keyPath ? { certPath, keyPath, ...optional('caPath', caPath) } : undefined;
+  const [name, roles] = variables.TOLLGATE_AS?.split(':') ?? [];
+  return {
+    home: variables.TOLLGATE_HOME,
+    temporal: {
+      address,
+      namespace: variables.TEMPORAL_NAMESPACE,
+      ...optional('apiKey', variables.TEMPORAL_API_KEY),
+      ...optional('tls', tls),
+      isExternal: variables.TEMPORAL_ADDRESS !== undefined,
+    },
+    taskQueue: variables.TOLLGATE_TASK_QUEUE,
+    ...optional('temporalCliPath', variables.TEMPORAL_CLI_PATH),
+    openai: { ...optional('apiKey', variables.OPENAI_API_KEY), ...optional('baseUrl', variables.OPENAI_BASE_URL) },
+    ...optional('simulatedUrl', simulatedUrl),
+    ...optional('databaseUrl', variables.DATABASE_URL),
+    ...optional('configPath', variables.TOLLGATE_CONFIG),
+    insecure: variables.TOLLGATE_INSECURE,
+    allowUnsigned: variables.TOLLGATE_ALLOW_UNSIGNED ?? isLoopbackAddress(address),
+    ...optional('as', name && roles ? { name, roles: roles.split(',') } : undefined),
+    logLevel: variables.TOLLGATE_LOG_LEVEL,
+    ...optional('storeMaxPages', variables.TOLLGATE_STORE_MAX_PAGES),
+    searchAttributesOff: variables.TOLLGATE_SEARCH_ATTRIBUTES_OFF,
+    secret: (variable) => env[variable] || undefined,
+  };
+}
+
+function optional<Name extends string, T>(name: Name, value: T | undefined): { [K in Name]?: T } {
+  return (value === undefined ? {} : { [name]: value }) as { [K in Name]?: T };
+}
+
+const devStateSchema = z.object({ pid: z.int().positive(), temporalAddress: z.string().optional(), simulatedUrl: z.string().optional() });
+
+/** What a running `tollgate dev` left in the data folder; null where none runs there. */
+function readDevState(home: string): z.infer<typeof devStateSchema> | null {
+  try {
+    const state = devStateSchema.parse(JSON.parse(readFileSync(join(home, 'dev.json'), 'utf8')));
+    process.kill(state.pid, 0);
+    return state;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,74 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { SEARCH_ATTRIBUTES, type SearchAttributeTopic } from '../contracts/search-attributes.ts';
+
+const flag = z.enum(['0', '1', 'true', 'false']).transform((value) => value === '1' || value === 'true');
+const path = z.string().min(1);
+const httpUrl = z.url({ protocol: /^https?$/ }).transform((value) => value.replace(/\/+$/, ''));
+const address = z.string().regex(/^[^\s/:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/, 'host:port, e.g. 127.0.0.1:7233');
+const topics = Object.keys(SEARCH_ATTRIBUTES) as SearchAttributeTopic[];
+
+/** Every setting, by the environment variable that holds it. An empty variable counts as unset. */
+export const environmentSchema = z.object({
+  OPENAI_API_KEY: z.string().optional(),
+  OPENAI_BASE_URL: httpUrl.optional(),
+  TEMPORAL_ADDRESS: address.optional(),
+  TEMPORAL_NAMESPACE: z.string().default('default'),
+  TEMPORAL_API_KEY: z.string().optional(),
+  TEMPORAL_TLS_CERT: path.optional(),
+  TEMPORAL_TLS_KEY: path.optional(),
+  TEMPORAL_TLS_CA: path.optional(),
+  TEMPORAL_CLI_PATH: path.optional(),
+  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'postgres://…').optional(),
+  TOLLGATE_HOME: path.default('.tollgate'),
+  TOLLGATE_CONFIG: path.optional(),
+  TOLLGATE_AS: z.string().regex(/^[^:\s]+:[^:\s]+$/, 'name:role,role, e.g. alice:support-lead').optional(),
+  TOLLGATE_INSECURE: flag.default(false),
+  TOLLGATE_ALLOW_UNSIGNED: flag.optional(),
+  TOLLGATE_SIMULATED_URL: httpUrl.optional(),
+  TOLLGATE_TASK_QUEUE: z.string().max(200).default('tollgate'),
+  TOLLGATE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  TOLLGATE_STORE_MAX_PAGES: z.coerce.number().int().min(16).optional(),
+  TOLLGATE_SEARCH_ATTRIBUTES_OFF: z
+    .string()
+    .transform((value) => value.split(',').map((topic) => topic.trim()))
+    .pipe(z.array(z.enum(topics as [SearchAttributeTopic, ...SearchAttributeTopic[]], `one or more of ${topics.join(', ')}, by comma`)))
+    .default([]),
+});
+
+export interface Settings {
+  /** The data folder. */
+  readonly home: string;
+  readonly temporal: {
+    readonly address: string;
+    readonly namespace: string;
+    readonly apiKey?: string;
+    readonly tls?: { readonly certPath: string; readonly keyPath: string; readonly caPath?: string };
+    /** True where TEMPORAL_ADDRESS is set: no dev server is started. */
+    readonly isExternal: boolean;
+  };
+  readonly taskQueue: string;
+  readonly temporalCliPath?: string;
+  readonly openai: { readonly apiKey?: string; readonly baseUrl?: string };
+  /** Base URL of a simulated provider, including `/v1`. */
+  readonly simulatedUrl?: string;
+  readonly databaseUrl?: string;
+  readonly configPath?: string;
+  readonly insecure: boolean;
+  /** Whether an unsigned signal counts as a decision. */
+  readonly allowUnsigned: boolean;
+  /** The person that the CLI plays with the local key. */
+  readonly as?: { readonly name: string; readonly roles: readonly string[] };
+  readonly logLevel: string;
+  readonly storeMaxPages?: number;
+  readonly searchAttributesOff: readonly SearchAttributeTopic[];
+  /** The value of an environment variable that a task or an endpoint names; never printed. */
+  readonly secret: (name: string) => string | undefined;
+}
+
+/** Whether a `host:port` is on this machine. */
+export function isLoopbackAddress(hostAndPort: string): boolean {
+  const host = hostAndPort.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+  if (host === 'localhost' || host === '::1') return true;
+  return isIP(host) === 4 && host.startsWith('127.');
+}
