@@ -4,7 +4,8 @@ import type { AgentRunResult, AgentRunStart, RunStatusView } from '../contracts/
 import type { GateStatus, Verdict } from '../contracts/approval.ts';
 import { TollgateError } from '../contracts/failures.ts';
 import type { ActionDigest, AgentRunId, ApprovalId, RunKey } from '../contracts/ids.ts';
-import { AGENT_RUN_WORKFLOW, getRunStatusQuery, type SearchAttributeTopic, TASK_QUEUE } from '../contracts/temporal.ts';
+import type { SearchAttributeTopic } from '../contracts/search-attributes.ts';
+import { AGENT_RUN_WORKFLOW, getRunStatusQuery, TASK_QUEUE } from '../contracts/temporal.ts';
 import type { GateRecord } from '../domain/approval/gate.ts';
 import type { DecisionSigner } from '../domain/approval/key-port.ts';
 import type { RunFilter, Store } from '../domain/store/port.ts';

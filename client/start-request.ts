@@ -3,7 +3,7 @@ import { type AgentRunStart, agentRunStartSchema, type TaskReference } from '../
 import { TollgateError } from '../contracts/failures.ts';
 import type { JsonObject } from '../contracts/json.ts';
 import { limitsSchema } from '../contracts/task.ts';
-import { SEARCH_ATTRIBUTES, type SearchAttributeTopic } from '../contracts/temporal.ts';
+import { SEARCH_ATTRIBUTES, type SearchAttributeTopic } from '../contracts/search-attributes.ts';
 import { formatUsd, parseUsd } from '../domain/budget/price.ts';
 
 /** What the starter of a run may say beside task and input. */

@@ -1,6 +1,8 @@
 import type { Connection } from '@temporalio/client';
-import { encodeSearchAttributeIndexedValueType } from '@temporalio/common/lib/search-attributes.js';
 import { SEARCH_ATTRIBUTES, type SearchAttributeTopic } from '../contracts/temporal.ts';
+
+// temporal.api.enums.v1.IndexedValueType
+const INDEXED_VALUE_TYPES = { KEYWORD: 2, DOUBLE: 4, BOOL: 5 } as const;
 
 /**
  * Registers the search attributes that are switched on and not there yet. Registering one again changes nothing; one of
@@ -11,5 +13,5 @@ export async function registerSearchAttributes(connection: Connection, namespace
   const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
   const missing = wanted.map(([, attribute]) => attribute).filter(({ name }) => customAttributes?.[name] === undefined);
   if (missing.length === 0) return;
-  await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(missing.map(({ name, type }) => [name, encodeSearchAttributeIndexedValueType(type)])) });
+  await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(missing.map(({ name, type }) => [name, INDEXED_VALUE_TYPES[type]])) });
 }

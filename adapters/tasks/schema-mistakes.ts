@@ -23,7 +23,8 @@ export function schemaMistakes(error: z.ZodError, value: unknown, guide: FieldGu
     if (misspelt.has(formatPath(issue.path)) && valueAt(value, issue.path) === undefined) return [];
     if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(issue.path, key, guide));
     const expected = expectedAt(issue.path, guide);
-    if (issue.code === 'custom') return [{ path: issue.path, message: `${subjectOf(issue.path)}${issue.message}` }];
+    // A rule that the guide can't state writes its own sentence.
+    if (issue.code === 'custom' && issue.message.endsWith('.')) return [{ path: issue.path, message: `${subjectOf(issue.path)}${issue.message}` }];
     const seen = valueAt(value, issue.path);
     if (seen === undefined) return [{ path: issue.path, message: `"${String(issue.path.at(-1) ?? '')}" is missing. Add it: ${expected ?? issue.message}.` }];
     return [{ path: issue.path, message: `${subjectOf(issue.path)}expected ${expected ?? issue.message}, saw ${show(seen)}.` }];

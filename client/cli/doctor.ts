@@ -1,5 +1,5 @@
 import { TollgateError } from '../../contracts/failures.ts';
-import { SEARCH_ATTRIBUTES, type SearchAttributeTopic } from '../../contracts/temporal.ts';
+import { SEARCH_ATTRIBUTES, type SearchAttributeTopic } from '../../contracts/search-attributes.ts';
 import { resolveCandidates } from '../../domain/task/candidates.ts';
 import type { TemporalConnection } from '../temporal-connection.ts';
 import type { CliServices } from './services.ts';

@@ -1,4 +1,4 @@
-import type { SearchAttributeTopic } from '../../contracts/temporal.ts';
+import type { SearchAttributeTopic } from '../../contracts/search-attributes.ts';
 import type { DecisionSigner } from '../../domain/approval/key-port.ts';
 import type { ModelCatalogue } from '../../domain/model/catalogue-port.ts';
 import type { Store } from '../../domain/store/port.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { searchAttributeProblems } from '../../client/cli/doctor.ts';
 import { renderChecks } from '../../client/cli/doctor-command.ts';
-import { SEARCH_ATTRIBUTES } from '../../contracts/temporal.ts';
+import { SEARCH_ATTRIBUTES } from '../../contracts/search-attributes.ts';
 
 const CODES = { KEYWORD: 2, DOUBLE: 4, BOOL: 5 } as const;
 const registered = Object.fromEntries(Object.values(SEARCH_ATTRIBUTES).map(({ name, type }) => [name, CODES[type]]));

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { knownTask } from '../../client/known-task.ts';
 import { startDetails, startSearchAttributes, toStartRequest } from '../../client/start-request.ts';
 import { TollgateError } from '../../contracts/failures.ts';
-import { SEARCH_ATTRIBUTES } from '../../contracts/temporal.ts';
+import { SEARCH_ATTRIBUTES } from '../../contracts/search-attributes.ts';
 import { defineTask } from '../../domain/task/define.ts';
 
 const task = defineTask({

@@ -1,134 +1,151 @@
-import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from 'node:sqlite';
-import { TollgateError } from '../../../contracts/failures.ts';
+import { mkdir, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { migrate } from './migrations.ts';
+import { isBusy, toStoreError } from './store-errors.ts';
 
-/** How long a write waits for another process, in milliseconds. It blocks the event loop, so it stays below every heartbeat timeout. */
-const BUSY_TIMEOUT_MS = 2_500;
+/** Waiting for a lock blocks the event loop, so it must end well before an activity's heartbeat is due (about 5 s). */
+const LOCK_WAIT_MS = 3_000;
+const OPEN_TRIES = 20;
+const OPEN_RETRY_MS = 50;
 
-export type Row = Readonly<Record<string, SQLOutputValue>>;
-export type Parameters = Readonly<Record<string, SQLInputValue>>;
+export interface ConnectionOptions {
+  readonly path: string;
+  /** Upper bound on the file's size in pages of 4 KiB. */
+  readonly maxPages?: number;
+  /** The store's clock. One machine has one, so this is the process's unless a test brings its own. */
+  readonly now?: () => number;
+}
 
-/** One SQLite file: statements prepared once, writes in write-locked transactions, errors in our own words. */
+/**
+ * One SQLite connection. Writes begin IMMEDIATE: a transaction that reads first and asks for the lock later fails at
+ * once when another process wrote in between, whatever the timeout.
+ */
 export class Connection {
   readonly #database: DatabaseSync;
-  readonly #statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
   readonly #path: string;
+  readonly #statements = new Map<string, StatementSync>();
+  /** Milliseconds since 1970. Read it inside the transaction that decides by it. */
   readonly now: () => number;
 
-  constructor(options: { readonly path: string; readonly maxPages?: number | undefined; readonly now?: (() => number) | undefined }) {
-    this.#path = options.path;
-    this.now = options.now ?? Date.now;
-    this.#database = translated(options.path, () => new DatabaseSync(options.path, { timeout: BUSY_TIMEOUT_MS }));
-    translated(options.path, () => {
-      // FULL is what the journal promises: a reply written down survives power loss.
-      this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
-      this.write(() => migrate(this.#database));
-      if (options.maxPages !== undefined) this.#database.exec(`PRAGMA max_page_count = ${Math.trunc(options.maxPages)}`);
-    });
+  constructor(database: DatabaseSync, { path, now = Date.now }: ConnectionOptions) {
+    this.#database = database;
+    this.#path = path;
+    this.now = now;
   }
 
-  /**
-   * Runs `body` in one transaction that holds the write lock from its start. A deferred one would fail with
-   * BUSY_SNAPSHOT at its first write, whatever the timeout.
-   */
-  write<T>(body: () => T): T {
-    return translated(this.#path, () => {
-      this.#database.exec('BEGIN IMMEDIATE');
+  /** The first row, typed as the caller's SQL selects it. */
+  get<Row>(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.#guarded(() => this.#statement(sql).get(...values) as Row | undefined);
+  }
+
+  all<Row>(sql: string, ...values: SQLInputValue[]): Row[] {
+    return this.#guarded(() => this.#statement(sql).all(...values) as Row[]);
+  }
+
+  /** Returns how many rows changed. */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return this.#guarded(() => Number(this.#statement(sql).run(...values).changes));
+  }
+
+  /** Inserts a row unless one with its key exists; says whether it did. Table and column names come from code alone. */
+  insert(table: string, row: Readonly<Record<string, SQLInputValue>>): boolean {
+    const columns = Object.keys(row);
+    const places = columns.map(() => '?').join(', ');
+    return this.run(`INSERT INTO ${table} (${columns.join(', ')}) VALUES (${places}) ON CONFLICT DO NOTHING`, ...Object.values(row)) === 1;
+  }
+
+  /** Several reads of one moment. */
+  read<T>(work: () => T): T {
+    return this.#transaction('BEGIN', work);
+  }
+
+  /** Takes the write lock first, then works; all of it is written, or nothing. */
+  write<T>(work: () => T): T {
+    return this.#transaction('BEGIN IMMEDIATE', work);
+  }
+
+  close(): void {
+    this.#statements.clear();
+    if (this.#database.isOpen) this.#guarded(() => this.#database.close());
+  }
+
+  #transaction<T>(begin: string, work: () => T): T {
+    return this.#guarded(() => {
+      this.#database.exec(begin);
       try {
-        const result = body();
+        const result = work();
         this.#database.exec('COMMIT');
         return result;
       } catch (error) {
-        if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+        this.#rollBack();
         throw error;
       }
     });
   }
 
-  /** Runs `body` on one consistent state. */
-  read<T>(body: () => T): T {
-    return translated(this.#path, () => {
-      this.#database.exec('BEGIN');
-      try {
-        return body();
-      } finally {
-        if (this.#database.isTransaction) this.#database.exec('COMMIT');
-      }
-    });
+  /** SQLite has rolled back by itself after some errors; a failure to roll back must not hide the first one. */
+  #rollBack(): void {
+    try {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+    } catch {}
   }
 
-  get(sql: string, parameters: Parameters = {}): Row | undefined {
-    return this.#prepare(sql).get(parameters);
-  }
-
-  all(sql: string, parameters: Parameters = {}): Row[] {
-    return this.#prepare(sql).all(parameters);
-  }
-
-  /** Number of rows changed. */
-  run(sql: string, parameters: Parameters = {}): number {
-    return Number(this.#prepare(sql).run(parameters).changes);
-  }
-
-  /** True where SQLite finds nothing wrong with the file. */
-  isIntact(): boolean {
-    return translated(this.#path, () => this.get('PRAGMA quick_check')?.quick_check === 'ok');
-  }
-
-  close(): void {
-    this.#statements.clear();
-    this.#database.close();
-  }
-
-  #prepare(sql: string): ReturnType<DatabaseSync['prepare']> {
+  #statement(sql: string): StatementSync {
     const known = this.#statements.get(sql);
     if (known) return known;
     const statement = this.#database.prepare(sql);
     this.#statements.set(sql, statement);
     return statement;
   }
+
+  #guarded<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw toStoreError(error, this.#path);
+    }
+  }
 }
 
-const SQLITE_FULL = 13;
-
-/** Gives errors of SQLite a type: a full store waits for room, any other trouble of the file waits to be cured. */
-function translated<T>(path: string, body: () => T): T {
+/** Opens the file, creates it (readable by its owner only) where there is none, and brings its schema up to date. @throws TollgateError storeUnavailable or storeFull. */
+export async function openConnection(options: ConnectionOptions): Promise<Connection> {
   try {
-    return body();
+    await createPrivateFile(options.path);
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return openOnce(options);
+      } catch (error) {
+        // The switch to WAL does not wait for other connections, whatever the timeout says.
+        if (!isBusy(error) || tries === OPEN_TRIES) throw error;
+        await sleep(OPEN_RETRY_MS);
+      }
+    }
   } catch (error) {
-    const { code, errcode, message } = error as { code?: string; errcode?: number; message?: string };
-    if (code !== 'ERR_SQLITE_ERROR' || errcode === undefined) throw error;
-    if ((errcode & 0xff) === SQLITE_FULL)
-      throw new TollgateError('storeFull', `The store ${path} can't take more (${message}). Free disk space or raise its limit; runs wait and then go on.`, { cause: error });
-    if (isMedium(errcode & 0xff)) throw new TollgateError('storeUnavailable', `The store ${path} can't be used (${message}). Check that the file is there, readable and writable.`, { cause: error });
+    throw toStoreError(error, options.path);
+  }
+}
+
+function openOnce(options: ConnectionOptions): Connection {
+  const database = new DatabaseSync(options.path, { timeout: LOCK_WAIT_MS, enableForeignKeyConstraints: true });
+  try {
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    if (options.maxPages !== undefined) database.exec(`PRAGMA max_page_count = ${Math.trunc(options.maxPages)}`);
+    migrate(database, options.path);
+    return new Connection(database, options);
+  } catch (error) {
+    database.close();
     throw error;
   }
 }
 
-/** PERM, BUSY, LOCKED, READONLY, IOERR, CORRUPT, CANTOPEN, NOTADB. */
-function isMedium(primaryCode: number): boolean {
-  return [3, 5, 6, 8, 10, 11, 14, 26].includes(primaryCode);
-}
-
-export function text(row: Row, column: string): string {
-  return String(row[column]);
-}
-export function textOrNull(row: Row, column: string): string | null {
-  const value = row[column];
-  return value === null || value === undefined ? null : String(value);
-}
-export function integer(row: Row, column: string): number {
-  return Number(row[column]);
-}
-export function integerOrNull(row: Row, column: string): number | null {
-  const value = row[column];
-  return value === null || value === undefined ? null : Number(value);
-}
-/** JSON that this store wrote itself. */
-export function json<T>(row: Row, column: string): T {
-  return JSON.parse(text(row, column)) as T;
-}
-export function jsonOrNull<T>(row: Row, column: string): T | null {
-  const value = textOrNull(row, column);
-  return value === null ? null : (JSON.parse(value) as T);
+/** Never opens a file that exists: closing a second descriptor would drop the locks that SQLite holds on it in this process. */
+async function createPrivateFile(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  try {
+    await (await open(path, 'wx', 0o600)).close();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
