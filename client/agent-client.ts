@@ -1,15 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { type Client, isGrpcServiceError, ServiceError, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import type { AgentRunResult, AgentRunStart, RunStatusView } from '../contracts/agent-run.ts';
-import type { GateStatus, Verdict } from '../contracts/approval.ts';
+import type { Verdict } from '../contracts/approval.ts';
 import { TollgateError } from '../contracts/failures.ts';
 import type { ActionDigest, AgentRunId, ApprovalId, RunKey } from '../contracts/ids.ts';
 import type { SearchAttributeTopic } from '../contracts/search-attributes.ts';
 import { AGENT_RUN_WORKFLOW, getRunStatusQuery, TASK_QUEUE } from '../contracts/temporal.ts';
-import type { GateRecord } from '../domain/approval/gate.ts';
 import type { DecisionSigner } from '../domain/approval/key-port.ts';
 import type { RunFilter, Store } from '../domain/store/port.ts';
-import { type DecisionResult, type Identity, sendDecision, toDecisionRequest, withGateStatus } from './decision.ts';
+import { type DecisionResult, type Identity, sendDecision, settled, toDecisionRequest } from './decision.ts';
 import { type InputOf, knownTask, putTask, type StartableTask } from './known-task.ts';
 import { reportGate, type GateReport } from './gate-report.ts';
 import { completeOutcome, outcomeOfFailure, outcomeOfResult, type RunOutcome } from './run-result.ts';
@@ -102,7 +101,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     const toSend = { runKey, approvalId: approvalId as ApprovalId, actionDigest: digest as ActionDigest, verdict, ...(comment === undefined ? {} : { comment }) };
     const request = toDecisionRequest(toSend, identity, options.signer, Date.now());
     const result = await reaching(client, () => sendDecision(client, runKey, request));
-    return withGateStatus(result, await currentStatus(store, gate));
+    return settled(result, { verdict, digest, approver: identity.name }, store && gate ? await store.getGate(gate.runKey, gate.approvalId) : null);
   }
 
   return {
@@ -198,11 +197,6 @@ async function runKeyOf(options: AgentClientOptions, agentRunId: string | undefi
     if (error instanceof TollgateError && error.type === 'notFound') return null;
     throw error;
   }
-}
-
-async function currentStatus(store: Store | undefined, gate: GateRecord | null): Promise<GateStatus | null> {
-  if (!store || !gate) return null;
-  return (await store.getGate(gate.runKey, gate.approvalId))?.status ?? null;
 }
 
 function unknownGate(approvalId: string): DecisionResult {

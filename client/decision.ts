@@ -1,8 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { ApplicationFailure, type Client, WorkflowNotFoundError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
-import type { DecisionAnswer, DecisionRefusal, DecisionRequest, GateStatus, Verdict } from '../contracts/approval.ts';
+import type { DecisionAnswer, DecisionRefusal, DecisionRequest, Verdict } from '../contracts/approval.ts';
 import type { ActionDigest, ApprovalId, RunKey } from '../contracts/ids.ts';
 import { decideApprovalUpdate } from '../contracts/temporal.ts';
+import type { GateRecord } from '../domain/approval/gate.ts';
 import type { DecisionSigner } from '../domain/approval/key-port.ts';
 
 /** How long a decision waits for a worker's answer, in milliseconds. */
@@ -91,8 +92,17 @@ async function isRunning(client: Client, runKey: RunKey): Promise<boolean> {
   }
 }
 
-/** Fills in what the store knows of the gate, where the workflow no longer follows it. */
-export function withGateStatus(result: DecisionResult, gateStatus: GateStatus | null): DecisionResult {
-  if (result.type !== 'refused' || result.gateStatus !== null || gateStatus === null) return result;
-  return { ...result, gateStatus };
+/**
+ * Completes an answer by what the store knows of a gate that the run no longer follows: its status, and that this very
+ * person has decided the very same before, which gets the same answer as the first time.
+ */
+export function settled(
+  result: DecisionResult,
+  decision: { readonly verdict: Verdict; readonly digest: string; readonly approver: string },
+  gate: GateRecord | null,
+): DecisionResult {
+  if (result.type !== 'refused' || !gate) return result;
+  const isRepeated = gate.actionDigest === decision.digest && gate.votes.some((vote) => vote.approver === decision.approver && vote.verdict === decision.verdict);
+  if (result.reason === 'closed' && isRepeated) return { type: 'accepted', gateStatus: gate.status, message: `You have decided this already: ${decision.verdict}.` };
+  return { ...result, gateStatus: result.gateStatus ?? gate.status };
 }

@@ -7,7 +7,7 @@ import { type GateReport, reportGate } from './gate-report.ts';
 import { readOutput } from './run-result.ts';
 import { reportSteps, type StepReport } from './step-report.ts';
 
-const MAX_GATES = 10_000;
+const MAX_GATES = 1_000;
 
 /** Money of a run, in USD as decimal strings. */
 export interface LedgerReport {

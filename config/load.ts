@@ -63,6 +63,11 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
   };
 }
 
+/** The environment for a process of ours: this one's, with `changes` applied; undefined unsets. */
+export function childEnvironment(changes: Readonly<Record<string, string | undefined>>, env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries({ ...env, ...changes }).filter(([, value]) => value !== undefined));
+}
+
 function optional<Name extends string, T>(name: Name, value: T | undefined): { [K in Name]?: T } {
   return (value === undefined ? {} : { [name]: value }) as { [K in Name]?: T };
 }

@@ -2,6 +2,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject,
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Decision, decisionSchema, type SignedDecision } from '../../contracts/approval.ts';
+import { TollgateError } from '../../contracts/failures.ts';
 import type { DecisionSigner, DecisionVerifier } from '../../domain/approval/key-port.ts';
 
 const MAX_SIGNED_LENGTH = 16_384;
@@ -14,8 +15,16 @@ export async function openLocalKey(home: string): Promise<{ readonly signer: Dec
   const folder = join(home, 'keys');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, 'local-ed25519.pem');
-  const privateKey = createPrivateKey(readOrCreate(path));
+  const privateKey = readKey(path, readOrCreate(path));
   return { signer: signerOf(privateKey), verifier: verifierOf(createPublicKey(privateKey)) };
+}
+
+function readKey(path: string, pem: string): KeyObject {
+  try {
+    const key = createPrivateKey(pem);
+    if (key.asymmetricKeyType === 'ed25519') return key;
+  } catch {}
+  throw new TollgateError('invalidInput', `${path} is no Ed25519 private key. Move it away, and a new one is made; decisions signed with the old one no longer count.`);
 }
 
 function readOrCreate(path: string): string {
@@ -58,7 +67,9 @@ function read(publicKey: KeyObject, signed: SignedDecision): Decision | null {
     if (typeof signed !== 'string' || signed.length > MAX_SIGNED_LENGTH) return null;
     const [body, signature, ...rest] = signed.split('.');
     if (!body || !signature || rest.length > 0) return null;
-    if (!verify(null, Buffer.from(body, 'utf8'), publicKey, Buffer.from(signature, 'base64url'))) return null;
+    const bytes = Buffer.from(signature, 'base64url');
+    // Decoding is lenient; one decision has one spelling.
+    if (bytes.toString('base64url') !== signature || !verify(null, Buffer.from(body, 'utf8'), publicKey, bytes)) return null;
     const parsed = decisionSchema.safeParse(JSON.parse(Buffer.from(body, 'base64url').toString('utf8')));
     return parsed.success ? parsed.data : null;
   } catch {

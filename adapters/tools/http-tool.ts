@@ -1,8 +1,8 @@
 import { TollgateError } from '../../contracts/failures.ts';
-import type { JsonObject, JsonValue } from '../../contracts/json.ts';
+import type { JsonObject } from '../../contracts/json.ts';
 import type { ToolDefinition } from '../../contracts/task.ts';
 import type { ToolBindingRuntime, ToolContext, ToolDispatch, ToolReconciliation } from '../../domain/tool/runtime-port.ts';
-import { type GuardedResponse, guardedRequest, RefusedAddressError } from './guarded-request.ts';
+import { type GuardedResponse, guardedRequest, NotSentError } from './guarded-request.ts';
 
 export interface HttpRuntimeOptions {
   readonly allowLoopback: boolean;
@@ -11,6 +11,7 @@ export interface HttpRuntimeOptions {
 
 /** Answers that say for certain that nothing was done. */
 const NOT_DONE = new Set([400, 401, 403, 404, 422]);
+const MAX_DETAIL_LENGTH = 1_000;
 
 /** `POST <url>/<tool>` with an Idempotency-Key; `GET <url>/<tool>/outcomes/<key>` says what became of one. */
 export function createHttpRuntime(options: HttpRuntimeOptions): ToolBindingRuntime {
@@ -22,7 +23,7 @@ export function createHttpRuntime(options: HttpRuntimeOptions): ToolBindingRunti
       try {
         return outcomeOf(await guardedRequest(toolUrl(tool), { ...requestOptions(tool, options, context), method: 'POST', body: JSON.stringify(args) }));
       } catch (error) {
-        if (error instanceof RefusedAddressError) return { type: 'notDone', message: error.message };
+        if (error instanceof NotSentError) return { type: 'notDone', message: error.message };
         return { type: 'unknown', message: `No answer from ${toolUrl(tool)}: ${(error as Error).message}` };
       }
     },
@@ -32,7 +33,7 @@ export function createHttpRuntime(options: HttpRuntimeOptions): ToolBindingRunti
 
 async function reconcile(tool: ToolDefinition, options: HttpRuntimeOptions, context: ToolContext): Promise<ToolReconciliation> {
   try {
-    const url = `${toolUrl(tool)}/outcomes/${encodeURIComponent(context.idempotencyKey)}`;
+    const url = toolUrl(tool, 'outcomes', context.idempotencyKey);
     const { status, json } = await guardedRequest(url, { ...requestOptions(tool, options, context), method: 'GET' });
     if (status !== 200 || typeof json !== 'object' || json === null || Array.isArray(json)) return { type: 'unknown' };
     const said = json as JsonObject;
@@ -44,11 +45,11 @@ async function reconcile(tool: ToolDefinition, options: HttpRuntimeOptions, cont
   }
 }
 
-function outcomeOf({ status, json }: GuardedResponse): ToolDispatch {
+function outcomeOf({ status, json, text }: GuardedResponse): ToolDispatch {
   if (status >= 200 && status < 300) return json === undefined ? { type: 'unknown', message: `HTTP ${status} with a body that is no JSON.` } : { type: 'done', result: json };
-  const detail = json === undefined ? '' : `: ${JSON.stringify(json).slice(0, 1_000)}`;
-  if (NOT_DONE.has(status)) return { type: 'notDone', message: `HTTP ${status}${detail}` };
-  return { type: 'unknown', message: `HTTP ${status}${detail}` };
+  const message = `HTTP ${status}${text.trim() === '' ? '' : `: ${text.trim().slice(0, MAX_DETAIL_LENGTH)}`}`;
+  if (NOT_DONE.has(status)) return { type: 'notDone', message };
+  return { type: 'unknown', message: status >= 300 && status < 400 ? `${message} (redirects are not followed)` : message };
 }
 
 function httpBinding(tool: ToolDefinition) {
@@ -56,8 +57,12 @@ function httpBinding(tool: ToolDefinition) {
   return tool.binding;
 }
 
-function toolUrl(tool: ToolDefinition): string {
-  return `${httpBinding(tool).url.replace(/\/+$/, '')}/${encodeURIComponent(tool.name)}`;
+/** `<url>/<tool>[/…]`; a query of the configured URL stays behind the path. */
+function toolUrl(tool: ToolDefinition, ...below: readonly string[]): string {
+  const url = new URL(httpBinding(tool).url);
+  url.pathname = [url.pathname.replace(/\/+$/, ''), ...[tool.name, ...below].map(encodeURIComponent)].join('/');
+  url.hash = '';
+  return url.href;
 }
 
 function missingSecret(tool: ToolDefinition, { secret }: HttpRuntimeOptions): string | undefined {
@@ -66,10 +71,9 @@ function missingSecret(tool: ToolDefinition, { secret }: HttpRuntimeOptions): st
 
 function requestOptions(tool: ToolDefinition, { secret, allowLoopback }: HttpRuntimeOptions, context: ToolContext) {
   const { secretHeaders = {}, timeoutMs } = httpBinding(tool);
-  const secrets = Object.fromEntries(Object.entries(secretHeaders).map(([header, name]) => [header, secret(name) ?? '']));
-  const headers: Record<string, string> = { 'content-type': 'application/json', accept: 'application/json', 'idempotency-key': context.idempotencyKey, ...secrets };
+  const secrets = Object.fromEntries(Object.entries(secretHeaders).map(([header, name]) => [header.toLowerCase(), secret(name)?.trim() ?? '']));
+  // Ours come last: a task must not replace the key that makes a call repeatable.
+  const headers: Record<string, string> = { ...secrets, 'content-type': 'application/json', accept: 'application/json', 'idempotency-key': context.idempotencyKey };
   const signal = timeoutMs === undefined ? context.signal : AbortSignal.any([context.signal, AbortSignal.timeout(timeoutMs)]);
   return { headers, signal, allowLoopback };
 }
-
-export type { JsonValue };

@@ -38,7 +38,7 @@ export async function diagnose(services: CliServices): Promise<readonly Check[]>
     await services.signer();
     return ok('present, and Temporal is on this machine or TOLLGATE_INSECURE is set');
   });
-  await check('provider', () => ok(services.isSimulated() ? 'SIMULATED: no OPENAI_API_KEY is set, answers come from scenario files' : 'real, with OPENAI_API_KEY'));
+  await check('provider', () => checkProvider(services));
   await check('models', () => (hasProject ? checkModels(services) : skipped('the configuration')));
   let temporal: TemporalConnection | null = null;
   await check('Temporal', async () => {
@@ -55,6 +55,17 @@ function checkNode(): Finding {
   const major = Number(process.versions.node.split('.')[0]);
   if (major >= NODE_MAJOR) return ok(process.versions.node);
   return problem(`${process.versions.node} runs this`, `Node ${NODE_MAJOR} or newer is needed. Run "npm install" and start through "npx tollgate" or "npm start", which bring it.`);
+}
+
+function checkProvider(services: CliServices): Finding {
+  switch (services.provider()) {
+    case 'real':
+      return ok('real, with OPENAI_API_KEY: runs cost money');
+    case 'simulated':
+      return ok('SIMULATED: no OPENAI_API_KEY is set, answers come from scenario files');
+    case 'none':
+      return problem('there is none: OPENAI_API_KEY is not set, and no simulated provider runs', 'Set OPENAI_API_KEY, or run "npm start", which brings a simulated provider.');
+  }
 }
 
 async function checkModels(services: CliServices): Promise<Finding> {

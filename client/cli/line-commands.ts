@@ -14,7 +14,7 @@ export function addLineCommands(program: Command, services: CliServices, end: (c
     .action(async () => end(await eachLine(services, (line) => services.explainErrorLine(line))));
 }
 
-async function eachLine({ terminal }: CliServices, answer: (line: string) => string): Promise<ExitCode> {
-  for await (const line of terminal.inputLines()) if (line.trim() !== '') terminal.print(answer(line));
+async function eachLine({ terminal }: CliServices, answer: (line: string) => Promise<string>): Promise<ExitCode> {
+  for await (const line of terminal.inputLines()) if (line.trim() !== '') terminal.print(await answer(line));
   return 0;
 }

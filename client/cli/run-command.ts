@@ -51,7 +51,7 @@ async function run(services: CliServices, taskName: string, options: RunOptions)
   if (options.wait) return await awaitEnd(services, started, options.json ?? false);
   if (options.json) terminal.print(JSON.stringify({ agentRunId: started.agentRunId }));
   else {
-    terminal.print(`Started ${started.agentRunId}${services.isSimulated() ? ' (SIMULATED provider)' : ''}.`);
+    terminal.print(`Started ${started.agentRunId}${services.provider() === 'simulated' ? ' (SIMULATED provider)' : ''}.`);
     terminal.print(`Watch it:  npx tollgate runs watch ${started.agentRunId}`);
   }
   return 0;
@@ -116,7 +116,7 @@ function startOptionsOf({ id, tenant, feature, budgetUsd }: RunOptions): StartOp
 
 async function awaitEnd(services: CliServices, started: StartedRun, json: boolean): Promise<ExitCode> {
   const { terminal } = services;
-  if (!json) terminal.note(`Started ${started.agentRunId}${services.isSimulated() ? ' (SIMULATED provider)' : ''}; waiting for its end. Ctrl-C stops the waiting, not the run.`);
+  if (!json) terminal.note(`Started ${started.agentRunId}${services.provider() === 'simulated' ? ' (SIMULATED provider)' : ''}; waiting for its end. Ctrl-C stops the waiting, not the run.`);
   const shown = new Set<string>();
   const report = await followRun(services, started, ({ gates }) => {
     for (const gate of gates) {

@@ -12,7 +12,7 @@ import { columns, shorten } from './text.ts';
 
 const STATUSES: readonly AgentRunStatus[] = ['running', 'awaitingApproval', 'paused', 'completed', 'budgetExhausted', 'denied', 'expired', 'cancelled', 'failed'];
 const DEFAULT_LISTED = 50;
-const MAX_LISTED = 10_000;
+const MAX_LISTED = 1_000;
 /** Steps that fit on a screen beside the rest. */
 const WATCHED_STEPS = 12;
 

@@ -39,10 +39,11 @@ export interface CliServices {
   project(): Promise<CliProject>;
   readTaskFolder(folder: string): Promise<StoredTask>;
   catalogue(spec: ProjectSpec): ModelCatalogue;
-  /** Whether a simulated provider plays the models. */
-  isSimulated(): boolean;
-  priceLine(line: string): string;
-  explainErrorLine(line: string): string;
+  /** What plays the models: scripted answers, a real provider, or nothing yet. */
+  provider(): 'simulated' | 'real' | 'none';
+  /** One line of `price` and of `explain-error`: JSON in, JSON out. */
+  priceLine(line: string): Promise<string>;
+  explainErrorLine(line: string): Promise<string>;
   /** Runs a worker as a process of its own until it ends or this process is stopped. Answers its exit code. */
   runWorker(): Promise<number>;
   /** Runs everything needed for development until stopped. Answers the exit code. */

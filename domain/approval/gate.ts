@@ -36,6 +36,8 @@ export interface GateRecord {
   /** For `inDoubt`: the gate whose action is in doubt. */
   readonly aboutApprovalId: ApprovalId | null;
   readonly votes: readonly Vote[];
+  /** Signed decisions that have been taken back, and those that took them back. Whoever sends one again changes nothing. */
+  readonly spentDecisions?: readonly string[];
   readonly createdAtMs: number;
   readonly expiresAtMs: number;
   readonly decidedAtMs: number | null;
@@ -64,9 +66,10 @@ export function decide(gate: GateRecord, verified: VerifiedDecision, nowMs: numb
   const { decision } = verified;
   const refusal = refusalOf(gate, verified, nowMs);
   if (refusal) return refused(gate, refusal[0], refusal[1]);
+  if (isSpent(gate, verified.signedDecision)) return sentAgain(gate, decision.verdict);
 
   const own = gate.votes.find((vote) => vote.approver === decision.approver);
-  if (decision.verdict === 'withdraw') return withdrawVote(gate, decision.approver);
+  if (decision.verdict === 'withdraw') return withdrawVote(gate, own, verified.signedDecision);
   if (own && own.verdict === decision.verdict) return accepted(null, gate.status, `You have decided this already: ${own.verdict}.`);
   if (own) return refused(gate, 'alreadyVoted', `You have decided "${own.verdict}" already; withdraw that first.`);
 
@@ -91,11 +94,12 @@ function refusalOf(gate: GateRecord, verified: VerifiedDecision, nowMs: number):
   if (decision.actionDigest !== gate.actionDigest)
     return ['wrongDigest', `The decision names action digest ${decision.actionDigest}, but the gate asks for ${gate.actionDigest}. Look at the action again.`];
   const repeated = gate.votes.some((vote) => vote.approver === decision.approver && vote.verdict === decision.verdict);
-  if (repeated) return null;
+  if (repeated || isSpent(gate, verified.signedDecision)) return null;
   if (gate.status !== 'open' && !(gate.status === 'approved' && decision.verdict === 'withdraw'))
     return ['closed', `The gate is ${gate.status}; nothing was changed.`];
   if (nowMs >= gate.expiresAtMs && gate.status === 'open') return ['expired', 'The gate has expired; nothing was changed.'];
   if (nowMs >= decision.expiresAtMs) return ['expired', 'The signed decision has expired; decide again.'];
+  if (decision.verdict === 'withdraw') return null;
   if (!holdsRole(decision.roles, gate.policy.role)) return ['wrongRole', `The gate asks for the role "${gate.policy.role}"; ${decision.approver} holds ${decision.roles.join(', ') || 'none'}.`];
   const requesterMayDecide = gate.policy.requesterMayDecide ?? verified.requesterMayDecideByDefault;
   if (decision.approver === gate.requester && !requesterMayDecide)
@@ -103,11 +107,27 @@ function refusalOf(gate: GateRecord, verified: VerifiedDecision, nowMs: number):
   return null;
 }
 
-function withdrawVote(gate: GateRecord, approver: string): DecisionTransition {
-  const own = gate.votes.find((vote) => vote.approver === approver);
+/** Whoever voted may take it back, whatever roles they hold by then. */
+function withdrawVote(gate: GateRecord, own: Vote | undefined, signedDecision: string): DecisionTransition {
   if (!own) return refused(gate, 'noVoteToWithdraw', 'You have not decided here, so there is nothing to withdraw.');
-  const next: GateRecord = { ...gate, votes: gate.votes.filter((vote) => vote !== own), status: 'open', decidedAtMs: null };
+  const spentDecisions = [...(gate.spentDecisions ?? []), signedPart(own.signedDecision), signedPart(signedDecision)];
+  const next: GateRecord = { ...gate, votes: gate.votes.filter((vote) => vote !== own), spentDecisions, status: 'open', decidedAtMs: null };
   return accepted(next, 'open', 'Your decision is withdrawn; the gate is open again.');
+}
+
+/** A signed decision lies in Temporal's history, where others could take it and send it again. */
+function isSpent(gate: GateRecord, signedDecision: string): boolean {
+  return gate.spentDecisions?.includes(signedPart(signedDecision)) ?? false;
+}
+
+function sentAgain(gate: GateRecord, verdict: Decision['verdict']): DecisionTransition {
+  if (verdict === 'withdraw') return accepted(null, gate.status, 'You have withdrawn your decision already.');
+  return refused(gate, 'expired', 'This decision was withdrawn and does not count again; decide anew.');
+}
+
+/** The part before the signature: the same decision, however its signature is written. */
+function signedPart(signedDecision: string): string {
+  return signedDecision.split('.', 1)[0] ?? '';
 }
 
 function withVotes(gate: GateRecord, votes: readonly Vote[], nowMs: number): GateRecord {

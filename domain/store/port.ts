@@ -214,10 +214,10 @@ export interface ToolCallStore {
   /** Journalled actions of the run with that tool and those arguments that are not known to have failed, oldest first. */
   findActions(runKey: RunKey, tool: string, argumentsDigest: string): Promise<readonly ToolCallRecord[]>;
   /**
-   * Claims the first of `matchingLines` that no other call of the run has claimed; the call's own claim on a retry.
-   * Null where all are used.
+   * Claims the first of `matchingLines` of a recording that no other call of the run has claimed; the call's own claim
+   * on a retry. Null where all are used.
    */
-  claimRecordedLine(runKey: RunKey, callKey: string, matchingLines: readonly number[]): Promise<number | null>;
+  claimRecordedLine(runKey: RunKey, callKey: string, matchingLines: readonly number[], recording: ContentDigest): Promise<number | null>;
   /** Writes a call's outcome, together with its transcript node where one is given. The first outcome stays; `inDoubt` may still become another. */
   finishToolCall(
     runKey: RunKey,

@@ -70,7 +70,8 @@ class Keep implements BackgroundResponses {
 
   accept(record: BackgroundRecord): WireResponse {
     this.#forgetOldest(MAX_KEPT_RESPONSES - 1);
-    if (this.#kept.size >= MAX_KEPT_RESPONSES) throw new RefusedRequest(429, `${MAX_KEPT_RESPONSES} background responses are unfinished.`, 'rate_limit_exceeded');
+    if (this.#kept.size >= MAX_KEPT_RESPONSES)
+      throw new RefusedRequest(429, `${MAX_KEPT_RESPONSES} background responses are unfinished.`, 'rate_limit_exceeded');
     this.#append(record);
     const kept: Kept = { ...record, cancelledAtMs: null, timer: null };
     this.#kept.set(record.response.id, kept);
@@ -126,7 +127,15 @@ class Keep implements BackgroundResponses {
   #schedule(kept: Kept): void {
     if (kept.cancelledAtMs !== null || this.#billed.has(kept.response.id)) return;
     if (kept.readyAtMs === null) this.#charge(kept);
-    else kept.timer = setTimeout(() => this.#charge(kept), Math.max(0, kept.readyAtMs - Date.now()));
+    else kept.timer = setTimeout(() => this.#chargeOnTime(kept), Math.max(0, kept.readyAtMs - Date.now()));
+  }
+
+  #chargeOnTime(kept: Kept): void {
+    try {
+      this.#charge(kept);
+    } catch {
+      // A bill that can't be written must not end the process: whoever asks for the response next meets the error.
+    }
   }
 
   #append(line: object): void {

@@ -8,7 +8,11 @@ const PIECE_LENGTH = 24;
 
 /** The body of a chat completion. `createdAtMs` is on the provider's clock. */
 export function chatCompletion(reply: Reply, createdAtMs: number): Wire {
-  return { ...envelope(reply, createdAtMs, 'chat.completion'), choices: reply.content.isEmpty ? [] : [choice(reply)], ...(reply.reportsUsage ? { usage: chatUsage(reply.usage) } : {}) };
+  return {
+    ...envelope(reply, createdAtMs, 'chat.completion'),
+    choices: reply.content.isEmpty ? [] : [choice(reply)],
+    ...(reply.reportsUsage ? { usage: chatUsage(reply.usage) } : {}),
+  };
 }
 
 /** The chunks of a streamed chat completion, without the closing `[DONE]`. */
@@ -18,8 +22,11 @@ export function chatChunks(reply: Reply, createdAtMs: number, includeUsage: bool
     choices,
     ...(includeUsage ? { usage } : {}),
   });
-  const delta = (content: Wire, finishReason: string | null = null): Wire => chunk([{ index: 0, delta: content, logprobs: null, finish_reason: finishReason }], null);
-  const chunks = reply.content.isEmpty ? [] : [delta({ role: 'assistant', content: reply.content.text === null ? null : '' }), ...spoken(reply).map((part) => delta(part))];
+  const delta = (content: Wire, finishReason: string | null = null): Wire =>
+    chunk([{ index: 0, delta: content, logprobs: null, finish_reason: finishReason }], null);
+  const chunks = reply.content.isEmpty
+    ? []
+    : [delta({ role: 'assistant', content: reply.content.text === null ? null : '' }), ...spoken(reply).map((part) => delta(part))];
   if (!reply.content.isEmpty) chunks.push(delta({}, FINISH_REASONS[reply.content.finishReason]));
   if (includeUsage && reply.reportsUsage) chunks.push(chunk([], chatUsage(reply.usage)));
   return chunks;

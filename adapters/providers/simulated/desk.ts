@@ -53,7 +53,13 @@ export class Desk {
     const model = findModel(request.model);
     const { scenario, part } = findScriptedTurn(this.#scenarios, request);
     const place = this.#placeOf(request, scenario);
-    const entry = (usage: SimulatedUsage, nanoUsd: number, fault?: string): BillEntry => ({ ...blankEntry(sender, request), ...place.onBill, ...usage, nanoUsd, ...(fault && { fault }) });
+    const entry = (usage: SimulatedUsage, nanoUsd: number, fault?: string): BillEntry => ({
+      ...blankEntry(sender, request),
+      ...place.onBill,
+      ...usage,
+      nanoUsd,
+      ...(fault && { fault }),
+    });
     if (!model) {
       this.#record(entry(NO_USAGE, 0, 'modelNotFound'));
       return { type: 'refuse', error: modelNotFound(request.model) };
@@ -65,16 +71,24 @@ export class Desk {
       return { type: 'refuse', error };
     }
     const { onBill } = place;
-    const reply = planReply({ request, model, part, fault, digest: digestOf(onBill.scenario, onBill.conversation, onBill.turn, request.model, onBill.attempt) });
+    const reply = planReply({
+      request,
+      model,
+      part,
+      fault,
+      digest: digestOf(onBill.scenario, onBill.conversation, onBill.turn, request.model, onBill.attempt),
+    });
     const isFree = fault?.type === 'failedResponse' || (fault?.type === 'hang' && !fault.billed);
     const charge = isFree ? entry(NO_USAGE, 0, fault.type) : entry(reply.usage, chargeFor(model, reply.usage), fault?.type);
     const delayMs = randomLatencyMs(this.#campaign, place.onDice) + (fault?.type === 'slow' ? fault.delayMs : 0);
-    return request.background && fault?.type !== 'malformed' ? this.#accept(request, reply, charge, delayMs, fault) : this.#serve(reply, charge, delayMs, fault);
+    return request.background && fault?.type !== 'malformed'
+      ? this.#accept(request, reply, charge, delayMs, fault)
+      : this.#serve(reply, charge, delayMs, fault);
   }
 
   /** Notes a request that broke a rule, so that it is known here and known to have cost nothing. */
-  recordRefused(sender: Sender, request: WireRequest | null): void {
-    this.bill.add({ ...blankEntry(sender, request), fault: 'badRequest' });
+  recordRefused(sender: Sender, api: WireRequest['api'], request: WireRequest | null): void {
+    this.bill.add({ ...blankEntry(sender, request), api, fault: 'badRequest' });
   }
 
   #serve(reply: Reply, charge: BillEntry, delayMs: number, fault: Fault | null): Decision {
@@ -98,10 +112,13 @@ export class Desk {
     this.#countTry(entry);
   }
 
-  #placeOf(request: WireRequest, scenario: string): { readonly onBill: Pick<BillEntry, 'scenario' | 'conversation' | 'turn' | 'attempt'>; readonly onDice: CampaignPlace } {
+  #placeOf(
+    request: WireRequest,
+    scenario: string,
+  ): { readonly onBill: Pick<BillEntry, 'scenario' | 'conversation' | 'turn' | 'attempt'>; readonly onDice: CampaignPlace } {
     const turn = turnOf(request);
     const contentDigest = digestOf(systemText(request), userText(request, 'first'));
-    const conversation = request.metadata['tollgate_run'] ?? contentDigest.slice(0, 32);
+    const conversation = request.metadata.tollgate_run ?? contentDigest.slice(0, 32);
     const attempt = (this.#tries.get(tryKey({ scenario, conversation, turn, model: request.model })) ?? 0) + 1;
     return { onBill: { scenario, conversation, turn, attempt }, onDice: { contentDigest, turn, model: request.model, attempt } };
   }
@@ -117,11 +134,11 @@ function tryKey(entry: Pick<BillEntry, 'scenario' | 'conversation' | 'turn' | 'm
 }
 
 function blankEntry(sender: Sender, request: WireRequest | null): BillEntry {
-  const run = request?.metadata['tollgate_run'];
+  const run = request?.metadata.tollgate_run;
   return {
     at: new Date().toISOString(),
     requestId: sender.requestId,
-    clientRequestId: sender.clientRequestId ?? request?.metadata['client_request_id'] ?? null,
+    clientRequestId: sender.clientRequestId ?? request?.metadata.client_request_id ?? null,
     conversation: run ?? '',
     ...(run !== undefined && { tollgateRun: run }),
     api: request?.api ?? 'chat',

@@ -1,4 +1,3 @@
-import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { TollgateError } from '../../../contracts/failures.ts';
 import { faultSchema, type FaultType } from './scenario.ts';
@@ -29,7 +28,15 @@ type Values = ReturnType<typeof parse>['values'];
 
 function parse(args: readonly string[]) {
   const one = { type: 'string' } as const;
-  const options = { port: one, bill: one, scenarios: { type: 'string', multiple: true }, seed: one, 'fault-rate': one, faults: one, 'latency-ms': one } as const;
+  const options = {
+    port: one,
+    bill: one,
+    scenarios: { type: 'string', multiple: true },
+    seed: one,
+    'fault-rate': one,
+    faults: one,
+    'latency-ms': one,
+  } as const;
   return parseArgs({ args: [...args], options });
 }
 
@@ -74,7 +81,7 @@ async function main(): Promise<void> {
   process.send?.({ type: 'ready', url: provider.url });
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (import.meta.main) {
   main().catch((error: unknown) => {
     console.error(error instanceof Error ? error.message : String(error));
     process.exit(2);

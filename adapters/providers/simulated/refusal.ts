@@ -1,5 +1,5 @@
 import type { Fault } from './scenario.ts';
-import { RefusedRequest, type WireRequest } from './wire-request.ts';
+import type { RefusedRequest, WireRequest } from './wire-request.ts';
 
 const DEFAULT_RETRY_AFTER_MS = 1_000;
 
@@ -46,7 +46,9 @@ export function refusalFor(fault: Fault | null, request: WireRequest): WireError
 
 /** The answer to a model that is not on the price list. */
 export function modelNotFound(model: string): WireError {
-  return wireError(404, `The model \`${model}\` does not exist or you do not have access to it.`, 'invalid_request_error', 'model_not_found', { param: 'model' });
+  return wireError(404, `The model \`${model}\` does not exist or you do not have access to it.`, 'invalid_request_error', 'model_not_found', {
+    param: 'model',
+  });
 }
 
 /** The answer to a request that broke a rule. */

@@ -28,7 +28,12 @@ export function readResponsesRequest(body: unknown, bodyBytes: number): WireRequ
     includeEncryptedReasoning: request.include?.includes('reasoning.encrypted_content') === true,
     metadata: request.metadata ?? {},
     bodyBytes,
-    echo: { instructions: request.instructions ?? null, max_output_tokens: request.max_output_tokens ?? null, tools, tool_choice: request.tool_choice ?? 'auto' },
+    echo: {
+      instructions: request.instructions ?? null,
+      max_output_tokens: request.max_output_tokens ?? null,
+      tools,
+      tool_choice: request.tool_choice ?? 'auto',
+    },
   };
 }
 
@@ -36,7 +41,8 @@ function checkSupported(request: ResponsesRequest): void {
   const refuse = (message: string, param: string): never => {
     throw new RefusedRequest(400, message, 'unsupported_parameter', param);
   };
-  if (request.previous_response_id) refuse(`The simulated provider keeps no conversations: send the whole input instead of 'previous_response_id'.`, 'previous_response_id');
+  if (request.previous_response_id)
+    refuse(`The simulated provider keeps no conversations: send the whole input instead of 'previous_response_id'.`, 'previous_response_id');
   if (request.conversation) refuse(`The simulated provider keeps no conversations: send the whole input instead of 'conversation'.`, 'conversation');
   if (request.background && request.store === false) refuse(`Background mode requires 'store' to be true.`, 'store');
   if (request.background && request.stream) refuse(`The simulated provider does not stream background responses: poll GET /v1/responses/{id}.`, 'stream');
@@ -48,7 +54,8 @@ function checkReasoning(input: readonly InputItem[], model: string): void {
     if (item.type !== 'reasoning') continue;
     const next = input[index + 1];
     const isFollowed = next !== undefined && (next.type === 'function_call' || next.type === 'reasoning' || ('role' in next && next.role === 'assistant'));
-    if (!isFollowed) throw new RefusedRequest(400, `Item '${item.id ?? ''}' of type 'reasoning' was provided without its required following item.`, null, 'input');
+    if (!isFollowed)
+      throw new RefusedRequest(400, `Item '${item.id ?? ''}' of type 'reasoning' was provided without its required following item.`, null, 'input');
     const isOwn = typeof item.encrypted_content !== 'string' || item.encrypted_content.startsWith(encryptedFor(model));
     if (!isOwn) throw new RefusedRequest(400, `The encrypted content of item ${item.id ?? ''} could not be verified.`, 'invalid_encrypted_content', 'input');
   }

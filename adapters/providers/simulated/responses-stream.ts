@@ -17,14 +17,18 @@ export function responseEvents(reply: Reply, final: WireResponse): Event[] {
 }
 
 function itemEvents(item: Readonly<Record<string, unknown>>, outputIndex: number, reply: Reply): Event[] {
-  const place = { item_id: item['id'], output_index: outputIndex };
+  const place = { item_id: item.id, output_index: outputIndex };
   const done: Event = { type: 'response.output_item.done', output_index: outputIndex, item };
-  const added = (started: Readonly<Record<string, unknown>>): Event => ({ type: 'response.output_item.added', output_index: outputIndex, item: { ...item, ...started } });
-  switch (item['type']) {
+  const added = (started: Readonly<Record<string, unknown>>): Event => ({
+    type: 'response.output_item.added',
+    output_index: outputIndex,
+    item: { ...item, ...started },
+  });
+  switch (item.type) {
     case 'function_call': {
-      const text = String(item['arguments']);
+      const text = String(item.arguments);
       const deltas = pieces(text).map((delta) => ({ type: 'response.function_call_arguments.delta', ...place, delta }));
-      const whole = { type: 'response.function_call_arguments.done', ...place, name: item['name'], arguments: text };
+      const whole = { type: 'response.function_call_arguments.done', ...place, name: item.name, arguments: text };
       return [added({ arguments: '', status: 'in_progress' }), ...deltas, whole, done];
     }
     case 'message':

@@ -16,7 +16,10 @@ export const LONGEST_OUTPUT_TOKENS = 16_384;
  * the bytes of the body plus 64, which a caller may rely on for an upper bound.
  */
 export function countInput(request: WireRequest): { readonly inputTokens: number; readonly cachedTokens: number } {
-  const prefixLength = Math.max(0, request.items.findLastIndex((item) => item.role === 'assistant'));
+  const prefixLength = Math.max(
+    0,
+    request.items.findLastIndex((item) => item.role === 'assistant'),
+  );
   const base = TOKENS_PER_REQUEST + Math.ceil(request.toolBytes / BYTES_PER_TOKEN);
   const count = (items: WireRequest['items']): number => items.reduce((sum, item) => sum + TOKENS_PER_ITEM + Math.ceil(item.bytes / BYTES_PER_TOKEN), base);
   const inputTokens = Math.min(count(request.items), mostInputTokens(request));

@@ -1,6 +1,6 @@
 import type { AgentRunId } from '../../../contracts/ids.ts';
 import type { AuditEntry, AuditRecord, AuditStore } from '../../../domain/store/port.ts';
-import { type Connection, integer, json, type Row, text, textOrNull } from './connection.ts';
+import { type Connection, integer, json, listLimit, type Row, text, textOrNull } from './connection.ts';
 import { findRunRow } from './run-store.ts';
 
 export function createAuditStore(db: Connection): AuditStore {
@@ -14,7 +14,7 @@ export function createAuditStore(db: Connection): AuditStore {
           .all(
             `SELECT audit.*, runs.agent_run_id, runs.first_execution_run_id FROM audit LEFT JOIN runs ON runs.id = audit.run
              WHERE sequence > :after ${runKey ? 'AND audit.run = :run' : ''} ORDER BY sequence LIMIT :limit`,
-            { after: afterSequence ?? 0, limit, ...(runKey ? { run: findRunRow(db, runKey) ?? -1 } : {}) },
+            { after: afterSequence ?? 0, limit: listLimit(limit), ...(runKey ? { run: findRunRow(db, runKey) ?? -1 } : {}) },
           )
           .map(toRecord),
       ),

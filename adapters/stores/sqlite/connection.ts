@@ -1,81 +1,88 @@
-import { mkdir, open } from 'node:fs/promises';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { invariant } from '../../../contracts/failures.ts';
 import { migrate } from './migrations.ts';
-import { isBusy, toStoreError } from './store-errors.ts';
+import { isBusy, translated } from './store-errors.ts';
 
-/** Waiting for a lock blocks the event loop, so it must end well before an activity's heartbeat is due (about 5 s). */
-const LOCK_WAIT_MS = 3_000;
-const OPEN_TRIES = 20;
+/** How long a write waits for another process, in milliseconds. It blocks the event loop, so it stays below every heartbeat timeout. */
+const BUSY_TIMEOUT_MS = 2_500;
+const OPEN_TRIES = 40;
 const OPEN_RETRY_MS = 50;
+/** No list is longer than this, whatever its caller asks for. */
+const MAX_LIST_ROWS = 1_000;
+
+export type Row = Readonly<Record<string, SQLOutputValue>>;
+export type Parameters = Readonly<Record<string, SQLInputValue>>;
 
 export interface ConnectionOptions {
   readonly path: string;
-  /** Upper bound on the file's size in pages of 4 KiB. */
-  readonly maxPages?: number;
-  /** The store's clock. One machine has one, so this is the process's unless a test brings its own. */
-  readonly now?: () => number;
+  readonly maxPages?: number | undefined;
+  readonly now?: (() => number) | undefined;
 }
 
-/**
- * One SQLite connection. Writes begin IMMEDIATE: a transaction that reads first and asks for the lock later fails at
- * once when another process wrote in between, whatever the timeout.
- */
+/** Opens a connection; processes that create the same file at once all get one. @throws TollgateError `storeUnavailable` or `storeFull`. */
+export async function openConnection(options: ConnectionOptions): Promise<Connection> {
+  createPrivateFile(options.path);
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return new Connection(options);
+    } catch (error) {
+      // The change to WAL does not wait for other connections, whatever the timeout says.
+      if (!isBusy(error) || tries === OPEN_TRIES) throw error;
+      await sleep(OPEN_RETRY_MS);
+    }
+  }
+}
+
+/** What was said and sent is for the owner only. A file that exists is never opened here: closing it would drop SQLite's locks on it in this process. */
+function createPrivateFile(path: string): void {
+  translated(path, () => {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    try {
+      closeSync(openSync(path, 'wx', 0o600));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  });
+}
+
+/** One SQLite file: statements prepared once, writes in write-locked transactions, errors in our own words. */
 export class Connection {
   readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
   readonly #path: string;
-  readonly #statements = new Map<string, StatementSync>();
-  /** Milliseconds since 1970. Read it inside the transaction that decides by it. */
   readonly now: () => number;
 
-  constructor(database: DatabaseSync, { path, now = Date.now }: ConnectionOptions) {
-    this.#database = database;
-    this.#path = path;
-    this.now = now;
+  constructor(options: ConnectionOptions) {
+    this.#path = options.path;
+    this.now = options.now ?? Date.now;
+    this.#database = translated(options.path, () => new DatabaseSync(options.path, { timeout: BUSY_TIMEOUT_MS }));
+    try {
+      translated(options.path, () => this.#prepareFile(options));
+    } catch (error) {
+      this.#database.close();
+      throw error;
+    }
   }
 
-  /** The first row, typed as the caller's SQL selects it. */
-  get<Row>(sql: string, ...values: SQLInputValue[]): Row | undefined {
-    return this.#guarded(() => this.#statement(sql).get(...values) as Row | undefined);
+  #prepareFile({ path, maxPages }: ConnectionOptions): void {
+    // FULL is what the journal promises: a reply written down survives power loss.
+    this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
+    if (maxPages !== undefined) this.#database.exec(`PRAGMA max_page_count = ${Math.trunc(maxPages)}`);
+    this.write(() => migrate(this.#database, path));
   }
 
-  all<Row>(sql: string, ...values: SQLInputValue[]): Row[] {
-    return this.#guarded(() => this.#statement(sql).all(...values) as Row[]);
-  }
-
-  /** Returns how many rows changed. */
-  run(sql: string, ...values: SQLInputValue[]): number {
-    return this.#guarded(() => Number(this.#statement(sql).run(...values).changes));
-  }
-
-  /** Inserts a row unless one with its key exists; says whether it did. Table and column names come from code alone. */
-  insert(table: string, row: Readonly<Record<string, SQLInputValue>>): boolean {
-    const columns = Object.keys(row);
-    const places = columns.map(() => '?').join(', ');
-    return this.run(`INSERT INTO ${table} (${columns.join(', ')}) VALUES (${places}) ON CONFLICT DO NOTHING`, ...Object.values(row)) === 1;
-  }
-
-  /** Several reads of one moment. */
-  read<T>(work: () => T): T {
-    return this.#transaction('BEGIN', work);
-  }
-
-  /** Takes the write lock first, then works; all of it is written, or nothing. */
-  write<T>(work: () => T): T {
-    return this.#transaction('BEGIN IMMEDIATE', work);
-  }
-
-  close(): void {
-    this.#statements.clear();
-    if (this.#database.isOpen) this.#guarded(() => this.#database.close());
-  }
-
-  #transaction<T>(begin: string, work: () => T): T {
-    return this.#guarded(() => {
-      this.#database.exec(begin);
+  /**
+   * Runs `body` in one transaction that holds the write lock from its start. A deferred one would fail with
+   * BUSY_SNAPSHOT at its first write, whatever the timeout.
+   */
+  write<T>(body: () => T): T {
+    return translated(this.#path, () => {
+      this.#database.exec('BEGIN IMMEDIATE');
       try {
-        const result = work();
+        const result = body();
         this.#database.exec('COMMIT');
         return result;
       } catch (error) {
@@ -85,67 +92,82 @@ export class Connection {
     });
   }
 
-  /** SQLite has rolled back by itself after some errors; a failure to roll back must not hide the first one. */
+  /** SQLite has rolled back by itself after some errors; trouble in rolling back must not hide the first error. */
   #rollBack(): void {
     try {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
     } catch {}
   }
 
-  #statement(sql: string): StatementSync {
+  /** Runs `body` on one consistent state. */
+  read<T>(body: () => T): T {
+    return translated(this.#path, () => {
+      this.#database.exec('BEGIN');
+      try {
+        return body();
+      } finally {
+        this.#rollBack();
+      }
+    });
+  }
+
+  get(sql: string, parameters: Parameters = {}): Row | undefined {
+    return this.#prepare(sql).get(parameters);
+  }
+
+  all(sql: string, parameters: Parameters = {}): Row[] {
+    return this.#prepare(sql).all(parameters);
+  }
+
+  /** Number of rows changed. */
+  run(sql: string, parameters: Parameters = {}): number {
+    return Number(this.#prepare(sql).run(parameters).changes);
+  }
+
+  /** True where SQLite finds nothing wrong with the file. */
+  isIntact(): boolean {
+    return translated(this.#path, () => this.get('PRAGMA quick_check')?.quick_check === 'ok');
+  }
+
+  close(): void {
+    this.#statements.clear();
+    if (this.#database.isOpen) this.#database.close();
+  }
+
+  #prepare(sql: string): ReturnType<DatabaseSync['prepare']> {
     const known = this.#statements.get(sql);
     if (known) return known;
     const statement = this.#database.prepare(sql);
     this.#statements.set(sql, statement);
     return statement;
   }
-
-  #guarded<T>(work: () => T): T {
-    try {
-      return work();
-    } catch (error) {
-      throw toStoreError(error, this.#path);
-    }
-  }
 }
 
-/** Opens the file, creates it (readable by its owner only) where there is none, and brings its schema up to date. @throws TollgateError storeUnavailable or storeFull. */
-export async function openConnection(options: ConnectionOptions): Promise<Connection> {
-  try {
-    await createPrivateFile(options.path);
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return openOnce(options);
-      } catch (error) {
-        // The switch to WAL does not wait for other connections, whatever the timeout says.
-        if (!isBusy(error) || tries === OPEN_TRIES) throw error;
-        await sleep(OPEN_RETRY_MS);
-      }
-    }
-  } catch (error) {
-    throw toStoreError(error, options.path);
-  }
+/** How many rows a list may have. @throws TollgateError where `limit` is no positive integer. */
+export function listLimit(limit: number): number {
+  invariant(Number.isSafeInteger(limit) && limit > 0, `a list has a positive integer as its limit, not ${limit}`);
+  return Math.min(limit, MAX_LIST_ROWS);
 }
 
-function openOnce(options: ConnectionOptions): Connection {
-  const database = new DatabaseSync(options.path, { timeout: LOCK_WAIT_MS, enableForeignKeyConstraints: true });
-  try {
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
-    if (options.maxPages !== undefined) database.exec(`PRAGMA max_page_count = ${Math.trunc(options.maxPages)}`);
-    migrate(database, options.path);
-    return new Connection(database, options);
-  } catch (error) {
-    database.close();
-    throw error;
-  }
+export function text(row: Row, column: string): string {
+  return String(row[column]);
 }
-
-/** Never opens a file that exists: closing a second descriptor would drop the locks that SQLite holds on it in this process. */
-async function createPrivateFile(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  try {
-    await (await open(path, 'wx', 0o600)).close();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
+export function textOrNull(row: Row, column: string): string | null {
+  const value = row[column];
+  return value === null || value === undefined ? null : String(value);
+}
+export function integer(row: Row, column: string): number {
+  return Number(row[column]);
+}
+export function integerOrNull(row: Row, column: string): number | null {
+  const value = row[column];
+  return value === null || value === undefined ? null : Number(value);
+}
+/** JSON that this store wrote itself. */
+export function json<T>(row: Row, column: string): T {
+  return JSON.parse(text(row, column)) as T;
+}
+export function jsonOrNull<T>(row: Row, column: string): T | null {
+  const value = textOrNull(row, column);
+  return value === null ? null : (JSON.parse(value) as T);
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { TranscriptHead } from '../../../contracts/agent-run.ts';
+import { invariant } from '../../../contracts/failures.ts';
 import type { AttemptId, ContentDigest, RunKey } from '../../../contracts/ids.ts';
 import type { ModelReply, TranscriptMessage } from '../../../contracts/model.ts';
 import type { ContentStore, LoadedTranscript, TranscriptStore } from '../../../domain/store/port.ts';
@@ -33,6 +34,7 @@ export function putNode(db: Connection, run: number, nodeId: string, message: Tr
 function loadTranscript(db: Connection, runKey: RunKey, newest: TranscriptHead): LoadedTranscript {
   const run = findRunRow(db, runKey) ?? -1;
   const backwards: TranscriptMessage[] = [];
+  const seen = new Set<AttemptId>();
   for (let head: TranscriptHead | null = newest; head; ) {
     for (const nodeId of head.nodeIds.toReversed()) {
       const node = db.get('SELECT message_json FROM nodes WHERE run = :run AND node_id = :nodeId', { run, nodeId });
@@ -40,9 +42,11 @@ function loadTranscript(db: Connection, runKey: RunKey, newest: TranscriptHead):
       backwards.push(json(node, 'message_json'));
     }
     if (head.attemptId === null) break;
+    invariant(!seen.has(head.attemptId), `attempt ${head.attemptId} was asked from a transcript without its own reply`);
+    seen.add(head.attemptId);
     const row = db.get('SELECT head_json, reply_json, model FROM attempts WHERE run = :run AND attempt_id = :attemptId', { run, attemptId: head.attemptId });
     const reply = row ? jsonOrNull<ModelReply>(row, 'reply_json') : null;
-    if (!row || !reply) return { type: 'missing', what: `the reply of attempt ${head.attemptId satisfies AttemptId}` };
+    if (!row || !reply) return { type: 'missing', what: `the reply of attempt ${head.attemptId}` };
     backwards.push(assistantMessage(reply));
     head = json<TranscriptHead>(row, 'head_json');
   }

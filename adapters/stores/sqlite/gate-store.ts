@@ -3,9 +3,10 @@ import type { NanoUsd } from '../../../contracts/budget.ts';
 import { invariant } from '../../../contracts/failures.ts';
 import type { ApprovalId, RunKey } from '../../../contracts/ids.ts';
 import { close, type GateRecord } from '../../../domain/approval/gate.ts';
+import { nanoUsd } from '../../../domain/budget/ledger.ts';
 import type { GateFilter, GateStore } from '../../../domain/store/port.ts';
 import { writeAudit } from './audit-store.ts';
-import { type Connection, json } from './connection.ts';
+import { type Connection, json, listLimit } from './connection.ts';
 import { ledgerOf } from './ledger-store.ts';
 import { findRunRow, runRow, runScopeKey } from './run-store.ts';
 
@@ -63,7 +64,7 @@ function create(db: Connection, gate: GateRecord): GateRecord {
 function list(db: Connection, { runKey, status, limit }: GateFilter): GateRecord[] {
   const conditions = [runKey && 'run = :run', status && 'status = :status'].filter(Boolean);
   const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
-  const parameters = { ...(runKey ? { run: findRunRow(db, runKey) ?? -1 } : {}), ...(status ? { status } : {}), limit };
+  const parameters = { ...(runKey ? { run: findRunRow(db, runKey) ?? -1 } : {}), ...(status ? { status } : {}), limit: listLimit(limit) };
   return db.all(`SELECT gate_json FROM gates ${where} ORDER BY id LIMIT :limit`, parameters).map((row) => json<GateRecord>(row, 'gate_json'));
 }
 
@@ -95,12 +96,13 @@ function closeGate(db: Connection, runKey: RunKey, approvalId: ApprovalId, statu
 function raise(db: Connection, runKey: RunKey, approvalId: ApprovalId, amount: NanoUsd, rule: Parameters<GateStore['raiseLimit']>[3]): Awaited<ReturnType<GateStore['raiseLimit']>> {
   const gate = findGateRow(db, runKey, approvalId);
   if (!gate) return { type: 'refused', gateStatus: 'withdrawn', message: `The store has no gate ${approvalId} of this run.` };
+  invariant(gate.kind === 'budget', `only a budget gate raises a limit; ${approvalId} is of kind ${gate.kind}`);
   if (gate.status !== 'consumed') {
     const nowMs = db.now();
     const permission = rule(gate, nowMs);
     if (permission.type === 'refused') return permission;
     writeGate(db, runRow(db, runKey), { ...gate, status: 'consumed', consumedAtMs: nowMs });
-    db.run("UPDATE scopes SET limit_nano_usd = limit_nano_usd + :amount WHERE kind = 'run' AND scope_key = :key", { amount, key: runScopeKey(runKey) });
+    db.run("UPDATE scopes SET limit_nano_usd = limit_nano_usd + :amount WHERE kind = 'run' AND scope_key = :key", { amount: nanoUsd(amount), key: runScopeKey(runKey) });
     writeAudit(db, { type: 'budget.raised', runKey, actor: 'tollgate', data: { approvalId, amountNanoUsd: amount } });
   }
   const ledger = ledgerOf(db, runKey);

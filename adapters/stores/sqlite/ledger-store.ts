@@ -1,7 +1,7 @@
 import type { LedgerTotals, NanoUsd, ScopeKind } from '../../../contracts/budget.ts';
-import { TollgateError } from '../../../contracts/failures.ts';
+import { invariant, TollgateError } from '../../../contracts/failures.ts';
 import type { AttemptId, RunKey } from '../../../contracts/ids.ts';
-import { addDelta, applyLedgerEvent, fits, type LedgerDelta, type LedgerEvent, reservationDelta, ZERO_NANO_USD } from '../../../domain/budget/ledger.ts';
+import { addDelta, applyLedgerEvent, fits, type LedgerDelta, type LedgerEvent, nanoUsd, reservationDelta, ZERO_NANO_USD } from '../../../domain/budget/ledger.ts';
 import type { AttemptRecord, LedgerStore, NewAttempt, OutcomeReport, ReserveResult } from '../../../domain/store/port.ts';
 import { writeAudit } from './audit-store.ts';
 import { type Connection, integer, integerOrNull, json, jsonOrNull, type Row, text, textOrNull } from './connection.ts';
@@ -9,11 +9,13 @@ import { findRunRow, runRow, runScopeKey } from './run-store.ts';
 
 /** A scope that an attempt draws on. Tenant and feature bind where they have a limit. */
 const SCOPES_OF_RUN = `
+  SELECT * FROM (
   SELECT scopes.*, run_scopes.kind AS drawn_as FROM run_scopes JOIN scopes ON scopes.id = run_scopes.scope WHERE run_scopes.run = :run
   UNION ALL
   SELECT scopes.*, scopes.kind AS drawn_as FROM scopes JOIN runs ON runs.id = :run
   WHERE (scopes.kind = 'tenant' AND scopes.scope_key = runs.tenant)
-     OR (scopes.kind = 'feature' AND scopes.scope_key = runs.tenant || '/' || runs.feature)`;
+     OR (scopes.kind = 'feature' AND scopes.scope_key = runs.tenant || '/' || runs.feature)
+  ) ORDER BY CASE drawn_as WHEN 'run' THEN 1 WHEN 'parent' THEN 2 WHEN 'tenant' THEN 3 ELSE 4 END, id`;
 
 const INSERT_ATTEMPT = `
   INSERT INTO attempts (run, attempt_id, step, ordinal, mode, model, provider, endpoint, request_digest, head_json,
@@ -29,7 +31,10 @@ export function createLedgerStore(db: Connection): LedgerStore {
     listAttempts: async (runKey) => db.read(() => db.all('SELECT * FROM attempts WHERE run = :run ORDER BY id', { run: findRunRow(db, runKey) ?? -1 }).map((row) => toAttempt(row, runKey))),
     findReply: async (runKey, step, requestDigest) => db.read(() => findReply(db, runKey, step, requestDigest)),
     setResponseId: async (runKey, attemptId, responseId) => {
-      db.write(() => db.run('UPDATE attempts SET response_id = coalesce(response_id, :responseId) WHERE run = :run AND attempt_id = :attemptId', { run: runRow(db, runKey), attemptId, responseId }));
+      db.write(() => {
+        known(db, runKey, attemptId);
+        db.run('UPDATE attempts SET response_id = coalesce(response_id, :responseId) WHERE run = :run AND attempt_id = :attemptId', { run: runRow(db, runKey), attemptId, responseId });
+      });
     },
     reportAttempt: async (runKey, attemptId, report) => db.write(() => reportOutcome(db, runKey, attemptId, report)),
     moveMoney: async (runKey, attemptId, event, reason) => db.write(() => move(db, runKey, attemptId, event, reason)),
@@ -44,7 +49,9 @@ export function ledgerOf(db: Connection, runKey: RunKey): LedgerTotals | null {
 }
 
 function reserve(db: Connection, attempt: NewAttempt): ReserveResult {
-  const { runKey, attemptId, reservedNanoUsd, setAsideNanoUsd } = attempt;
+  const { runKey, attemptId } = attempt;
+  const reservedNanoUsd = nanoUsd(attempt.reservedNanoUsd);
+  const setAsideNanoUsd = nanoUsd(attempt.setAsideNanoUsd);
   const run = runRow(db, runKey);
   const existing = find(db, runKey, attemptId);
   if (existing) return { type: 'exists', attempt: existing };
@@ -89,10 +96,13 @@ function reserve(db: Connection, attempt: NewAttempt): ReserveResult {
 
 function reportOutcome(db: Connection, runKey: RunKey, attemptId: AttemptId, report: OutcomeReport): AttemptRecord {
   const run = runRow(db, runKey);
+  const { reply } = known(db, runKey, attemptId);
+  invariant(report.outcome.type !== 'reply' || reply || report.reply, `attempt ${attemptId} has a reply where its outcome is one`);
   if (report.money) applyEvent(db, runKey, attemptId, report.money);
+  // What a transcript may contain already is never replaced: the first reply stays, and the first usage.
   db.run(
-    `UPDATE attempts SET outcome_json = coalesce(outcome_json, :outcome), reply_json = coalesce(:reply, reply_json),
-       usage_json = coalesce(:usage, usage_json), ended_at_ms = coalesce(ended_at_ms, :now)
+    `UPDATE attempts SET outcome_json = coalesce(outcome_json, :outcome), reply_json = coalesce(reply_json, :reply),
+       usage_json = coalesce(usage_json, :usage), ended_at_ms = coalesce(ended_at_ms, :now)
      WHERE run = :run AND attempt_id = :attemptId`,
     {
       run,
@@ -107,20 +117,20 @@ function reportOutcome(db: Connection, runKey: RunKey, attemptId: AttemptId, rep
 }
 
 function move(db: Connection, runKey: RunKey, attemptId: AttemptId, event: LedgerEvent, reason: string | undefined): AttemptRecord {
-  if (event.type === 'writeOff' && !reason) throw new TollgateError('invalidInput', 'A write-off needs a reason.');
-  applyEvent(db, runKey, attemptId, event);
-  if (reason !== undefined) db.run('UPDATE attempts SET write_off_reason = :reason WHERE run = :run AND attempt_id = :attemptId', { run: runRow(db, runKey), attemptId, reason });
+  if (event.type === 'writeOff' && !reason?.trim()) throw new TollgateError('invalidInput', 'A write-off needs a reason.');
+  const isMoved = applyEvent(db, runKey, attemptId, event);
+  if (isMoved && event.type === 'writeOff' && reason !== undefined) db.run('UPDATE attempts SET write_off_reason = :reason WHERE run = :run AND attempt_id = :attemptId', { run: runRow(db, runKey), attemptId, reason });
   return known(db, runKey, attemptId);
 }
 
-/** Moves one attempt's money, and with it every scope that it drew on. What contradicts the journal is kept in the audit. */
-function applyEvent(db: Connection, runKey: RunKey, attemptId: AttemptId, event: LedgerEvent): void {
+/** Moves one attempt's money, and with it every scope that it drew on. What contradicts the journal is kept in the audit. Says whether it moved. */
+function applyEvent(db: Connection, runKey: RunKey, attemptId: AttemptId, event: LedgerEvent): boolean {
   const run = runRow(db, runKey);
   const attempt = known(db, runKey, attemptId);
   const transition = applyLedgerEvent(attempt.money, event);
   if (transition.type === 'unchanged') {
     if (transition.conflict) writeAudit(db, { type: 'ledger.conflict', runKey, actor: 'tollgate', data: { attemptId, event, conflict: transition.conflict } });
-    return;
+    return false;
   }
   const id = attemptRowId(db, run, attemptId);
   const { status, settledNanoUsd } = transition.entry;
@@ -128,6 +138,7 @@ function applyEvent(db: Connection, runKey: RunKey, attemptId: AttemptId, event:
   const scopes = db.all('SELECT scopes.* FROM attempt_scopes JOIN scopes ON scopes.id = attempt_scopes.scope WHERE attempt = :id', { id });
   for (const scope of scopes) writeTotals(db, scope, transition.delta);
   if (transition.delta.overrunNanoUsd > 0) writeAudit(db, { type: 'ledger.overrun', runKey, actor: 'tollgate', data: { attemptId, overrunNanoUsd: transition.delta.overrunNanoUsd } });
+  return true;
 }
 
 function writeTotals(db: Connection, scope: Row, delta: LedgerDelta): void {

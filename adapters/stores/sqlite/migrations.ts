@@ -1,36 +1,152 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { TollgateError } from '../../../contracts/failures.ts';
-import { INITIAL_SCHEMA } from './initial-schema.ts';
 
-/** In order; the number of a migration is its place, counted from 1. Released ones never change. */
-const MIGRATIONS: readonly string[] = [INITIAL_SCHEMA];
+/** Oldest first. A released one is never changed; the file's `user_version` counts those applied. */
+const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    agent_run_id TEXT NOT NULL,
+    first_execution_run_id TEXT NOT NULL,
+    task TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    feature TEXT NOT NULL,
+    requester TEXT NOT NULL,
+    snapshot_digest TEXT NOT NULL,
+    started_at_ms INTEGER NOT NULL,
+    ended_at_ms INTEGER,
+    end_json TEXT,
+    status TEXT NOT NULL,
+    steps INTEGER NOT NULL DEFAULT 0,
+    parents_json TEXT NOT NULL,
+    UNIQUE (agent_run_id, first_execution_run_id)
+  ) STRICT;
+  CREATE INDEX runs_by_status ON runs (status, id);
 
-export const SCHEMA_VERSION = MIGRATIONS.length;
+  CREATE TABLE scopes (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('run', 'tenant', 'feature')),
+    scope_key TEXT NOT NULL,
+    limit_nano_usd INTEGER NOT NULL CHECK (limit_nano_usd >= 0),
+    settled_nano_usd INTEGER NOT NULL DEFAULT 0 CHECK (settled_nano_usd >= 0),
+    held_nano_usd INTEGER NOT NULL DEFAULT 0 CHECK (held_nano_usd >= 0),
+    written_off_nano_usd INTEGER NOT NULL DEFAULT 0 CHECK (written_off_nano_usd >= 0),
+    overrun_nano_usd INTEGER NOT NULL DEFAULT 0 CHECK (overrun_nano_usd >= 0),
+    UNIQUE (kind, scope_key)
+  ) STRICT;
 
-/** Brings a file to the schema this code knows, in one transaction. @throws TollgateError storeUnavailable where the file is newer than that. */
+  CREATE TABLE run_scopes (
+    run INTEGER NOT NULL REFERENCES runs (id),
+    scope INTEGER NOT NULL REFERENCES scopes (id),
+    kind TEXT NOT NULL,
+    PRIMARY KEY (run, scope)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE attempts (
+    id INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES runs (id),
+    attempt_id TEXT NOT NULL,
+    step INTEGER NOT NULL,
+    ordinal INTEGER NOT NULL,
+    mode TEXT NOT NULL,
+    model TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    request_digest TEXT NOT NULL,
+    head_json TEXT NOT NULL,
+    reserved_nano_usd INTEGER NOT NULL,
+    set_aside_nano_usd INTEGER NOT NULL,
+    dispatch_deadline_ms INTEGER NOT NULL,
+    money_status TEXT NOT NULL,
+    settled_nano_usd INTEGER,
+    outcome_json TEXT,
+    reply_json TEXT,
+    usage_json TEXT,
+    response_id TEXT,
+    reserved_at_ms INTEGER NOT NULL,
+    ended_at_ms INTEGER,
+    write_off_reason TEXT,
+    UNIQUE (run, attempt_id)
+  ) STRICT;
+  CREATE INDEX attempts_by_step ON attempts (run, step, request_digest);
+
+  CREATE TABLE attempt_scopes (
+    attempt INTEGER NOT NULL REFERENCES attempts (id),
+    scope INTEGER NOT NULL REFERENCES scopes (id),
+    PRIMARY KEY (attempt, scope)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE contents (digest TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE nodes (
+    run INTEGER NOT NULL REFERENCES runs (id),
+    node_id TEXT NOT NULL,
+    message_json TEXT NOT NULL,
+    PRIMARY KEY (run, node_id)
+  ) STRICT;
+
+  CREATE TABLE tool_calls (
+    id INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES runs (id),
+    call_key TEXT NOT NULL,
+    attempt_id TEXT NOT NULL,
+    call_index INTEGER NOT NULL,
+    tool TEXT NOT NULL,
+    tool_version TEXT NOT NULL,
+    effect TEXT NOT NULL,
+    arguments_digest TEXT NOT NULL,
+    idempotency_key TEXT NOT NULL,
+    approval_id TEXT,
+    occurrence INTEGER NOT NULL,
+    dispatch_deadline_ms INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    result_json TEXT,
+    is_error INTEGER NOT NULL DEFAULT 0,
+    recorded_line INTEGER,
+    started_at_ms INTEGER NOT NULL,
+    ended_at_ms INTEGER,
+    UNIQUE (run, call_key)
+  ) STRICT;
+  CREATE INDEX tool_calls_by_action ON tool_calls (run, tool, arguments_digest);
+  CREATE UNIQUE INDEX tool_calls_by_recorded_line ON tool_calls (run, recorded_line) WHERE recorded_line IS NOT NULL;
+
+  CREATE TABLE gates (
+    id INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES runs (id),
+    approval_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    gate_json TEXT NOT NULL,
+    UNIQUE (run, approval_id)
+  ) STRICT;
+  CREATE INDEX gates_by_status ON gates (status, id);
+  CREATE INDEX gates_by_approval_id ON gates (approval_id);
+
+  CREATE TABLE audit (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    run INTEGER REFERENCES runs (id),
+    at_ms INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    data_json TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX audit_by_run ON audit (run, sequence);
+  `,
+  // A run may answer from several recordings; one approval permits one action; nobody rewrites the audit.
+  `
+  ALTER TABLE tool_calls ADD COLUMN recording TEXT NOT NULL DEFAULT '';
+  DROP INDEX tool_calls_by_recorded_line;
+  CREATE UNIQUE INDEX tool_calls_by_recorded_line ON tool_calls (run, recording, recorded_line) WHERE recorded_line IS NOT NULL;
+  CREATE UNIQUE INDEX tool_calls_by_approval ON tool_calls (run, approval_id) WHERE approval_id IS NOT NULL;
+  CREATE TRIGGER audit_keeps_rows BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+  CREATE TRIGGER audit_keeps_contents BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+  `,
+];
+
+/** Brings the file up to this version, inside the caller's transaction. @throws TollgateError where a newer Tollgate wrote it. */
 export function migrate(database: DatabaseSync, path: string): void {
-  if (versionOf(database) === SCHEMA_VERSION) return;
-  database.exec('BEGIN IMMEDIATE');
-  try {
-    // Another process may have migrated while this one waited for the lock.
-    const version = versionOf(database);
-    if (version > SCHEMA_VERSION) throw newerError(version, path);
-    for (const sql of MIGRATIONS.slice(version)) database.exec(sql);
-    database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
-    database.exec('COMMIT');
-  } catch (error) {
-    if (database.isTransaction) database.exec('ROLLBACK');
-    throw error;
-  }
-}
-
-function versionOf(database: DatabaseSync): number {
-  return Number(database.prepare('PRAGMA user_version').get()?.user_version ?? 0);
-}
-
-function newerError(version: number, path: string): TollgateError {
-  return new TollgateError(
-    'storeUnavailable',
-    `The store ${path} has schema version ${version}, this Tollgate knows versions up to ${SCHEMA_VERSION}. Use the newer Tollgate, or name another folder (TOLLGATE_HOME).`,
-  );
+  const version = Number(database.prepare('PRAGMA user_version').get()?.user_version ?? 0);
+  if (version > MIGRATIONS.length)
+    throw new TollgateError('storeUnavailable', `The store ${path} has schema version ${version}; this Tollgate knows up to ${MIGRATIONS.length}. Use the newer Tollgate that wrote it.`);
+  for (const migration of MIGRATIONS.slice(version)) database.exec(migration);
+  if (version < MIGRATIONS.length) database.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
 }

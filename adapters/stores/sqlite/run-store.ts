@@ -2,13 +2,17 @@ import type { RunEnd } from '../../../contracts/agent-run.ts';
 import type { NanoUsd } from '../../../contracts/budget.ts';
 import { TollgateError } from '../../../contracts/failures.ts';
 import type { AgentRunId, ContentDigest, RunKey } from '../../../contracts/ids.ts';
+import { nanoUsd } from '../../../domain/budget/ledger.ts';
 import type { NewRun, RunFilter, RunRecord, RunStore } from '../../../domain/store/port.ts';
-import { type Connection, integer, integerOrNull, json, jsonOrNull, type Row, text } from './connection.ts';
+import { type Connection, integer, integerOrNull, json, jsonOrNull, listLimit, type Row, text } from './connection.ts';
 import { endGates } from './gate-store.ts';
 
 const HAS_OPEN_GATE = "EXISTS (SELECT 1 FROM gates WHERE gates.run = runs.id AND gates.status = 'open')";
 const SHOWN_STATUS = `CASE WHEN runs.status = 'running' AND ${HAS_OPEN_GATE} THEN 'awaitingApproval' ELSE runs.status END`;
-const SELECT_RUN = `SELECT runs.*, ${SHOWN_STATUS} AS shown_status, scopes.limit_nano_usd
+/** Until the end says how many there were: the steps that have a reply. */
+const SHOWN_STEPS = `CASE WHEN runs.end_json IS NOT NULL THEN runs.steps
+  ELSE (SELECT COUNT(DISTINCT step) FROM attempts WHERE attempts.run = runs.id AND outcome_json = '{"type":"reply"}') END`;
+const SELECT_RUN = `SELECT runs.*, ${SHOWN_STATUS} AS shown_status, ${SHOWN_STEPS} AS shown_steps, scopes.limit_nano_usd
   FROM runs JOIN scopes ON scopes.kind = 'run' AND scopes.scope_key = runs.agent_run_id || '/' || runs.first_execution_run_id`;
 
 /** The key of a run's own budget scope. */
@@ -43,7 +47,7 @@ export function createRunStore(db: Connection): RunStore {
 }
 
 function insertRun(db: Connection, run: NewRun): 'created' | 'exists' {
-  const { runKey, task, tenant, feature, requester, snapshotDigest, limitNanoUsd, parentRunKeys } = run;
+  const { runKey, task, tenant, feature, requester, snapshotDigest, parentRunKeys } = run;
   if (findRunRow(db, runKey) !== null) return 'exists';
   db.run(
     `INSERT INTO runs (agent_run_id, first_execution_run_id, task, tenant, feature, requester, snapshot_digest, started_at_ms, status, parents_json)
@@ -51,18 +55,22 @@ function insertRun(db: Connection, run: NewRun): 'created' | 'exists' {
     { ...runKey, task, tenant, feature, requester, snapshotDigest, now: db.now(), parents: JSON.stringify(parentRunKeys) },
   );
   const id = runRow(db, runKey);
-  db.run("INSERT INTO scopes (kind, scope_key, limit_nano_usd) VALUES ('run', :key, :limit)", { key: runScopeKey(runKey), limit: limitNanoUsd });
+  db.run("INSERT INTO scopes (kind, scope_key, limit_nano_usd) VALUES ('run', :key, :limit)", { key: runScopeKey(runKey), limit: nanoUsd(run.limitNanoUsd) });
   const link = (kind: string, scopeKind: string, key: string) =>
     db.run('INSERT OR IGNORE INTO run_scopes (run, scope, kind) SELECT :id, scopes.id, :kind FROM scopes WHERE scopes.kind = :scopeKind AND scope_key = :key', { id, kind, scopeKind, key });
   link('run', 'run', runScopeKey(runKey));
-  for (const parent of parentRunKeys) link('parent', 'run', runScopeKey(parent));
+  for (const parent of parentRunKeys) {
+    // A child whose parent is not known would spend past the parent's budget.
+    runRow(db, parent);
+    link('parent', 'run', runScopeKey(parent));
+  }
   return 'created';
 }
 
 function list(db: Connection, { status, task, tenant, limit }: RunFilter): RunRecord[] {
   const conditions = [status && `${SHOWN_STATUS} = :status`, task && 'runs.task = :task', tenant && 'runs.tenant = :tenant'].filter(Boolean);
   const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
-  const parameters = { ...(status ? { status } : {}), ...(task ? { task } : {}), ...(tenant ? { tenant } : {}), limit };
+  const parameters = { ...(status ? { status } : {}), ...(task ? { task } : {}), ...(tenant ? { tenant } : {}), limit: listLimit(limit) };
   return db.all(`${SELECT_RUN} ${where} ORDER BY runs.id DESC LIMIT :limit`, parameters).map(toRun);
 }
 
@@ -73,10 +81,11 @@ function one(db: Connection, where: string, parameters: Record<string, string>):
 
 function writeEnd(db: Connection, runKey: RunKey, end: RunEnd, steps: number): RunEnd {
   const id = runRow(db, runKey);
+  // Also where the run had ended: a gate that a late activity opened since is no use to anybody.
+  endGates(db, id, []);
   const earlier = jsonOrNull<RunEnd>(db.get('SELECT end_json FROM runs WHERE id = :id', { id }) ?? {}, 'end_json');
   if (earlier) return earlier;
   db.run('UPDATE runs SET status = :status, end_json = :end, ended_at_ms = :now, steps = :steps WHERE id = :id', { id, status: end.status, end: JSON.stringify(end), now: db.now(), steps });
-  endGates(db, id, []);
   return end;
 }
 
@@ -94,6 +103,6 @@ function toRun(row: Row): RunRecord {
     startedAtMs: integer(row, 'started_at_ms'),
     endedAtMs: integerOrNull(row, 'ended_at_ms'),
     end: jsonOrNull(row, 'end_json'),
-    steps: integer(row, 'steps'),
+    steps: integer(row, 'shown_steps'),
   };
 }

@@ -1,8 +1,6 @@
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
 import type { Store } from '../../../domain/store/port.ts';
 import { createAuditStore } from './audit-store.ts';
-import { Connection } from './connection.ts';
+import { openConnection } from './connection.ts';
 import { createContentStore } from './content-store.ts';
 import { createGateStore } from './gate-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
@@ -18,10 +16,9 @@ export interface SqliteStoreOptions {
   readonly now?: () => number;
 }
 
-/** Opens a store in one SQLite file, safe for several processes. @throws TollgateError `storeUnavailable`. */
+/** Opens a store in one SQLite file, safe for several processes. @throws TollgateError `storeUnavailable` or `storeFull`. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
-  mkdirSync(dirname(options.path), { recursive: true });
-  const db = new Connection(options);
+  const db = await openConnection(options);
   return {
     ...createRunStore(db),
     ...createContentStore(db),

@@ -1,42 +1,45 @@
 import { TollgateError } from '../../../contracts/failures.ts';
 
 const SQLITE_FULL = 13;
-/** Primary result codes of a medium that can't be used: PERM, BUSY, LOCKED, NOMEM, READONLY, IOERR, CORRUPT, CANTOPEN, AUTH, NOTADB. */
-const UNAVAILABLE = new Set([3, 5, 6, 7, 8, 10, 11, 14, 23, 26]);
 const SQLITE_BUSY = 5;
-const FILE_ERRORS = new Set(['EACCES', 'EPERM', 'EROFS', 'EIO', 'EMFILE', 'ENFILE', 'ENOENT', 'ENOTDIR', 'EISDIR', 'EEXIST']);
+/** PERM, BUSY, LOCKED, NOMEM, READONLY, IOERR, CORRUPT, CANTOPEN, AUTH, NOTADB. */
+const UNAVAILABLE = new Set([3, SQLITE_BUSY, 6, 7, 8, 10, 11, 14, 23, 26]);
+const FULL_DISK = new Set(['ENOSPC', 'EDQUOT']);
+const UNUSABLE_FILE = new Set(['EACCES', 'EPERM', 'EROFS', 'EIO', 'EMFILE', 'ENFILE', 'ENOENT', 'ENOTDIR', 'EISDIR', 'EEXIST', 'ELOOP', 'ENAMETOOLONG']);
 
-interface NodeError extends Error {
+interface MediumError {
   readonly code?: string;
   /** SQLite's extended result code; the low byte is the primary one. */
   readonly errcode?: number;
 }
 
-/** What an error of SQLite or of the file system means to a run. Errors of neither come back as they are. */
-export function toStoreError(error: unknown, path: string): unknown {
+/** Gives errors of SQLite and of the file system a type: a full store waits for room, any other trouble of the file waits to be cured. */
+export function translated<T>(path: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    throw toStoreError(path, error);
+  }
+}
+
+function toStoreError(path: string, error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof TollgateError) return error;
-  const { code, message } = error as NodeError;
-  if (primaryCode(error) === SQLITE_FULL || code === 'ENOSPC' || code === 'EDQUOT') return fullError(error, path);
-  if (UNAVAILABLE.has(primaryCode(error) ?? -1) || FILE_ERRORS.has(code ?? '')) return unavailableError(`The store ${path} can't be used: ${message}`, error);
-  if (code === 'ERR_INVALID_STATE') return unavailableError(`The store ${path} is closed: ${message}`, error);
+  const { code = '' } = error as MediumError;
+  const primary = primaryCode(error);
+  if (primary === SQLITE_FULL || FULL_DISK.has(code))
+    return new TollgateError('storeFull', `The store ${path} can't take more (${error.message}). Free disk space or raise its limit; runs wait and then go on.`, { cause: error });
+  if (code === 'ERR_INVALID_STATE') return new TollgateError('storeUnavailable', `The store ${path} has been closed (${error.message}).`, { cause: error });
+  if (UNUSABLE_FILE.has(code) || (primary !== null && UNAVAILABLE.has(primary)))
+    return new TollgateError('storeUnavailable', `The store ${path} can't be used (${error.message}). Check that the file is there, readable and writable.`, { cause: error });
   return error;
 }
 
-/** Whether another process holds the lock, so that the same thing may succeed a moment later. */
+/** Whether another connection held the lock, so that the same thing may succeed a moment later. */
 export function isBusy(error: unknown): boolean {
-  return primaryCode(error) === SQLITE_BUSY;
+  return error instanceof Error && primaryCode(error instanceof TollgateError ? error.cause : error) === SQLITE_BUSY;
 }
 
 function primaryCode(error: unknown): number | null {
-  const { code, errcode } = error as NodeError;
+  const { code, errcode } = (error ?? {}) as MediumError;
   return code === 'ERR_SQLITE_ERROR' && errcode !== undefined ? errcode & 0xff : null;
-}
-
-function fullError(cause: Error, path: string): TollgateError {
-  const advice = 'Free space on its disk, or move it (TOLLGATE_HOME); nothing was written, and runs go on once there is room.';
-  return new TollgateError('storeFull', `The store ${path} is full: ${cause.message}. ${advice}`, { cause });
-}
-
-function unavailableError(what: string, cause: Error): TollgateError {
-  return new TollgateError('storeUnavailable', `${what}. See that the file exists, may be written and belongs to no other program (TOLLGATE_HOME names its folder).`, { cause });
 }

@@ -1,5 +1,5 @@
-import { TollgateError } from '../../../contracts/failures.ts';
-import type { ApprovalId, AttemptId, RunKey } from '../../../contracts/ids.ts';
+import { invariant, TollgateError } from '../../../contracts/failures.ts';
+import type { ApprovalId, AttemptId, ContentDigest, RunKey } from '../../../contracts/ids.ts';
 import type { GateRecord } from '../../../domain/approval/gate.ts';
 import type { ConsumeResult, NewToolCall, ToolCallRecord, ToolCallStore } from '../../../domain/store/port.ts';
 import { type Connection, integer, integerOrNull, jsonOrNull, type Row, text, textOrNull } from './connection.ts';
@@ -17,6 +17,8 @@ export function createToolCallStore(db: Connection): ToolCallStore {
   return {
     beginToolCall: async (call) =>
       db.write(() => {
+        // There is no way to an irreversible action around consumeApproval.
+        invariant(call.effect !== 'irreversible', `the irreversible action ${call.callKey} begins by consuming an approval`);
         const existing = find(db, call.runKey, call.callKey);
         return existing ? { type: 'exists', call: existing } : { type: 'begun', call: insert(db, call) };
       }),
@@ -24,14 +26,14 @@ export function createToolCallStore(db: Connection): ToolCallStore {
     getToolCall: async (runKey, callKey) => db.read(() => find(db, runKey, callKey)),
     listToolCalls: async (runKey) => db.read(() => db.all('SELECT * FROM tool_calls WHERE run = :run ORDER BY id', { run: findRunRow(db, runKey) ?? -1 }).map((row) => toCall(row, runKey))),
     findActions: async (runKey, tool, argumentsDigest) => db.read(() => actions(db, runKey, tool, argumentsDigest)),
-    claimRecordedLine: async (runKey, callKey, lines) => db.write(() => claim(db, runKey, callKey, lines)),
+    claimRecordedLine: async (runKey, callKey, lines, recording) => db.write(() => claim(db, runKey, callKey, lines, recording)),
     finishToolCall: async (runKey, callKey, outcome) => db.write(() => finish(db, runKey, callKey, outcome)),
   };
 }
 
 /** The check and the consumption of an approval, and the intent that it permits, under one write lock. */
 function consume(db: Connection, call: NewToolCall & { readonly approvalId: ApprovalId }, rule: Parameters<ToolCallStore['consumeApproval']>[1]): ConsumeResult {
-  const existing = find(db, call.runKey, call.callKey);
+  const existing = find(db, call.runKey, call.callKey) ?? findByApproval(db, call.runKey, call.approvalId);
   if (existing) return { type: 'exists', call: existing };
   const gate = findGateRow(db, call.runKey, call.approvalId);
   if (!gate) return { type: 'refused', gateStatus: 'withdrawn', message: `The store has no gate ${call.approvalId} of this run.` };
@@ -62,14 +64,14 @@ function actions(db: Connection, runKey: RunKey, tool: string, argumentsDigest: 
     .map((row) => toCall(row, runKey));
 }
 
-function claim(db: Connection, runKey: RunKey, callKey: string, lines: readonly number[]): number | null {
+function claim(db: Connection, runKey: RunKey, callKey: string, lines: readonly number[], recording: ContentDigest): number | null {
   const run = runRow(db, runKey);
   const own = known(db, runKey, callKey).recordedLine;
   if (own !== null) return own;
-  const used = new Set(db.all('SELECT recorded_line FROM tool_calls WHERE run = :run AND recorded_line IS NOT NULL', { run }).map((row) => integer(row, 'recorded_line')));
+  const used = new Set(db.all('SELECT recorded_line FROM tool_calls WHERE run = :run AND recording = :recording AND recorded_line IS NOT NULL', { run, recording }).map((row) => integer(row, 'recorded_line')));
   const line = lines.find((candidate) => !used.has(candidate));
   if (line === undefined) return null;
-  db.run('UPDATE tool_calls SET recorded_line = :line WHERE run = :run AND call_key = :callKey', { run, callKey, line });
+  db.run('UPDATE tool_calls SET recorded_line = :line, recording = :recording WHERE run = :run AND call_key = :callKey', { run, callKey, line, recording });
   return line;
 }
 
@@ -92,6 +94,11 @@ function finish(db: Connection, runKey: RunKey, callKey: string, outcome: Parame
 
 function find(db: Connection, runKey: RunKey, callKey: string): ToolCallRecord | null {
   const row = db.get('SELECT * FROM tool_calls WHERE run = :run AND call_key = :callKey', { run: findRunRow(db, runKey) ?? -1, callKey });
+  return row ? toCall(row, runKey) : null;
+}
+
+function findByApproval(db: Connection, runKey: RunKey, approvalId: ApprovalId): ToolCallRecord | null {
+  const row = db.get('SELECT * FROM tool_calls WHERE run = :run AND approval_id = :approvalId', { run: findRunRow(db, runKey) ?? -1, approvalId });
   return row ? toCall(row, runKey) : null;
 }
 

@@ -1,0 +1,160 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { openLocalKey } from '../../adapters/keys/local-key.ts';
+import { createPriceSource } from '../../adapters/prices/genai-prices.ts';
+import { createModelCatalogue } from '../../adapters/providers/model-catalogue.ts';
+import { openConnection } from '../../adapters/stores/sqlite/connection.ts';
+import { openSqliteStore } from '../../adapters/stores/sqlite/sqlite-store.ts';
+import { loadProject } from '../../adapters/tasks/project.ts';
+import { readTaskFolder } from '../../adapters/tasks/task-folder.ts';
+import { childEnvironment, isLoopbackAddress, loadSettings } from '../../config/load.ts';
+import type { Settings } from '../../config/schema.ts';
+import { TollgateError } from '../../contracts/failures.ts';
+import type { Store } from '../../domain/store/port.ts';
+import type { ProjectSpec } from '../../domain/task/define.ts';
+import { createAgentClient } from '../agent-client.ts';
+import { devProcesses, workerScript } from '../dev/dev-parts.ts';
+import { type DevPlaces, runDevSession } from '../dev/dev-session.ts';
+import { SAMPLE_TASK } from '../dev/sample-run.ts';
+import { connectTemporal, type TemporalAddress, type TemporalConnection } from '../temporal-connection.ts';
+import { runCli } from './program.ts';
+import type { CliServices } from './services.ts';
+import { processTerminal } from './terminal.ts';
+
+const terminal = processTerminal();
+const settings = once(loadSettings);
+let openedStore: Promise<Store> | null = null;
+const connections = new Map<string, Promise<TemporalConnection>>();
+
+const services: CliServices = {
+  terminal,
+  cwd: process.cwd(),
+  home: () => settings().home,
+  identity: () => settings().as ?? { name: 'developer', roles: ['*'] },
+  switchedOffSearchAttributes: () => settings().searchAttributesOff,
+  temporalAddress: () => addressOf(settings()),
+  connect: (timeoutMs) => connect(addressOf(settings()), timeoutMs),
+  openStore: store,
+  checkStore: () => checkStore(settings()),
+  signer: () => openSigner(settings()),
+  project: once(() => loadProject(settings().configPath, process.cwd())),
+  readTaskFolder,
+  catalogue: (spec) => catalogueOf(settings(), spec),
+  provider: () => (settings().openai.apiKey !== undefined ? 'real' : settings().simulatedUrl !== undefined ? 'simulated' : 'none'),
+  priceLine: async (line) => (await import('../../adapters/prices/price-line.ts')).priceLine(line),
+  explainErrorLine: async (line) => (await import('../../adapters/providers/explain-error-line.ts')).explainErrorLine(line),
+  runWorker: () => runWorker(settings()),
+  runDev: (options) => runDev(settings(), options.sample),
+  close,
+};
+
+process.exit(await runCli(process.argv.slice(2), services));
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+function addressOf({ temporal }: Settings): TemporalAddress {
+  const { address, namespace, apiKey, tls } = temporal;
+  return { address, namespace, ...(apiKey === undefined ? {} : { apiKey }), ...(tls === undefined ? {} : { tls }) };
+}
+
+async function connect(at: TemporalAddress, timeoutMs?: number): Promise<TemporalConnection> {
+  const key = `${at.address} ${at.namespace}`;
+  const known = connections.get(key);
+  if (known) return await known;
+  const connecting = connectTemporal(at, timeoutMs);
+  connections.set(key, connecting);
+  // A server that did not answer may do so later.
+  connecting.catch(() => connections.delete(key));
+  return await connecting;
+}
+
+function store(): Promise<Store> {
+  openedStore ??= openStore(settings());
+  return openedStore;
+}
+
+async function openStore({ home, databaseUrl, storeMaxPages }: Settings): Promise<Store> {
+  if (databaseUrl !== undefined) throw new TollgateError('invalidInput', 'DATABASE_URL is set, and Postgres is not supported yet. Unset it: the store is then a SQLite file in TOLLGATE_HOME.');
+  return await openSqliteStore({ path: storePath(home), ...(storeMaxPages === undefined ? {} : { maxPages: storeMaxPages }) });
+}
+
+async function checkStore({ home }: Settings): Promise<string> {
+  await store();
+  const connection = await openConnection({ path: storePath(home) });
+  try {
+    if (connection.isIntact()) return `${storePath(home)} opens and is intact`;
+  } finally {
+    connection.close();
+  }
+  throw new TollgateError('storeUnavailable', `The store ${storePath(home)} is damaged (PRAGMA quick_check). Stop everything that uses it and restore a backup.`);
+}
+
+function storePath(home: string): string {
+  return join(home, 'tollgate.db');
+}
+
+async function openSigner({ home, temporal, insecure }: Settings) {
+  if (!isLoopbackAddress(temporal.address) && !insecure)
+    throw new TollgateError(
+      'invalidInput',
+      `TEMPORAL_ADDRESS is ${temporal.address}: the local development key signs only while Temporal is on this machine. Set TOLLGATE_INSECURE=1 to accept the risk.`,
+    );
+  return (await openLocalKey(home)).signer;
+}
+
+function catalogueOf({ openai, simulatedUrl, secret }: Settings, spec: ProjectSpec) {
+  return createModelCatalogue({
+    openai,
+    ...(simulatedUrl === undefined ? {} : { simulatedUrl }),
+    ...(spec.models === undefined ? {} : { models: spec.models }),
+    ...(spec.endpoints === undefined ? {} : { endpoints: spec.endpoints }),
+    secret,
+    prices: createPriceSource(),
+  });
+}
+
+/** A worker in the foreground: its output is ours, and so are the signals it gets. */
+async function runWorker({ temporal }: Settings): Promise<number> {
+  const child = spawn(process.execPath, [workerScript], { stdio: 'inherit', env: childEnvironment({ TEMPORAL_ADDRESS: temporal.address }) });
+  const forward = (signal: NodeJS.Signals) => child.kill(signal);
+  process.on('SIGTERM', forward);
+  // Ctrl-C at a terminal reaches the worker by itself, and twice would end it at once.
+  process.on('SIGINT', process.stdin.isTTY ? () => undefined : forward);
+  return await new Promise((resolve) => {
+    child.on('error', () => resolve(2));
+    child.on('exit', (code, signal) => resolve(signal === null ? (code ?? 2) : 0));
+  });
+}
+
+async function runDev(current: Settings, sample: boolean): Promise<number> {
+  const stopped = new Promise<void>((resolve) => {
+    process.once('SIGINT', () => resolve());
+    process.once('SIGTERM', () => resolve());
+  });
+  await runDevSession(
+    { ...devProcesses(current, process.cwd()), openSample: (places) => openSample(current, places), print: terminal.print, note: terminal.note, stopped },
+    { sample },
+  );
+  return 0;
+}
+
+async function openSample(current: Settings, places: DevPlaces) {
+  const { spec } = await services.project();
+  const task = spec.tasks.find(({ name }) => name === SAMPLE_TASK);
+  if (!task) throw new TollgateError('unknownTask', `The sample run needs the task "${SAMPLE_TASK}", which this project does not have. Use "tollgate dev" without --sample.`);
+  const { client } = await connect({ ...addressOf(current), address: places.temporalAddress });
+  const agent = createAgentClient({ client, store: await store(), identity: services.identity(), switchedOffSearchAttributes: current.searchAttributesOff });
+  return { agent, store: await store(), task };
+}
+
+async function close(): Promise<void> {
+  const open = await Promise.allSettled(connections.values());
+  await Promise.allSettled(open.map((result) => (result.status === 'fulfilled' ? result.value.connection.close() : undefined)));
+  if (openedStore) await (await openedStore).close();
+}

@@ -1,0 +1,66 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { childEnvironment } from '../../config/load.ts';
+import type { Settings } from '../../config/schema.ts';
+import { TollgateError } from '../../contracts/failures.ts';
+import { type ReadyChild, startChild } from './child-process.ts';
+import type { DevParts, DevPlaces, ProviderChild, TemporalChild } from './dev-session.ts';
+import { resolveTemporalCli } from './temporal-cli.ts';
+import { startTemporalServer } from './temporal-server.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const WORKER_SCRIPT = join(ROOT, 'worker', 'main.ts');
+const PROVIDER_SCRIPT = join(ROOT, 'adapters', 'providers', 'simulated', 'main.ts');
+const TEMPORAL_PORT = 7233;
+const TEMPORAL_UI_PORT = 8233;
+const WORKER_READY_MS = 120_000;
+
+type Processes = Pick<DevParts, 'home' | 'namespace' | 'temporalAddress' | 'simulatedUrl' | 'hasKey' | 'startTemporal' | 'startProvider' | 'startWorker'>;
+
+/** The processes of a development session, each started from this checkout or package, with their logs in the data folder. */
+export function devProcesses(settings: Settings, cwd: string): Processes {
+  const { home, temporal, openai } = settings;
+  // A part that is started anew keeps its place, because the others know it by that.
+  let temporalPorts: { readonly port: number; readonly uiPort: number } | null = null;
+  let providerPort = 0;
+  return {
+    home,
+    namespace: temporal.namespace,
+    temporalAddress: temporal.isExternal ? temporal.address : null,
+    simulatedUrl: settings.simulatedUrl ?? null,
+    hasKey: openai.apiKey !== undefined,
+    async startTemporal(note): Promise<TemporalChild> {
+      const { path, source } = await resolveTemporalCli({ configuredPath: settings.temporalCliPath, onProgress: note });
+      note(`Temporal dev server: ${path} (${source})`);
+      const ports = temporalPorts ?? { port: TEMPORAL_PORT, uiPort: TEMPORAL_UI_PORT };
+      const server = await startTemporalServer({ cliPath: path, folder: join(home, 'temporal'), namespace: temporal.namespace, ...ports });
+      temporalPorts = { port: portOf(server.address), uiPort: portOf(server.uiUrl) };
+      return server;
+    },
+    async startProvider(): Promise<ProviderChild> {
+      const args = ['--bill', join(home, 'simulated-bill.jsonl'), '--scenarios', join(ROOT, 'adapters', 'providers', 'simulated', 'scenarios'), '--port', String(providerPort)];
+      const child = await startChild({ name: 'simulated provider', script: PROVIDER_SCRIPT, args, env: childEnvironment({}), cwd, logPath: join(home, 'logs', 'simulated-provider.log') });
+      const { url } = child.ready;
+      if (typeof url !== 'string') throw new TollgateError('invariantBroken', 'The simulated provider did not say where it listens. This is a defect in Tollgate; please report it.');
+      providerPort = portOf(url);
+      return { ...child, url };
+    },
+    startWorker: (places) => startWorker(settings, places, cwd),
+  };
+}
+
+async function startWorker({ home }: Settings, places: DevPlaces, cwd: string): Promise<ReadyChild> {
+  const env = childEnvironment({
+    TEMPORAL_ADDRESS: places.temporalAddress,
+    TEMPORAL_NAMESPACE: places.namespace,
+    ...(places.simulatedUrl === null ? {} : { TOLLGATE_SIMULATED_URL: places.simulatedUrl }),
+  });
+  return await startChild({ name: 'worker', script: WORKER_SCRIPT, env, cwd, logPath: join(home, 'logs', 'worker.log'), readyTimeoutMs: WORKER_READY_MS });
+}
+
+/** The script that `tollgate worker` runs in the foreground. */
+export const workerScript = WORKER_SCRIPT;
+
+function portOf(url: string): number {
+  return Number(/:(\d+)(?:\/|$)/.exec(url)?.[1] ?? 0);
+}

@@ -1,0 +1,52 @@
+import { afterEach, beforeEach, describe } from 'vitest';
+import type { NanoUsd, ScopeKind } from '../../contracts/budget.ts';
+import type { Store } from '../../domain/store/port.ts';
+import { describeContentContract } from './store-contract/content-contract.ts';
+import { describeGateContract } from './store-contract/gate-contract.ts';
+import { describeLedgerContract } from './store-contract/ledger-contract.ts';
+import { describeRunContract } from './store-contract/run-contract.ts';
+import { describeToolCallContract } from './store-contract/tool-call-contract.ts';
+
+/** An opened store and what its tests need around it. */
+export interface StoreHarness {
+  readonly store: Store;
+  /** A second connection to the same data, as another process has it. */
+  readonly another: () => Promise<Store>;
+  /** Gives a tenant (its name) or a feature (`tenant/feature`) a limit, for which the port has no door yet. */
+  readonly limitScope: (kind: Extract<ScopeKind, 'tenant' | 'feature'>, key: string, limitNanoUsd: NanoUsd) => Promise<void>;
+  readonly remove: () => Promise<void>;
+}
+
+export type OpenStoreHarness = (now: () => number) => Promise<StoreHarness>;
+
+/** What a contract test works with. `clock.nowMs` is the store's time; tests move it. */
+export interface StoreSubject extends StoreHarness {
+  readonly clock: { nowMs: number };
+}
+
+export type Subject = () => StoreSubject;
+
+/** The tests that every store must pass. */
+export function describeStoreContract(name: string, openStore: OpenStoreHarness): void {
+  describe(name, () => {
+    let subject: StoreSubject | null = null;
+    beforeEach(async () => {
+      const clock = { nowMs: 1_800_000_000_000 };
+      subject = { ...(await openStore(() => clock.nowMs)), clock };
+    });
+    afterEach(async () => {
+      await subject?.store.close();
+      await subject?.remove();
+      subject = null;
+    });
+    const current = (): StoreSubject => {
+      if (!subject) throw new Error('the store is not open');
+      return subject;
+    };
+    describeRunContract(current);
+    describeContentContract(current);
+    describeLedgerContract(current);
+    describeToolCallContract(current);
+    describeGateContract(current);
+  });
+}

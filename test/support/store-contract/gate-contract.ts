@@ -1,0 +1,144 @@
+import { expect, test } from 'vitest';
+import type { DecisionAnswer } from '../../../contracts/approval.ts';
+import type { ApprovalId } from '../../../contracts/ids.ts';
+import { type GateRecord, permits } from '../../../domain/approval/gate.ts';
+import type { AuditEntry } from '../../../domain/store/port.ts';
+import type { Subject } from '../store-contract.ts';
+import { approvedGate, newGate, newVote, permitted, runKey, startRun, usd } from './fixtures.ts';
+
+const byTheRule = (gate: GateRecord, nowMs: number) => permits(gate, gate.votes, nowMs);
+const accept = (gate: GateRecord, change: Partial<GateRecord>) => ({ gate: { ...gate, ...change }, answer: { type: 'accepted', gateStatus: change.status ?? gate.status, message: 'ok' } as DecisionAnswer });
+const auditOf = (gate: GateRecord) => (answer: DecisionAnswer): AuditEntry => ({ type: `decision.${answer.type}`, runKey: gate.runKey, actor: 'bob', data: { message: answer.message } });
+
+export function describeGateContract(subject: Subject): void {
+  test('a gate comes back as it was created, and the first one of an id stays', async () => {
+    const { store } = subject();
+    const gate = approvedGate(await startRun(store), { spentDecisions: ['x'], policy: { approvers: 2, role: 'lead', expiresAfterMs: 1_000, approvalValidForMs: 1_000, requesterMayDecide: false } });
+    expect(await store.createGate(gate)).toEqual(gate);
+    expect(await store.createGate({ ...gate, status: 'open', arguments: {} })).toEqual(gate);
+    expect(await store.getGate(gate.runKey, gate.approvalId)).toEqual(gate);
+    expect(await store.findGate(gate.approvalId)).toEqual(gate);
+  });
+
+  test('a gate id names a gate only within its run', async () => {
+    const { store } = subject();
+    const [key, other] = [await startRun(store), await startRun(store)];
+    const gate = await store.createGate(newGate(key));
+    expect(await store.getGate(other, gate.approvalId)).toBeNull();
+    expect(await store.getGate(runKey(), gate.approvalId)).toBeNull();
+    expect(await store.closeGate(other, gate.approvalId, 'withdrawn')).toBeNull();
+    expect(await store.decideGate(other, gate.approvalId, (row) => accept(row, { status: 'approved' }), auditOf(gate))).toBeNull();
+    expect((await store.getGate(key, gate.approvalId))?.status).toBe('open');
+    expect(await store.findGate('nobody' as ApprovalId)).toBeNull();
+  });
+
+  test('gates are listed by run and status, and never more than asked for', async () => {
+    const { store } = subject();
+    const [key, other] = [await startRun(store), await startRun(store)];
+    const [first, second] = [await store.createGate(newGate(key)), await store.createGate(newGate(other))];
+    const denied = await store.createGate(newGate(key, { status: 'denied' }));
+    const listed = async (filter: object) => (await store.listGates({ limit: 10, ...filter })).map(({ approvalId }) => approvalId);
+    expect(await listed({ status: 'open' })).toEqual([first.approvalId, second.approvalId]);
+    expect(await listed({ runKey: key })).toEqual([first.approvalId, denied.approvalId]);
+    expect(await listed({ runKey: key, status: 'denied' })).toEqual([denied.approvalId]);
+    expect(await listed({ limit: 1 })).toEqual([first.approvalId]);
+    expect(await listed({ runKey: runKey() })).toEqual([]);
+    await expect(store.listGates({ limit: -1 })).rejects.toThrow('limit');
+  });
+
+  test('a decision is applied to the row as it is, on the clock of the store, and audited with it', async () => {
+    const { store, clock } = subject();
+    const gate = await store.createGate(newGate(await startRun(store)));
+    const answer = await store.decideGate(gate.runKey, gate.approvalId, (row, nowMs) => accept(row, { status: 'approved', votes: [newVote({ atMs: nowMs })], decidedAtMs: nowMs }), auditOf(gate));
+    expect(answer).toMatchObject({ type: 'accepted', gateStatus: 'approved' });
+    expect(await store.getGate(gate.runKey, gate.approvalId)).toMatchObject({ status: 'approved', decidedAtMs: clock.nowMs, votes: [{ approver: 'bob', atMs: clock.nowMs }] });
+    expect(await store.listAudit({ runKey: gate.runKey, limit: 10 })).toMatchObject([{ type: 'decision.accepted', actor: 'bob', atMs: clock.nowMs, data: { message: 'ok' } }]);
+  });
+
+  test('a refused decision is audited and changes nothing; a rule or an audit that throws leaves no trace', async () => {
+    const { store } = subject();
+    const gate = await store.createGate(newGate(await startRun(store)));
+    const refusal: DecisionAnswer = { type: 'refused', reason: 'wrongRole', gateStatus: 'open', message: 'no' };
+    await store.decideGate(gate.runKey, gate.approvalId, () => ({ gate: null, answer: refusal }), auditOf(gate));
+    const broken = () => {
+      throw new Error('broken');
+    };
+    await expect(store.decideGate(gate.runKey, gate.approvalId, broken, auditOf(gate))).rejects.toThrow('broken');
+    await expect(store.decideGate(gate.runKey, gate.approvalId, (row) => accept(row, { status: 'approved' }), broken)).rejects.toThrow('broken');
+    expect(await store.getGate(gate.runKey, gate.approvalId)).toEqual(gate);
+    expect((await store.listAudit({ runKey: gate.runKey, limit: 10 })).map(({ type }) => type)).toEqual(['decision.refused']);
+  });
+
+  test('an open gate expires by the clock of the store, not before', async () => {
+    const { store, clock } = subject();
+    const gate = await store.createGate(newGate(await startRun(store)));
+    clock.nowMs = gate.expiresAtMs - 1;
+    expect(await store.closeGate(gate.runKey, gate.approvalId, 'expired')).toBe('open');
+    clock.nowMs += 1;
+    expect(await store.closeGate(gate.runKey, gate.approvalId, 'expired')).toBe('expired');
+    expect(await store.closeGate(gate.runKey, gate.approvalId, 'withdrawn')).toBe('expired');
+  });
+
+  test('an approved gate does not expire, and can be withdrawn', async () => {
+    const { store, clock } = subject();
+    const gate = await store.createGate(approvedGate(await startRun(store)));
+    clock.nowMs = gate.expiresAtMs + 1;
+    expect(await store.closeGate(gate.runKey, gate.approvalId, 'expired')).toBe('approved');
+    expect(await store.closeGate(gate.runKey, gate.approvalId, 'superseded')).toBe('superseded');
+  });
+
+  test('gates left over from a reset are withdrawn, those that live and those that ended are not', async () => {
+    const { store } = subject();
+    const key = await startRun(store);
+    const [live, left, used] = [await store.createGate(newGate(key)), await store.createGate(approvedGate(key)), await store.createGate(newGate(key, { status: 'consumed' }))];
+    expect(await store.withdrawGatesExcept(key, [live.approvalId])).toEqual([left.approvalId]);
+    expect((await store.listGates({ runKey: key, limit: 9 })).map(({ status }) => status)).toEqual(['open', 'withdrawn', 'consumed']);
+    expect(used.status).toBe('consumed');
+  });
+
+  test('an approved budget gate raises the limit of its run once, however often it is asked', async () => {
+    const { store, another } = subject();
+    const key = await startRun(store);
+    const gate = await store.createGate(approvedGate(key, { kind: 'budget', tool: 'tollgate.raiseBudget' }));
+    const second = await another();
+    const raised = await Promise.all([store, second, store].map((one) => one.raiseLimit(key, gate.approvalId, usd(500), byTheRule)));
+    expect(raised.map(({ type }) => type)).toEqual(['raised', 'raised', 'raised']);
+    expect(await store.getLedger(key)).toMatchObject({ limitNanoUsd: 1_500 });
+    expect(await store.getRun(key)).toMatchObject({ limitNanoUsd: 1_500 });
+    expect((await store.getGate(key, gate.approvalId))?.status).toBe('consumed');
+    await second.close();
+  });
+
+  test('a limit is raised neither by a gate that is not approved, nor by one of another kind, nor by an impossible amount', async () => {
+    const { store } = subject();
+    const key = await startRun(store);
+    const open = await store.createGate(newGate(key, { kind: 'budget' }));
+    expect(await store.raiseLimit(key, open.approvalId, usd(500), byTheRule)).toMatchObject({ type: 'refused', gateStatus: 'open' });
+    const action = await store.createGate(approvedGate(key));
+    await expect(store.raiseLimit(key, action.approvalId, usd(500), permitted)).rejects.toMatchObject({ type: 'invariantBroken' });
+    const budget = await store.createGate(approvedGate(key, { kind: 'budget' }));
+    for (const amount of [-1, 0.5, Number.NaN]) await expect(store.raiseLimit(key, budget.approvalId, usd(amount), permitted)).rejects.toMatchObject({ type: 'invariantBroken' });
+    expect((await store.getGate(key, budget.approvalId))?.status).toBe('approved');
+    expect(await store.getLedger(key)).toMatchObject({ limitNanoUsd: 1_000 });
+  });
+
+  test('the audit is read in the order it was written, by run and in pages', async () => {
+    const { store } = subject();
+    const key = await startRun(store);
+    for (const type of ['a', 'b', 'c']) await store.appendAudit({ type, runKey: type === 'b' ? null : key, actor: 'x', data: [type, null, { deep: true }] });
+    const all = await store.listAudit({ limit: 10 });
+    expect(all.map(({ type, runKey: of, data }) => [type, of, data])).toEqual([
+      ['a', key, ['a', null, { deep: true }]],
+      ['b', null, ['b', null, { deep: true }]],
+      ['c', key, ['c', null, { deep: true }]],
+    ]);
+    expect((await store.listAudit({ runKey: key, limit: 10 })).map(({ type }) => type)).toEqual(['a', 'c']);
+    expect((await store.listAudit({ afterSequence: all[0]?.sequence ?? 0, limit: 1 })).map(({ type }) => type)).toEqual(['b']);
+  });
+
+  test('the clock of the store is the one that decides', async () => {
+    const { store, clock } = subject();
+    clock.nowMs += 7;
+    expect(await store.nowMs()).toBe(clock.nowMs);
+  });
+}
