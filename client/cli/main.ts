@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { openLocalKey } from '../../adapters/keys/local-key.ts';
 import { createPriceSource } from '../../adapters/prices/genai-prices.ts';
+import { priceLine } from '../../adapters/prices/price-line.ts';
+import { explainErrorLine } from '../../adapters/providers/explain-error-line.ts';
 import { createModelCatalogue } from '../../adapters/providers/model-catalogue.ts';
 import { openConnection } from '../../adapters/stores/sqlite/connection.ts';
 import { openSqliteStore } from '../../adapters/stores/sqlite/sqlite-store.ts';
@@ -10,6 +12,7 @@ import { readTaskFolder } from '../../adapters/tasks/task-folder.ts';
 import { childEnvironment, isLoopbackAddress, loadSettings } from '../../config/load.ts';
 import type { Settings } from '../../config/schema.ts';
 import { TollgateError } from '../../contracts/failures.ts';
+import type { PriceSource } from '../../domain/budget/price-port.ts';
 import type { Store } from '../../domain/store/port.ts';
 import type { ProjectSpec } from '../../domain/task/define.ts';
 import { createAgentClient } from '../agent-client.ts';
@@ -24,6 +27,7 @@ import { processTerminal } from './terminal.ts';
 const terminal = processTerminal();
 const settings = once(loadSettings);
 let openedStore: Promise<Store> | null = null;
+const prices = once(priceSource);
 const connections = new Map<string, Promise<TemporalConnection>>();
 
 const services: CliServices = {
@@ -41,8 +45,8 @@ const services: CliServices = {
   readTaskFolder,
   catalogue: (spec) => catalogueOf(settings(), spec),
   provider: () => (settings().openai.apiKey !== undefined ? 'real' : settings().simulatedUrl !== undefined ? 'simulated' : 'none'),
-  priceLine: async (line) => (await import('../../adapters/prices/price-line.ts')).priceLine(line),
-  explainErrorLine: async (line) => (await import('../../adapters/providers/explain-error-line.ts')).explainErrorLine(line),
+  priceLine: async (line) => JSON.stringify(priceLine(parseLine(line), await prices(), Date.now())),
+  explainErrorLine: async (line) => JSON.stringify(explainErrorLine(parseLine(line), Date.now())),
   runWorker: () => runWorker(settings()),
   runDev: (options) => runDev(settings(), options.sample),
   close,
@@ -119,6 +123,21 @@ function catalogueOf({ openai, simulatedUrl, secret }: Settings, spec: ProjectSp
   });
 }
 
+/** The prices that runs book with: those of the project before the list's. */
+async function priceSource(): Promise<PriceSource> {
+  const { spec } = await services.project();
+  return createPriceSource({ overrides: (spec.models ?? []).flatMap(({ model, price }) => (price ? [{ model, price }] : [])) });
+}
+
+/** What is no JSON stays a text, which then is no line of the right shape. */
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line) as unknown;
+  } catch {
+    return line;
+  }
+}
+
 /** A worker in the foreground: its output is ours, and so are the signals it gets. */
 async function runWorker({ temporal }: Settings): Promise<number> {
   const child = spawn(process.execPath, [workerScript], { stdio: 'inherit', env: childEnvironment({ TEMPORAL_ADDRESS: temporal.address }) });
@@ -134,8 +153,8 @@ async function runWorker({ temporal }: Settings): Promise<number> {
 
 async function runDev(current: Settings, sample: boolean): Promise<number> {
   const stopped = new Promise<void>((resolve) => {
-    process.once('SIGINT', () => resolve());
-    process.once('SIGTERM', () => resolve());
+    // They stay handled: a second Ctrl-C must not end us before our children have stopped.
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
   });
   await runDevSession(
     { ...devProcesses(current, process.cwd()), openSample: (places) => openSample(current, places), print: terminal.print, note: terminal.note, stopped },

@@ -91,8 +91,10 @@ async function watch(services: CliServices, id: string, json: boolean): Promise<
     before = current;
   });
   if (json) terminal.print(JSON.stringify(report));
-  else if (terminal.isTerminal) terminal.redraw(frame(services, report));
-  else {
+  else if (terminal.isTerminal) {
+    terminal.redraw([]);
+    print(services, report);
+  } else {
     for (const line of runChanges(before, report)) terminal.print(line);
     if (report.output !== null) terminal.print(report.output);
   }
@@ -101,19 +103,8 @@ async function watch(services: CliServices, id: string, json: boolean): Promise<
 
 function frame(services: CliServices, report: RunReport): string[] {
   const { columns: width, style } = services.terminal;
-  return renderRun(report, { columns: width, style, maxSteps: WATCHED_STEPS }).flatMap((line) => wrap(line, width));
+  return renderRun(report, { columns: width, style, maxSteps: WATCHED_STEPS });
 }
-
-/** Breaks a line where the terminal would, so that the next frame knows how many lines to replace. Escape codes take no room. */
-function wrap(line: string, width: number): string[] {
-  return line.split('\n').flatMap((part) => {
-    const visible = part.replaceAll(ESCAPES, '').length;
-    if (visible <= width || part.includes('\u001b')) return [part];
-    return part.match(new RegExp(`.{1,${width}}`, 'gu')) ?? [part];
-  });
-}
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it matches the escape codes of terminal colours.
-const ESCAPES = /\u001b\[[0-9;]*m/g;
 
 async function cancel(services: CliServices, id: string, json: boolean): Promise<ExitCode> {
   const agent = await openAgentClient(services, { signs: false });

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises';
-import { styleText } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 
 /** What a command may do with the person's terminal, or with the pipes that stand in for one. */
 export interface Terminal {
@@ -12,7 +12,7 @@ export interface Terminal {
   /** Whether standard output is a terminal. */
   readonly isTerminal: boolean;
   readonly columns: number;
-  /** Replaces what the last `redraw` wrote. Only on a terminal. */
+  /** Replaces what the last `redraw` wrote, cut to what the screen holds. Only on a terminal. */
   redraw(lines: readonly string[]): void;
   ask(question: string): Promise<string>;
   readInput(): Promise<string>;
@@ -21,12 +21,15 @@ export interface Terminal {
   style(name: 'bold' | 'dim' | 'green' | 'yellow' | 'red' | 'cyan', text: string): string;
 }
 
+/** Lines that stay in view when the rest is cut: what runs, and its budget. */
+const HEAD_LINES = 3;
+
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
   const { stdin, stdout, stderr } = process;
   // A reader that stops early ("| head") is no error of ours.
   stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 2));
-  let drawnLines = 0;
+  let drawnRows = 0;
   return {
     print: (line) => void stdout.write(`${line}\n`),
     note: (line) => void stderr.write(`${line}\n`),
@@ -36,9 +39,11 @@ export function processTerminal(): Terminal {
       return stdout.columns ?? 100;
     },
     redraw(lines) {
-      const up = drawnLines > 0 ? `\u001b[${drawnLines}A` : '';
-      stdout.write(`${up}\u001b[0J${lines.join('\n')}\n`);
-      drawnLines = lines.length;
+      const width = stdout.columns ?? 100;
+      const fitting = fit(lines.flatMap((line) => line.split('\n')), (stdout.rows ?? 24) - 1, width);
+      const up = drawnRows > 0 ? `\u001b[${drawnRows}A` : '';
+      stdout.write(`${up}\u001b[0J${fitting.map((line) => `${line}\n`).join('')}`);
+      drawnRows = rowsOf(fitting, width);
     },
     async ask(question) {
       const reader = createInterface({ input: stdin, output: stdout });
@@ -57,4 +62,18 @@ export function processTerminal(): Terminal {
     inputLines: () => createInterface({ input: stdin, crlfDelay: Number.POSITIVE_INFINITY }),
     style: (name, text) => (stdout.isTTY ? styleText(name, text, { stream: stdout }) : text),
   };
+}
+
+/** The head and the end of what is too long for the screen: the cursor can't go back above its top. */
+function fit(lines: readonly string[], rows: number, width: number): readonly string[] {
+  if (rowsOf(lines, width) <= rows) return lines;
+  const head = lines.slice(0, HEAD_LINES);
+  let tail = lines.slice(HEAD_LINES);
+  while (tail.length > 0 && rowsOf([...head, '…', ...tail], width) > rows) tail = tail.slice(1);
+  return [...head, '…', ...tail];
+}
+
+/** Rows that lines take where the terminal breaks them; we never do, so that a command can be copied whole. */
+function rowsOf(lines: readonly string[], width: number): number {
+  return lines.reduce((sum, line) => sum + Math.max(1, Math.ceil(stripVTControlCharacters(line).length / width)), 0);
 }

@@ -50,7 +50,7 @@ export interface DevParts {
  * @throws TollgateError where another session has the data folder, or where a part does not start.
  */
 export async function runDevSession(parts: DevParts, options: { readonly sample: boolean }): Promise<void> {
-  const other = claimDevFile(parts.home);
+  const other = await claimDevFile(parts.home);
   if (other) throw alreadyRunning(parts.home, other);
   const started: { readonly name: string; stop(): Promise<void> }[] = [];
   const run = async <Child extends RunningChild>(name: string, start: () => Promise<Child>): Promise<Child> => {
@@ -77,7 +77,14 @@ export async function runDevSession(parts: DevParts, options: { readonly sample:
 type Run = <Child extends RunningChild>(name: string, start: () => Promise<Child>) => Promise<Child>;
 
 async function bringUp(parts: DevParts, options: { readonly sample: boolean }, run: Run): Promise<void> {
-  const temporal = parts.temporalAddress === null ? await run('Temporal dev server', () => parts.startTemporal(parts.note)) : null;
+  const file: { -readonly [Field in keyof Omit<DevFile, 'pid'>]: DevFile[Field] } = { namespace: parts.namespace };
+  const startTemporal = async () => {
+    const server = await parts.startTemporal(parts.note);
+    Object.assign(file, { temporalPid: server.pid, temporalAddress: server.address, uiUrl: server.uiUrl });
+    writeDevFile(parts.home, file);
+    return server;
+  };
+  const temporal = parts.temporalAddress === null ? await run('Temporal dev server', startTemporal) : null;
   const provider = parts.hasKey || parts.simulatedUrl !== null ? null : await run('simulated provider', () => parts.startProvider());
   const places: DevPlaces = {
     temporalAddress: temporal?.address ?? parts.temporalAddress ?? '',
@@ -85,12 +92,9 @@ async function bringUp(parts: DevParts, options: { readonly sample: boolean }, r
     uiUrl: temporal?.uiUrl ?? null,
     simulatedUrl: provider?.url ?? parts.simulatedUrl,
   };
-  writeDevFile(parts.home, {
-    temporalAddress: places.temporalAddress,
-    namespace: places.namespace,
-    ...(places.uiUrl === null ? {} : { uiUrl: places.uiUrl }),
-    ...(places.simulatedUrl === null ? {} : { simulatedUrl: places.simulatedUrl }),
-  });
+  file.temporalAddress = places.temporalAddress;
+  if (places.simulatedUrl !== null) file.simulatedUrl = places.simulatedUrl;
+  writeDevFile(parts.home, file);
   await run('worker', () => parts.startWorker(places));
   for (const line of describePlaces(places)) parts.print(line);
   if (options.sample) await showSample(parts, places);

@@ -43,10 +43,11 @@ export async function supervise<Child extends RunningChild>(name: string, start:
       delayMs = Math.min(MAX_DELAY_MS, delayMs * 2);
       startedMs = Date.now();
       current = await start().catch((error: unknown) => {
-        note(`The ${name} did not start: ${error instanceof Error ? error.message : String(error)}`);
+        note(error instanceof Error ? error.message : String(error));
         return null;
       });
       if (current && stopping.signal.aborted) await current.stop();
+      else if (current) note(`The ${name} runs again.`);
     }
   }
 

@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/real/**', 'node_modules/**'],
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    // Each file of test/workflows brings its own Temporal server and worker: more at once starve each other on two cores.
+    maxWorkers: 2,
+    globalSetup: ['test/support/temporal-cli.ts'],
+  },
+});
