@@ -19,6 +19,8 @@ import { GRPC_INVALID_ARGUMENT, isUnavailable, unavailable } from './temporal-co
 /** How long reading a run from Temporal may take, in milliseconds. */
 const READ_TIMEOUT_MS = 3_500;
 const MAX_LISTED = 1_000;
+/** What a short run takes in the store. */
+const ROOM_FOR_A_RUN_BYTES = 131_072;
 
 export interface AgentClientOptions {
   /** A connected Temporal client; its namespace is where runs live. */
@@ -86,8 +88,14 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     const known = knownTask(startable);
     const request = toStartRequest(known, input, identity.name, startOptions);
     const agentRunId = (startOptions.id ?? `${request.task.name}-${randomUUID()}`) as AgentRunId;
+    await store?.ensureRoom(ROOM_FOR_A_RUN_BYTES);
     if (typeof startable !== 'string' && 'definition' in startable) await putTask(needStore(store, 'starting a task that is given as data'), startable);
-    await store?.appendAudit({ type: 'run.requested', runKey: null, actor: identity.name, data: { agentRunId, task: request.task, tenant: request.tenant, feature: request.feature } });
+    await store?.appendAudit({
+      type: 'run.requested',
+      runKey: null,
+      actor: identity.name,
+      data: { agentRunId, task: request.task, tenant: request.tenant, feature: request.feature },
+    });
     return await startWorkflow(options, agentRunId, request, known);
   }
 
@@ -98,7 +106,13 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     if (!runKey) return unknownGate(approvalId);
     const digest = actionDigest ?? gate?.actionDigest;
     if (digest === undefined) throw new TollgateError('invalidInput', 'A decision names what it is about: give "actionDigest", as the gate shows it.');
-    const toSend = { runKey, approvalId: approvalId as ApprovalId, actionDigest: digest as ActionDigest, verdict, ...(comment === undefined ? {} : { comment }) };
+    const toSend = {
+      runKey,
+      approvalId: approvalId as ApprovalId,
+      actionDigest: digest as ActionDigest,
+      verdict,
+      ...(comment === undefined ? {} : { comment }),
+    };
     const request = toDecisionRequest(toSend, identity, options.signer, Date.now());
     const result = await reaching(client, () => sendDecision(client, runKey, request));
     return settled(result, { verdict, digest, approver: identity.name }, store && gate ? await store.getGate(gate.runKey, gate.approvalId) : null);
@@ -200,7 +214,12 @@ async function runKeyOf(options: AgentClientOptions, agentRunId: string | undefi
 }
 
 function unknownGate(approvalId: string): DecisionResult {
-  return { type: 'refused', reason: 'unknownGate', gateStatus: null, message: `There is no gate ${approvalId}. "tollgate approvals list" shows those that wait.` };
+  return {
+    type: 'refused',
+    reason: 'unknownGate',
+    gateStatus: null,
+    message: `There is no gate ${approvalId}. "tollgate approvals list" shows those that wait.`,
+  };
 }
 
 function needStore(store: Store | undefined, what: string): Store {

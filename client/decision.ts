@@ -1,5 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { ApplicationFailure, type Client, WorkflowNotFoundError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
+import {
+  ApplicationFailure,
+  type Client,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
 import type { DecisionAnswer, DecisionRefusal, DecisionRequest, Verdict } from '../contracts/approval.ts';
 import type { ActionDigest, ApprovalId, RunKey } from '../contracts/ids.ts';
 import { decideApprovalUpdate } from '../contracts/temporal.ts';
@@ -67,7 +73,11 @@ export async function sendDecision(client: Client, runKey: RunKey, request: Deci
       return await client.withDeadline(Date.now() + ANSWER_TIMEOUT_MS, () => handle.executeUpdate(decideApprovalUpdate, { args: [request], updateId }));
     } catch (error) {
       if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)
-        return { type: 'undecided', message: 'No worker answered within 10 seconds; the decision may still arrive. Look again with "tollgate approvals list", and start a worker if none runs.' };
+        return {
+          type: 'undecided',
+          message:
+            'No worker answered within 10 seconds; the decision may still arrive. Look again with "tollgate approvals list", and start a worker if none runs.',
+        };
       if (error instanceof WorkflowUpdateFailedError) return rejected(error.cause);
       if (!(error instanceof WorkflowNotFoundError)) throw error;
       // The run may be between two executions of a continue-as-new: the new one takes the decision.
@@ -102,7 +112,9 @@ export function settled(
   gate: GateRecord | null,
 ): DecisionResult {
   if (result.type !== 'refused' || !gate) return result;
-  const isRepeated = gate.actionDigest === decision.digest && gate.votes.some((vote) => vote.approver === decision.approver && vote.verdict === decision.verdict);
-  if (result.reason === 'closed' && isRepeated) return { type: 'accepted', gateStatus: gate.status, message: `You have decided this already: ${decision.verdict}.` };
+  const isRepeated =
+    gate.actionDigest === decision.digest && gate.votes.some((vote) => vote.approver === decision.approver && vote.verdict === decision.verdict);
+  if (result.reason === 'closed' && isRepeated)
+    return { type: 'accepted', gateStatus: gate.status, message: `You have decided this already: ${decision.verdict}.` };
   return { ...result, gateStatus: result.gateStatus ?? gate.status };
 }

@@ -19,7 +19,11 @@ export interface StartOptions {
 /** What the client knows of a task before it runs. Everything but the name is only known where the definition is at hand. */
 export interface KnownTask {
   readonly reference: TaskReference;
-  readonly inputSchema?: { safeParse(value: unknown): { readonly success: true; readonly data: unknown } | { readonly success: false; readonly error: { readonly issues: readonly Issue[] } } };
+  readonly inputSchema?: {
+    safeParse(
+      value: unknown,
+    ): { readonly success: true; readonly data: unknown } | { readonly success: false; readonly error: { readonly issues: readonly Issue[] } };
+  };
   readonly maxMessageBytes?: number;
   readonly models?: readonly string[];
   readonly promptVersion?: string;
@@ -40,7 +44,8 @@ interface Issue {
 export function toStartRequest(task: KnownTask, input: unknown, requester: string, options: StartOptions): AgentRunStart {
   const problems = inputProblems(task, input);
   const limit = options.budgetUsd === undefined ? undefined : parseUsd(String(options.budgetUsd));
-  if (limit === null) problems.push(`budgetUsd: expected an amount in USD with at most nine decimal places, such as 0.25, saw ${JSON.stringify(options.budgetUsd)}.`);
+  if (limit === null)
+    problems.push(`budgetUsd: expected an amount in USD with at most nine decimal places, such as 0.25, saw ${JSON.stringify(options.budgetUsd)}.`);
   const request = {
     version: 1,
     task: task.reference,
@@ -59,11 +64,13 @@ export function toStartRequest(task: KnownTask, input: unknown, requester: strin
 }
 
 function inputProblems(task: KnownTask, input: unknown): string[] {
-  if (typeof input !== 'object' || input === null || Array.isArray(input)) return [`input: expected a JSON object with a "message", saw ${JSON.stringify(input)?.slice(0, 60)}.`];
+  if (typeof input !== 'object' || input === null || Array.isArray(input))
+    return [`input: expected a JSON object with a "message", saw ${JSON.stringify(input)?.slice(0, 60)}.`];
   const json = JSON.stringify(input);
   const bytes = Buffer.byteLength(json);
   const maxBytes = task.maxMessageBytes ?? limitsSchema.shape.maxMessageBytes.parse(undefined);
-  if (bytes > maxBytes) return [`input: it is ${bytes} bytes as JSON, and the task takes at most ${maxBytes} (limits.maxMessageBytes). Shorten it, or raise the limit.`];
+  if (bytes > maxBytes)
+    return [`input: it is ${bytes} bytes as JSON, and the task takes at most ${maxBytes} (limits.maxMessageBytes). Shorten it, or raise the limit.`];
   const shape = agentRunStartSchema.shape.input.safeParse(input);
   if (!shape.success) return shape.error.issues.map((issue) => describeIssue({ ...issue, path: ['input', ...issue.path] }));
   if (task.inputSchema) {
@@ -81,7 +88,10 @@ function describeIssue(issue: Issue): string {
 /** The search attributes of a new run. Every one that the run is to update later must be there from the start. */
 export function startSearchAttributes(start: AgentRunStart, task: KnownTask, switchedOff: readonly SearchAttributeTopic[]): SearchAttributePair[] {
   const budget = start.budgetLimitNanoUsd ?? task.budgetLimitNanoUsd ?? 0;
-  const keyword = (topic: SearchAttributeTopic, value: string): SearchAttributePair => ({ key: { name: SEARCH_ATTRIBUTES[topic].name, type: 'KEYWORD' }, value });
+  const keyword = (topic: SearchAttributeTopic, value: string): SearchAttributePair => ({
+    key: { name: SEARCH_ATTRIBUTES[topic].name, type: 'KEYWORD' },
+    value,
+  });
   const double = (topic: SearchAttributeTopic, value: number): SearchAttributePair => ({ key: { name: SEARCH_ATTRIBUTES[topic].name, type: 'DOUBLE' }, value });
   const all: Record<SearchAttributeTopic, SearchAttributePair> = {
     task: keyword('task', start.task.name),

@@ -9,7 +9,7 @@ export interface ToolCallReport {
   readonly effect: string | null;
   /**
    * `done`, `failed`, `inDoubt` or `running` as journalled; else what its gate says (`awaitingApproval`, `denied`,
-   * `expired`, `withdrawn`, `superseded`), `planned`, or `notRun` where the run has passed it by.
+   * `expired`, `withdrawn`, `superseded`), `unknownTool`, `planned`, or `notRun` where the run has passed it by.
    */
   readonly status: string;
   readonly arguments: JsonValue;
@@ -42,7 +42,11 @@ export function reportSteps(journal: StepJournal): StepReport[] {
     const accepted = attempts.filter((attempt) => attempt.outcome?.type === 'reply').at(-1);
     return {
       step,
-      attempts: attempts.map(({ attemptId, model, outcome }) => ({ attemptId, model, outcome: outcome === null ? 'inFlight' : outcome.type === 'reply' ? 'ok' : outcome.verdict.class })),
+      attempts: attempts.map(({ attemptId, model, outcome }) => ({
+        attemptId,
+        model,
+        outcome: outcome === null ? 'inFlight' : outcome.type === 'reply' ? 'ok' : outcome.verdict.class,
+      })),
       text: accepted?.reply?.text ?? null,
       toolCalls: accepted ? reportCalls(accepted, journal, step === last) : [],
     };
@@ -53,13 +57,19 @@ function reportCalls(attempt: AttemptRecord, journal: StepJournal, isLastStep: b
   const isOf = (entry: { readonly attemptId: string | null; readonly callIndex: number | null }, callIndex: number) =>
     entry.attemptId === attempt.attemptId && entry.callIndex === callIndex;
   return (attempt.reply?.toolCalls ?? []).map((call, callIndex): ToolCallReport => {
-    const record = journal.calls.filter((entry) => isOf(entry, callIndex)).sort((a, b) => a.startedAtMs - b.startedAtMs).at(-1);
-    const gate = journal.gates.filter((entry) => isOf(entry, callIndex)).sort((a, b) => a.createdAtMs - b.createdAtMs).at(-1);
+    const record = journal.calls
+      .filter((entry) => isOf(entry, callIndex))
+      .sort((a, b) => a.startedAtMs - b.startedAtMs)
+      .at(-1);
+    const gate = journal.gates
+      .filter((entry) => isOf(entry, callIndex))
+      .sort((a, b) => a.createdAtMs - b.createdAtMs)
+      .at(-1);
     const tool = journal.snapshot?.task.tools.find((candidate) => candidate.name === call.name);
     return {
       tool: call.name,
       effect: record?.effect ?? tool?.effect ?? null,
-      status: statusOf(record, gate, isLastStep),
+      status: journal.snapshot && !tool ? 'unknownTool' : statusOf(record, gate, isLastStep),
       arguments: gate?.kind === 'action' ? gate.arguments : parseArguments(call.argumentsText),
       ...(gate ? { approvalId: gate.approvalId } : {}),
       ...(record && record.status !== 'intent' ? { isError: record.isError, result: record.result } : {}),

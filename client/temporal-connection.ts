@@ -60,7 +60,9 @@ export const GRPC_INVALID_ARGUMENT = 3;
 /** Unknown, deadline exceeded, permission denied, unimplemented, internal, unavailable, unauthenticated: no Temporal that works for us. */
 const NO_USABLE_SERVER: readonly number[] = [2, GRPC_DEADLINE_EXCEEDED, 7, 12, 13, 14, 16];
 
-async function readTls(tls: TemporalAddress['tls']): Promise<undefined | true | { serverRootCACertificate?: Buffer; clientCertPair?: { crt: Buffer; key: Buffer } }> {
+async function readTls(
+  tls: TemporalAddress['tls'],
+): Promise<undefined | true | { serverRootCACertificate?: Buffer; clientCertPair?: { crt: Buffer; key: Buffer } }> {
   if (tls === undefined || tls === true) return tls;
   const { certPath, keyPath, caPath } = tls;
   return {
@@ -73,7 +75,11 @@ async function readPem(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {
-    throw new TollgateError('invalidInput', `The TLS file ${path} can't be read (${(error as NodeJS.ErrnoException).code}). Correct the TLS paths of Temporal.`, { cause: error });
+    throw new TollgateError(
+      'invalidInput',
+      `The TLS file ${path} can't be read (${(error as NodeJS.ErrnoException).code}). Correct the TLS paths of Temporal.`,
+      { cause: error },
+    );
   }
 }
 

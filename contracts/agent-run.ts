@@ -165,7 +165,6 @@ export interface PinTaskOutcome {
 export interface CallModelInput {
   readonly version: 1;
   readonly runKey: RunKey;
-  readonly snapshotDigest: string;
   readonly attemptId: AttemptId;
   readonly step: number;
   /** 1 for the first try of the step, over all candidates. */
@@ -202,7 +201,6 @@ export type CallModelOutcome =
 export interface ExecuteToolInput {
   readonly version: 1;
   readonly runKey: RunKey;
-  readonly snapshotDigest: string;
   readonly attemptId: AttemptId;
   readonly callIndex: number;
   /** Only for irreversible tools: the gate that permits it. */
@@ -210,7 +208,7 @@ export interface ExecuteToolInput {
 }
 
 export type ExecuteToolOutcome =
-  | { readonly type: 'done'; readonly nodeId: string; readonly isError: boolean }
+  | { readonly type: 'done'; readonly isError: boolean }
   /** An intent without an outcome, and the destination could not say. */
   | { readonly type: 'inDoubt'; readonly message: string }
   /** The gate no longer covers the action (policy stricter, same action done meanwhile): ask again. */

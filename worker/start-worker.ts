@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, type TLSConfig, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
@@ -41,11 +41,14 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   await registerSearchAttributes(connection, temporal.namespace, options.searchAttributesOff).catch((error: unknown) =>
     logger.warn({ error: String(error) }, 'search attributes could not be registered; "tollgate doctor" says which are missing'),
   );
+  const codePath = await workflowBundle(join(home, 'cache'));
   const worker = await Worker.create({
     connection: native,
     namespace: temporal.namespace,
     taskQueue,
-    workflowBundle: { codePath: await workflowBundle(join(home, 'cache')) },
+    workflowBundle: { codePath },
+    // The default carries 64 hex digits into four events of every step.
+    buildId: basename(codePath, '.js').slice(-8),
     dataConverter: { payloadConverterPath: new URL('../workflows/payload-converter.ts', import.meta.url).pathname },
     activities: { ...createActivities(ports) },
     stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT_MS,

@@ -7,7 +7,7 @@ import { firstUserMessage } from '../../domain/agent-run/first-message.ts';
 import { resolveCandidates } from '../../domain/task/candidates.ts';
 import { canonicalDigest } from '../digest.ts';
 import type { ActivityPorts } from '../ports.ts';
-import { labelOf } from './snapshot.ts';
+import { labelOf, loadSnapshot } from './snapshot.ts';
 
 const INPUT_NODE_ID = 'input';
 
@@ -21,8 +21,10 @@ export async function pinTask(ports: ActivityPorts, input: PinTaskInput): Promis
   if (bytes > task.limits.maxMessageBytes)
     throw new TollgateError('invalidInput', `The input has ${bytes} bytes; the task takes ${task.limits.maxMessageBytes} (limits.maxMessageBytes).`);
 
-  const snapshot = takeSnapshot(ports, task);
-  const snapshotDigest = await store.putContent(JSON.stringify(snapshot));
+  // A run that a reset takes back to its start keeps the task that it was pinned to.
+  const earlier = await store.getRun(runKey);
+  const snapshot = earlier ? await loadSnapshot(store, earlier.snapshotDigest) : takeSnapshot(ports, task);
+  const snapshotDigest = earlier?.snapshotDigest ?? (await store.putContent(JSON.stringify(snapshot)));
   const limitNanoUsd = nanoUsd(input.budgetLimitNanoUsd ?? task.budgetLimitNanoUsd);
   await store.createRun({ runKey, task: task.name, tenant, feature, requester, snapshotDigest, limitNanoUsd, parentRunKeys: [] });
   await store.putNode(runKey, INPUT_NODE_ID, { role: 'user', text });

@@ -28,7 +28,7 @@ export async function callModel(ports: ActivityPorts, input: CallModelInput): Pr
   return withHeartbeat({ reserved: true, initially: wasReserved }, async (heartbeat) => {
     const { store } = ports;
     const run = await loadRun(store, input.runKey);
-    const snapshot = await loadSnapshot(store, input.snapshotDigest);
+    const snapshot = await loadSnapshot(store, run.snapshotDigest);
     const known = await store.getAttempt(input.runKey, input.attemptId);
     if (known) return recover(ports, snapshot, known);
     if (wasReserved)

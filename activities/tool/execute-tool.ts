@@ -20,7 +20,7 @@ const MAX_TRIES = 3;
 export function executeTool(ports: ActivityPorts, input: ExecuteToolInput): Promise<ExecuteToolOutcome> {
   return withHeartbeat({ reserved: true, initially: false }, async () => {
     const run = await loadRun(ports.store, input.runKey);
-    const snapshot = await loadSnapshot(ports.store, input.snapshotDigest);
+    const snapshot = await loadSnapshot(ports.store, run.snapshotDigest);
     const call = await loadCall(ports.store, snapshot, input.runKey, input.attemptId, input.callIndex);
     const own = ports.registry.tasks.get(snapshot.task.name)?.tools.find((tool) => tool.name === call.tool.name && tool.version === call.tool.version);
     const isIrreversible = call.tool.effect === 'irreversible' || own?.effect === 'irreversible';
@@ -53,7 +53,7 @@ async function executeRepeatable(ports: ActivityPorts, input: ExecuteToolInput, 
     occurrence: 0,
     dispatchDeadlineMs: (await store.nowMs()) + toolTimeoutMs,
   });
-  if (begun.call.status === 'done' || begun.call.status === 'failed') return { type: 'done', nodeId: callKey, isError: begun.call.isError };
+  if (begun.call.status === 'done' || begun.call.status === 'failed') return { type: 'done', isError: begun.call.isError };
 
   const dispatched = await runtime.dispatch(tool, args, toolContext(runKey, callKey, idempotencyKey, tenant, toolTimeoutMs));
   if (dispatched.type === 'unknown' && activityInfo().attempt < MAX_TRIES) throw new TollgateError('toolFailed', `${tool.name}: ${dispatched.message}`);
@@ -61,7 +61,7 @@ async function executeRepeatable(ports: ActivityPorts, input: ExecuteToolInput, 
   const result = dispatched.type === 'done' ? dispatched.result : { error: dispatched.message };
   const message = resultMessage(call, result, isError, maxToolResultBytes);
   await persist(() => store.finishToolCall(runKey, callKey, { status: isError ? 'failed' : 'done', result, isError, message }));
-  return { type: 'done', nodeId: callKey, isError };
+  return { type: 'done', isError };
 }
 
 export function toolContext(runKey: RunKey, callKey: string, idempotencyKey: string, tenant: string, timeoutMs: number): ToolContext {

@@ -106,7 +106,7 @@ async function dispatch(execution: Execution): Promise<ExecuteToolOutcome> {
 /** Found with an intent: its outcome, or in doubt. The first sender may still be alive until its dispatch deadline. */
 async function resume(execution: Execution): Promise<ExecuteToolOutcome> {
   const { ports, intent } = execution;
-  if (intent.status === 'done' || intent.status === 'failed') return { type: 'done', nodeId: intent.callKey, isError: intent.isError };
+  if (intent.status === 'done' || intent.status === 'failed') return { type: 'done', isError: intent.isError };
   if (intent.status === 'inDoubt') return { type: 'inDoubt', message: 'Whether the action happened is not known.' };
   const waitMs = Math.max(0, intent.dispatchDeadlineMs - (await ports.store.nowMs()) + 1);
   await new Promise((resolve) => setTimeout(resolve, waitMs));
@@ -130,7 +130,7 @@ async function reconcile(execution: Execution, why: string, redispatches: number
   }
   const { runKey, callKey } = intent;
   const row = await persist(() => ports.store.finishToolCall(runKey, callKey, { status: 'inDoubt', result: null, isError: true }));
-  if (row.status === 'done' || row.status === 'failed') return { type: 'done', nodeId: callKey, isError: row.isError };
+  if (row.status === 'done' || row.status === 'failed') return { type: 'done', isError: row.isError };
   await ports.store.appendAudit({ type: 'action.inDoubt', runKey, actor: 'tollgate', data: { tool: call.tool.name, callKey, why } });
   return { type: 'inDoubt', message: why };
 }
@@ -139,5 +139,5 @@ async function finish({ ports, call, snapshot, intent }: Execution, status: 'don
   const isError = status === 'failed';
   const message = resultMessage(call, result, isError, snapshot.task.limits.maxToolResultBytes);
   const row = await persist(() => ports.store.finishToolCall(intent.runKey, intent.callKey, { status, result, isError, message }));
-  return { type: 'done', nodeId: intent.callKey, isError: row.isError };
+  return { type: 'done', isError: row.isError };
 }

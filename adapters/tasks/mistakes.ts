@@ -23,9 +23,7 @@ export function formatMistake(mistake: Mistake): string {
 export function mistakesError(subject: string, mistakes: readonly Mistake[]): TollgateError {
   const places = [...new Set(mistakes.map((mistake) => mistake.place))];
   const sorted = places.flatMap((place) =>
-    mistakes
-      .filter((mistake) => mistake.place === place)
-      .sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)),
+    mistakes.filter((mistake) => mistake.place === place).sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)),
   );
   const count = sorted.length === 1 ? 'a mistake' : `${sorted.length} mistakes`;
   const hidden = sorted.length - MAX_LISTED;

@@ -120,7 +120,9 @@ const TASK: FieldGuide = {
   onExpired: '"tellModel" or "endRun"',
   providerStorage: '"allowed" or "forbidden"',
   limits: 'limits by name, such as {maxSteps: 30}',
-  ...Object.fromEntries(Object.keys(limitsSchema.shape).map((name) => [`limits.${name}`, `a whole number within the bounds of ${name} (see limitsSchema in contracts/task.ts)`])),
+  ...Object.fromEntries(
+    Object.keys(limitsSchema.shape).map((name) => [`limits.${name}`, `a whole number within the bounds of ${name} (see limitsSchema in contracts/task.ts)`]),
+  ),
   input: 'a zod object: z.object({message: z.string()})',
 };
 

@@ -28,7 +28,8 @@ export interface Project {
  */
 export async function loadProject(configPath: string | undefined, cwd: string): Promise<Project> {
   const path = configPath === undefined ? (nearestConfig(cwd) ?? SHIPPED_CONFIG) : resolve(cwd, configPath);
-  if (!existsSync(path)) throw new TollgateError('invalidInput', `There is no configuration at ${path} (TOLLGATE_CONFIG). Create it, or unset TOLLGATE_CONFIG.`);
+  if (!existsSync(path))
+    throw new TollgateError('invalidInput', `There is no configuration at ${path} (TOLLGATE_CONFIG). Create it, or unset TOLLGATE_CONFIG.`);
   const shown = relative(cwd, path) || path;
   const spec = await importSpec(path, shown);
   const parsed = projectSpecSchema.safeParse(spec);

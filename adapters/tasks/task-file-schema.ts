@@ -54,7 +54,8 @@ const bindingFileSchema = z
     mcp: z.unknown().optional(),
   })
   .superRefine((binding, context) => {
-    if (binding.mcp !== undefined) context.addIssue({ code: 'custom', path: ['mcp'], message: 'tools by MCP are not supported yet. Bind them by "recorded" or "http".' });
+    if (binding.mcp !== undefined)
+      context.addIssue({ code: 'custom', path: ['mcp'], message: 'tools by MCP are not supported yet. Bind them by "recorded" or "http".' });
     else if ((binding.recorded === undefined) === (binding.http === undefined))
       context.addIssue({ code: 'custom', message: 'a binding says exactly one of "recorded" (a file of results) and "http" (an address).' });
     else if (binding.recorded !== undefined && (binding.secretHeaders ?? binding.timeout) !== undefined)
@@ -66,13 +67,19 @@ const task = taskDefinitionSchema.shape;
 export const taskFileSchema = z.strictObject({
   name: task.name,
   prompt: z.string().min(1),
-  models: z.array(z.preprocess((value) => (typeof value === 'string' ? { model: value } : value), candidateSchema)).min(1).max(8),
+  models: z
+    .array(z.preprocess((value) => (typeof value === 'string' ? { model: value } : value), candidateSchema))
+    .min(1)
+    .max(8),
   maxOutputTokens: task.maxOutputTokens,
   budgetUsd: usd,
   maxSteps: limits.maxSteps.unwrap().optional(),
   onBudgetExhausted: task.onBudgetExhausted,
   raiseByUsd: usd.optional(),
-  tools: z.array(z.strictObject({ from: z.string().min(1), bind: bindingFileSchema })).max(32).default([]),
+  tools: z
+    .array(z.strictObject({ from: z.string().min(1), bind: bindingFileSchema }))
+    .max(32)
+    .default([]),
   gates: z.strictObject({ irreversible: gateFileSchema.optional(), budget: gateFileSchema.optional(), inDoubt: gateFileSchema.optional() }).default({}),
   onDenied: task.onDenied,
   onExpired: task.onExpired,

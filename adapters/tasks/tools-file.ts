@@ -47,15 +47,17 @@ export function parseToolsFile(place: string, text: string, binding: ToolBinding
   const mistakes = parsed.success ? [] : schemaMistakes(parsed.error, file.value, GUIDE).map((found) => at(file, found.path, found.message, found.key));
   mistakes.push(...schemaProblems(file));
   if (!parsed.success || mistakes.length > 0) return { tools: [], mistakes };
-  const tools = parsed.data.map((entry): ToolDefinition => ({
-    name: entry.function.name,
-    version: entry.version,
-    description: entry.function.description,
-    parameters: entry.function.parameters,
-    effect: entry.effect,
-    binding,
-    volatileArguments: entry.volatileArguments,
-  }));
+  const tools = parsed.data.map(
+    (entry): ToolDefinition => ({
+      name: entry.function.name,
+      version: entry.version,
+      description: entry.function.description,
+      parameters: entry.function.parameters,
+      effect: entry.effect,
+      binding,
+      volatileArguments: entry.volatileArguments,
+    }),
+  );
   return { tools, mistakes: [] };
 }
 
@@ -71,7 +73,8 @@ function schemaProblems(file: SourceFile): Mistake[] {
 
 /** What keeps a JSON Schema from being one that arguments can be checked against. Null where nothing does. */
 export function parametersProblem(parameters: JsonObject): string | null {
-  if (parameters.type !== 'object') return `expected a JSON Schema of type "object", saw type ${JSON.stringify(parameters.type) ?? 'nothing'}. Arguments of a tool are one object.`;
+  if (parameters.type !== 'object')
+    return `expected a JSON Schema of type "object", saw type ${JSON.stringify(parameters.type) ?? 'nothing'}. Arguments of a tool are one object.`;
   try {
     z.fromJSONSchema(parameters as Parameters<typeof z.fromJSONSchema>[0]);
     return null;

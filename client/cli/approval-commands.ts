@@ -64,7 +64,15 @@ async function list(services: CliServices, json: boolean): Promise<ExitCode> {
 /** Waiting gates as a table, then the exact command for each. */
 export function renderApprovals(gates: readonly GateReport[]): string[] {
   if (gates.length === 0) return ['Nothing waits for approval.'];
-  const rows = gates.map((gate) => [shorten(gate.agentRunId, 40), gate.kind, gate.tool, inline(gate.arguments, MAX_ARGUMENTS_SHOWN), gate.destination, gate.role, gate.expiresAt]);
+  const rows = gates.map((gate) => [
+    shorten(gate.agentRunId, 40),
+    gate.kind,
+    gate.tool,
+    inline(gate.arguments, MAX_ARGUMENTS_SHOWN),
+    gate.destination,
+    gate.role,
+    gate.expiresAt,
+  ]);
   return [...columns([['RUN', 'KIND', 'TOOL', 'ARGUMENTS', 'DESTINATION', 'ROLE', 'EXPIRES'], ...rows]), '', ...gates.map((gate) => gate.approveCommand ?? '')];
 }
 
@@ -82,7 +90,10 @@ async function approve(services: CliServices, approvalId: string, options: Decis
 async function askForDigest(services: CliServices, approvalId: string): Promise<string | null> {
   const { terminal } = services;
   if (!terminal.isInteractive)
-    throw new TollgateError('invalidInput', 'An approval must name what it approves: add --digest <actionDigest>. "npx tollgate approvals list" shows the action and its digest.');
+    throw new TollgateError(
+      'invalidInput',
+      'An approval must name what it approves: add --digest <actionDigest>. "npx tollgate approvals list" shows the action and its digest.',
+    );
   const store = await services.openStore();
   const gate = await store.findGate(approvalId as ApprovalId);
   if (!gate) throw new TollgateError('notFound', `There is no gate ${approvalId}. "npx tollgate approvals list" shows those that wait.`);

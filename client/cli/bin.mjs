@@ -24,7 +24,9 @@ if (Number(process.versions.node.split('.')[0]) >= REQUIRED_MAJOR) {
 } else {
   const node = node24();
   if (!node) {
-    process.stderr.write(`error: Tollgate runs on Node ${REQUIRED_MAJOR}, this is ${process.versions.node}, and its dependencies are not installed. Run "npm start" or "npm ci" first.\n`);
+    process.stderr.write(
+      `error: Tollgate runs on Node ${REQUIRED_MAJOR}, this is ${process.versions.node}, and its dependencies are not installed. Run "npm start" or "npm ci" first.\n`,
+    );
     process.exit(2);
   }
   const child = spawn(node, [fileURLToPath(main), ...process.argv.slice(2)], { stdio: 'inherit' });

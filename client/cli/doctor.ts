@@ -47,14 +47,20 @@ export async function diagnose(services: CliServices): Promise<readonly Check[]>
   });
   const inTemporal = (look: (connection: TemporalConnection) => Promise<Finding>) => () => (temporal ? look(temporal) : skipped('Temporal'));
   await check('namespace', inTemporal(checkNamespace));
-  await check('search attributes', inTemporal((connection) => checkSearchAttributes(connection, services.switchedOffSearchAttributes())));
+  await check(
+    'search attributes',
+    inTemporal((connection) => checkSearchAttributes(connection, services.switchedOffSearchAttributes())),
+  );
   return checks;
 }
 
 function checkNode(): Finding {
   const major = Number(process.versions.node.split('.')[0]);
   if (major >= NODE_MAJOR) return ok(process.versions.node);
-  return problem(`${process.versions.node} runs this`, `Node ${NODE_MAJOR} or newer is needed. Run "npm install" and start through "npx tollgate" or "npm start", which bring it.`);
+  return problem(
+    `${process.versions.node} runs this`,
+    `Node ${NODE_MAJOR} or newer is needed. Run "npm install" and start through "npx tollgate" or "npm start", which bring it.`,
+  );
 }
 
 function checkProvider(services: CliServices): Finding {
@@ -64,7 +70,10 @@ function checkProvider(services: CliServices): Finding {
     case 'simulated':
       return ok('SIMULATED: no OPENAI_API_KEY is set, answers come from scenario files');
     case 'none':
-      return problem('there is none: OPENAI_API_KEY is not set, and no simulated provider runs', 'Set OPENAI_API_KEY, or run "npm start", which brings a simulated provider.');
+      return problem(
+        'there is none: OPENAI_API_KEY is not set, and no simulated provider runs',
+        'Set OPENAI_API_KEY, or run "npm start", which brings a simulated provider.',
+      );
   }
 }
 
@@ -100,7 +109,10 @@ async function checkSearchAttributes({ connection, at }: TemporalConnection, swi
   }
   const problems = searchAttributeProblems(registered, switchedOff);
   if (problems.length === 0) return ok(switchedOff.length > 0 ? `registered; switched off: ${switchedOff.join(', ')}` : 'registered');
-  return problem(problems.join('; '), 'Start a worker, which registers what is missing. A name that another application holds with another type must be switched off.');
+  return problem(
+    problems.join('; '),
+    'Start a worker, which registers what is missing. A name that another application holds with another type must be switched off.',
+  );
 }
 
 /** What is missing or of another type. Temporal ignores a registration under another type without a word. */

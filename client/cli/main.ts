@@ -84,7 +84,11 @@ function store(): Promise<Store> {
 }
 
 async function openStore({ home, databaseUrl, storeMaxPages }: Settings): Promise<Store> {
-  if (databaseUrl !== undefined) throw new TollgateError('invalidInput', 'DATABASE_URL is set, and Postgres is not supported yet. Unset it: the store is then a SQLite file in TOLLGATE_HOME.');
+  if (databaseUrl !== undefined)
+    throw new TollgateError(
+      'invalidInput',
+      'DATABASE_URL is set, and Postgres is not supported yet. Unset it: the store is then a SQLite file in TOLLGATE_HOME.',
+    );
   return await openSqliteStore({ path: storePath(home), ...(storeMaxPages === undefined ? {} : { maxPages: storeMaxPages }) });
 }
 
@@ -96,7 +100,10 @@ async function checkStore({ home }: Settings): Promise<string> {
   } finally {
     connection.close();
   }
-  throw new TollgateError('storeUnavailable', `The store ${storePath(home)} is damaged (PRAGMA quick_check). Stop everything that uses it and restore a backup.`);
+  throw new TollgateError(
+    'storeUnavailable',
+    `The store ${storePath(home)} is damaged (PRAGMA quick_check). Stop everything that uses it and restore a backup.`,
+  );
 }
 
 function storePath(home: string): string {
@@ -166,7 +173,11 @@ async function runDev(current: Settings, sample: boolean): Promise<number> {
 async function openSample(current: Settings, places: DevPlaces) {
   const { spec } = await services.project();
   const task = spec.tasks.find(({ name }) => name === SAMPLE_TASK);
-  if (!task) throw new TollgateError('unknownTask', `The sample run needs the task "${SAMPLE_TASK}", which this project does not have. Use "tollgate dev" without --sample.`);
+  if (!task)
+    throw new TollgateError(
+      'unknownTask',
+      `The sample run needs the task "${SAMPLE_TASK}", which this project does not have. Use "tollgate dev" without --sample.`,
+    );
   const { client } = await connect({ ...addressOf(current), address: places.temporalAddress });
   const agent = createAgentClient({ client, store: await store(), identity: services.identity(), switchedOffSearchAttributes: current.searchAttributesOff });
   return { agent, store: await store(), task };

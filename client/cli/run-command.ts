@@ -91,7 +91,11 @@ async function readInputFile(path: string, shown: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new TollgateError('invalidInput', `The input file ${shown} can't be read (${(error as NodeJS.ErrnoException).code}). Name a JSON file, or - for standard input.`, { cause: error });
+    throw new TollgateError(
+      'invalidInput',
+      `The input file ${shown} can't be read (${(error as NodeJS.ErrnoException).code}). Name a JSON file, or - for standard input.`,
+      { cause: error },
+    );
   }
 }
 
@@ -111,12 +115,20 @@ async function validate(services: CliServices, task: StartableTask, definition: 
 }
 
 function startOptionsOf({ id, tenant, feature, budgetUsd }: RunOptions): StartOptions {
-  return { ...(id === undefined ? {} : { id }), ...(tenant === undefined ? {} : { tenant }), ...(feature === undefined ? {} : { feature }), ...(budgetUsd === undefined ? {} : { budgetUsd }) };
+  return {
+    ...(id === undefined ? {} : { id }),
+    ...(tenant === undefined ? {} : { tenant }),
+    ...(feature === undefined ? {} : { feature }),
+    ...(budgetUsd === undefined ? {} : { budgetUsd }),
+  };
 }
 
 async function awaitEnd(services: CliServices, started: StartedRun, json: boolean): Promise<ExitCode> {
   const { terminal } = services;
-  if (!json) terminal.note(`Started ${started.agentRunId}${services.provider() === 'simulated' ? ' (SIMULATED provider)' : ''}; waiting for its end. Ctrl-C stops the waiting, not the run.`);
+  if (!json)
+    terminal.note(
+      `Started ${started.agentRunId}${services.provider() === 'simulated' ? ' (SIMULATED provider)' : ''}; waiting for its end. Ctrl-C stops the waiting, not the run.`,
+    );
   const shown = new Set<string>();
   const report = await followRun(services, started, ({ gates }) => {
     for (const gate of gates) {

@@ -38,7 +38,11 @@ export async function readRun(services: CliServices, agentRunId: string): Promis
   if (run?.end) return await reportRun(store, run);
   const agent = await openAgentClient(services, { signs: false, timeoutMs: GLANCE_TIMEOUT_MS }).catch(() => null);
   if (run) return await overlay(await reportRun(store, run), run, agent);
-  if (!agent) throw new TollgateError('notFound', `There is no run "${agentRunId}" in the store at ${services.home()}, and Temporal does not answer. "tollgate runs list" shows the runs there are.`);
+  if (!agent)
+    throw new TollgateError(
+      'notFound',
+      `There is no run "${agentRunId}" in the store at ${services.home()}, and Temporal does not answer. "tollgate runs list" shows the runs there are.`,
+    );
   return await reportUnpinned(agent, agentRunId);
 }
 

@@ -46,14 +46,19 @@ function renderSteps(report: RunReport, options: ViewOptions): string[] {
 }
 
 function renderStep(step: StepReport, report: RunReport, { columns, style }: ViewOptions): string[] {
-  const costs = report.attempts.filter((attempt) => attempt.step === step.step).map((attempt) => parseUsd(attempt.costUsd ?? '0') ?? 0);
-  const cost = formatUsd(costs.reduce<number>((sum, part) => sum + part, 0));
-  const line = `step ${String(step.step).padEnd(3)}${describeAttempts(step)}  ${style('dim', `${cost} USD`)}`;
+  const attempts = report.attempts.filter((attempt) => attempt.step === step.step);
+  const held = sumUsd(attempts.map((attempt) => attempt.heldUsd));
+  const cost = `${formatUsd(sumUsd(attempts.map((attempt) => attempt.costUsd ?? '0')))} USD${held > 0 ? ` · ${formatUsd(held)} held` : ''}`;
+  const line = `step ${String(step.step).padEnd(3)}${describeAttempts(step)}  ${style('dim', cost)}`;
   const calls = step.toolCalls.map((call) => {
     const arguments_ = inline(call.arguments, Math.max(20, columns - call.tool.length - call.status.length - 14));
     return `        ${style('cyan', call.tool)} ${style('dim', arguments_)} ${styledStatus(describeCall(call), style)}`;
   });
   return [line, ...calls];
+}
+
+function sumUsd(amounts: readonly string[]): number {
+  return amounts.reduce((sum, amount) => sum + (parseUsd(amount) ?? 0), 0);
 }
 
 /** `gpt-5-mini rateLimited → gpt-5-nano ok` */
@@ -67,7 +72,10 @@ function describeCall(call: ToolCallReport): string {
 
 /** A waiting gate with everything that an approver decides by, and the exact command. */
 export function renderGate(gate: GateReport, { columns, style }: Pick<ViewOptions, 'columns' | 'style'>): string[] {
-  const again = gate.occurrence > 0 ? [style('yellow', `        The run has done exactly this ${gate.occurrence === 1 ? 'once' : `${gate.occurrence} times`} before.`)] : [];
+  const again =
+    gate.occurrence > 0
+      ? [style('yellow', `        The run has done exactly this ${gate.occurrence === 1 ? 'once' : `${gate.occurrence} times`} before.`)]
+      : [];
   return [
     `${style('yellow', 'waits')}   ${style('bold', gate.tool)} → ${gate.destination}`,
     ...Object.entries(asObject(gate.arguments)).map(([name, value]) => `        ${name}: ${inline(value, Math.max(20, columns - name.length - 12))}`),

@@ -10,7 +10,17 @@ import { renderRun } from './run-view.ts';
 import type { CliServices } from './services.ts';
 import { columns, shorten } from './text.ts';
 
-const STATUSES: readonly AgentRunStatus[] = ['running', 'awaitingApproval', 'paused', 'completed', 'budgetExhausted', 'denied', 'expired', 'cancelled', 'failed'];
+const STATUSES: readonly AgentRunStatus[] = [
+  'running',
+  'awaitingApproval',
+  'paused',
+  'completed',
+  'budgetExhausted',
+  'denied',
+  'expired',
+  'cancelled',
+  'failed',
+];
 const DEFAULT_LISTED = 50;
 const MAX_LISTED = 1_000;
 /** Steps that fit on a screen beside the rest. */
@@ -68,7 +78,14 @@ async function list(services: CliServices, { json, limit, status, task, tenant }
 /** Runs as a table for people. */
 export function renderList(runs: readonly RunSummary[]): string[] {
   if (runs.length === 0) return ['No runs yet. Start one with "npx tollgate run <task> --input <file>".'];
-  const rows = runs.map((run) => [shorten(run.agentRunId, 60), run.task, run.tenant, run.status, `${run.ledger.settledUsd} of ${run.ledger.limitUsd} USD`, run.startedAt]);
+  const rows = runs.map((run) => [
+    shorten(run.agentRunId, 60),
+    run.task,
+    run.tenant,
+    run.status,
+    `${run.ledger.settledUsd} of ${run.ledger.limitUsd} USD`,
+    run.startedAt,
+  ]);
   return columns([['RUN', 'TASK', 'TENANT', 'STATUS', 'SPENT', 'STARTED'], ...rows]);
 }
 
@@ -130,4 +147,3 @@ function parseLimit(value: string): number {
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LISTED) throw new InvalidArgumentError(`It is a whole number from 1 to ${MAX_LISTED}.`);
   return limit;
 }
-

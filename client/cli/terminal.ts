@@ -40,7 +40,11 @@ export function processTerminal(): Terminal {
     },
     redraw(lines) {
       const width = stdout.columns ?? 100;
-      const fitting = fit(lines.flatMap((line) => line.split('\n')), (stdout.rows ?? 24) - 1, width);
+      const fitting = cutToScreen(
+        lines.flatMap((line) => line.split('\n')),
+        (stdout.rows ?? 24) - 1,
+        width,
+      );
       const up = drawnRows > 0 ? `\u001b[${drawnRows}A` : '';
       stdout.write(`${up}\u001b[0J${fitting.map((line) => `${line}\n`).join('')}`);
       drawnRows = rowsOf(fitting, width);
@@ -65,7 +69,7 @@ export function processTerminal(): Terminal {
 }
 
 /** The head and the end of what is too long for the screen: the cursor can't go back above its top. */
-function fit(lines: readonly string[], rows: number, width: number): readonly string[] {
+function cutToScreen(lines: readonly string[], rows: number, width: number): readonly string[] {
   if (rowsOf(lines, width) <= rows) return lines;
   const head = lines.slice(0, HEAD_LINES);
   let tail = lines.slice(HEAD_LINES);

@@ -38,10 +38,25 @@ export function devProcesses(settings: Settings, cwd: string): Processes {
       return server;
     },
     async startProvider(): Promise<ProviderChild> {
-      const args = ['--bill', join(home, 'simulated-bill.jsonl'), '--scenarios', join(ROOT, 'adapters', 'providers', 'simulated', 'scenarios'), '--port', String(providerPort)];
-      const child = await startChild({ name: 'simulated provider', script: PROVIDER_SCRIPT, args, env: childEnvironment({}), cwd, logPath: join(home, 'logs', 'simulated-provider.log') });
+      const args = [
+        '--bill',
+        join(home, 'simulated-bill.jsonl'),
+        '--scenarios',
+        join(ROOT, 'adapters', 'providers', 'simulated', 'scenarios'),
+        '--port',
+        String(providerPort),
+      ];
+      const child = await startChild({
+        name: 'simulated provider',
+        script: PROVIDER_SCRIPT,
+        args,
+        env: childEnvironment({}),
+        cwd,
+        logPath: join(home, 'logs', 'simulated-provider.log'),
+      });
       const { url } = child.ready;
-      if (typeof url !== 'string') throw new TollgateError('invariantBroken', 'The simulated provider did not say where it listens. This is a defect in Tollgate; please report it.');
+      if (typeof url !== 'string')
+        throw new TollgateError('invariantBroken', 'The simulated provider did not say where it listens. This is a defect in Tollgate; please report it.');
       providerPort = portOf(url);
       return { ...child, url };
     },

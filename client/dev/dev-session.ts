@@ -136,5 +136,8 @@ async function showSample(parts: DevParts, places: DevPlaces): Promise<void> {
 
 function alreadyRunning(home: string, other: DevFile): TollgateError {
   const where = other.uiUrl === undefined ? '' : ` The Temporal UI is at ${other.uiUrl}.`;
-  return new TollgateError('invalidInput', `Tollgate runs already with the data folder ${home} (process ${other.pid}).${where} Use it, stop it with Ctrl-C in its terminal, or set TOLLGATE_HOME to another folder.`);
+  return new TollgateError(
+    'invalidInput',
+    `Tollgate runs already with the data folder ${home} (process ${other.pid}).${where} Use it, stop it with Ctrl-C in its terminal, or set TOLLGATE_HOME to another folder.`,
+  );
 }

@@ -23,7 +23,11 @@ export interface Supervised<Child extends RunningChild> {
  * Starts a process and starts it anew whenever it ends by itself, with growing waits. The first start must succeed.
  * @throws what the first `start` throws.
  */
-export async function supervise<Child extends RunningChild>(name: string, start: () => Promise<Child>, note: (line: string) => void): Promise<Supervised<Child>> {
+export async function supervise<Child extends RunningChild>(
+  name: string,
+  start: () => Promise<Child>,
+  note: (line: string) => void,
+): Promise<Supervised<Child>> {
   const stopping = new AbortController();
   const first = await start();
   let current: Child | null = first;

@@ -16,6 +16,11 @@ import type { LedgerEntry, LedgerEvent } from '../budget/ledger.ts';
 export interface Store extends RunStore, ContentStore, TranscriptStore, LedgerStore, ToolCallStore, GateStore, AuditStore {
   /** Milliseconds since 1970 on the store's clock, which decides expiry. */
   nowMs(): Promise<number>;
+  /**
+   * Asked before a run is started, so that none gets stuck halfway.
+   * @throws TollgateError `storeFull` where the store can't take another `bytes`.
+   */
+  ensureRoom(bytes: number): Promise<void>;
   close(): Promise<void>;
 }
 

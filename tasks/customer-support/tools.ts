@@ -83,7 +83,9 @@ function refundOrder(database: NorthwindDatabase): ToolSpec {
         case 'unknownOrder':
           throw new ToolNotDone(`There is no order ${args.orderId}. Nothing was refunded.`);
         case 'tooMuch':
-          throw new ToolNotDone(`Only ${result.refundableCents} cents of ${args.orderId} can still be refunded, not ${args.amountCents}. Nothing was refunded.`);
+          throw new ToolNotDone(
+            `Only ${result.refundableCents} cents of ${args.orderId} can still be refunded, not ${args.amountCents}. Nothing was refunded.`,
+          );
       }
     },
     async reconcile(_args, context) {

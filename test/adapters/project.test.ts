@@ -38,7 +38,12 @@ test('a project of defineTask and defineTool comes down to definitions and tools
     `${IMPORTS}${TOOL}export default defineConfig({ tasks: [defineTask({ name: 'sum', prompt: 'Add up.', models: ['gpt-5-nano'], maxOutputTokens: 64, budgetUsd: '0.000000001', tools: [add] })] });`,
   );
   expect(configPath).toBe(join(folder, 'tollgate.config.ts'));
-  expect(registry.tasks.get('sum')).toMatchObject({ models: [{ model: 'gpt-5-nano' }], budgetLimitNanoUsd: 1, onBudgetExhausted: 'fail', limits: { maxSteps: 30 } });
+  expect(registry.tasks.get('sum')).toMatchObject({
+    models: [{ model: 'gpt-5-nano' }],
+    budgetLimitNanoUsd: 1,
+    onBudgetExhausted: 'fail',
+    limits: { maxSteps: 30 },
+  });
   const tool = registry.tasks.get('sum')?.tools[0];
   expect(tool).toMatchObject({ name: 'add', version: '1', effect: 'read', binding: { type: 'function' }, parameters: { type: 'object', required: ['a'] } });
   expect(registry.tools.get('add@1')?.name).toBe('add');

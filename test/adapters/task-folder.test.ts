@@ -31,7 +31,11 @@ gates:
 const TOOLS = [
   {
     type: 'function',
-    function: { name: 'get_order', description: 'Looks an order up.', parameters: { type: 'object', properties: { id: { type: 'string' } }, required: ['id'] } },
+    function: {
+      name: 'get_order',
+      description: 'Looks an order up.',
+      parameters: { type: 'object', properties: { id: { type: 'string' } }, required: ['id'] },
+    },
     effect: 'read',
   },
   { type: 'function', function: { name: 'cancel_order', parameters: { type: 'object', properties: { id: { type: 'string' } } } }, effect: 'irreversible' },
@@ -153,11 +157,19 @@ test('a binding to MCP, two bindings at once and no binding are refused with wha
 
 test('an http binding carries names of secrets and its own timeout', async () => {
   await write({
-    'task.yaml': TASK.replace('{ recorded: ./results.jsonl }', '{ http: "https://shop.example/tools", secretHeaders: { Authorization: SHOP_TOKEN }, timeout: 15s }'),
+    'task.yaml': TASK.replace(
+      '{ recorded: ./results.jsonl }',
+      '{ http: "https://shop.example/tools", secretHeaders: { Authorization: SHOP_TOKEN }, timeout: 15s }',
+    ),
   });
   const { definition, contents } = await readTaskFolder(folder);
   expect(contents).toEqual([]);
-  expect(definition.tools[0]?.binding).toEqual({ type: 'http', url: 'https://shop.example/tools', secretHeaders: { Authorization: 'SHOP_TOKEN' }, timeoutMs: 15_000 });
+  expect(definition.tools[0]?.binding).toEqual({
+    type: 'http',
+    url: 'https://shop.example/tools',
+    secretHeaders: { Authorization: 'SHOP_TOKEN' },
+    timeoutMs: 15_000,
+  });
 });
 
 test('a folder without task.yaml says so', async () => {

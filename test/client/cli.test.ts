@@ -26,7 +26,13 @@ interface Ended {
 
 /** Nothing of the person's own settings; Temporal at a port where nothing listens. */
 function environment(settings: Record<string, string>): Record<string, string> {
-  return { PATH: process.env.PATH ?? '', TOLLGATE_HOME: join(folder, 'home'), TEMPORAL_ADDRESS: '127.0.0.1:1', TOLLGATE_SIMULATED_URL: 'http://127.0.0.1:1/v1', ...settings };
+  return {
+    PATH: process.env.PATH ?? '',
+    TOLLGATE_HOME: join(folder, 'home'),
+    TEMPORAL_ADDRESS: '127.0.0.1:1',
+    TOLLGATE_SIMULATED_URL: 'http://127.0.0.1:1/v1',
+    ...settings,
+  };
 }
 
 async function tollgate(args: readonly string[], { settings = {}, input = '' }: { settings?: Record<string, string>; input?: string } = {}): Promise<Ended> {
@@ -124,7 +130,10 @@ test(
   'a task folder with mistakes lists them all, with line and fix',
   async () => {
     await mkdir(join(folder, 'task'), { recursive: true });
-    await writeFile(join(folder, 'task', 'task.yaml'), 'name: t\nprompt: ./none.md\nmodel: [m]\nmaxOutputTokens: many\nbudgetUsd: -1\nonBudgetExhausted: beg\n');
+    await writeFile(
+      join(folder, 'task', 'task.yaml'),
+      'name: t\nprompt: ./none.md\nmodel: [m]\nmaxOutputTokens: many\nbudgetUsd: -1\nonBudgetExhausted: beg\n',
+    );
     const ended = await tollgate(['run', './task', '--input', 'input.json']);
     expectPlainError(ended, 'The task in ./task has 5 mistakes');
     for (const line of [2, 3, 4, 5, 6]) expect(ended.stderr).toMatch(new RegExp(`task/task\\.yaml:${line}:\\d+: `));
@@ -148,10 +157,26 @@ test(
   async () => {
     const lines = (values: readonly unknown[]) => values.map((value) => (typeof value === 'string' ? value : JSON.stringify(value))).join('\n');
     const [price, explain] = await Promise.all([
-      tollgate(['price'], { input: lines([{ id: 'a', model: 'gpt-5-mini', usage: { input_tokens: 1_000, output_tokens: 10 } }, '', 'nonsense', { id: 'c', model: 'no-such-model', usage: {} }]) }),
-      tollgate(['explain-error'], { input: lines([{ id: 1, status: 429, headers: { 'Retry-After': '2' } }, { id: 2, transport: 'ECONNRESET' }]) }),
+      tollgate(['price'], {
+        input: lines([
+          { id: 'a', model: 'gpt-5-mini', usage: { input_tokens: 1_000, output_tokens: 10 } },
+          '',
+          'nonsense',
+          { id: 'c', model: 'no-such-model', usage: {} },
+        ]),
+      }),
+      tollgate(['explain-error'], {
+        input: lines([
+          { id: 1, status: 429, headers: { 'Retry-After': '2' } },
+          { id: 2, transport: 'ECONNRESET' },
+        ]),
+      }),
     ]);
-    const answers = (ended: Ended) => ended.stdout.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+    const answers = (ended: Ended) =>
+      ended.stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(answers(price)).toEqual([
       { id: 'a', nanoUsd: 270_000 },
       { id: null, nanoUsd: null, reason: expect.any(String) },

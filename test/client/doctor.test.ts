@@ -15,9 +15,10 @@ test('search attributes are checked by name and type', () => {
 });
 
 test('a problem shows what to do', () => {
-  expect(renderChecks([{ name: 'store', status: 'ok', message: 'fine' }, { name: 'Temporal', status: 'problem', message: 'gone', fix: 'start it' }])).toEqual([
-    'ok       store     fine',
-    'PROBLEM  Temporal  gone',
-    `${' '.repeat(19)}→ start it`,
-  ]);
+  expect(
+    renderChecks([
+      { name: 'store', status: 'ok', message: 'fine' },
+      { name: 'Temporal', status: 'problem', message: 'gone', fix: 'start it' },
+    ]),
+  ).toEqual(['ok       store     fine', 'PROBLEM  Temporal  gone', `${' '.repeat(19)}→ start it`]);
 });

@@ -32,10 +32,22 @@ export function waitingRun(): RunReport {
         step: 2,
         attempts: [{ attemptId: 'a3', model: 'gpt-5-mini', outcome: 'ok' }],
         text: null,
-        toolCalls: [{ tool: 'refund_order', effect: 'irreversible', status: 'awaitingApproval', arguments: { orderId: 'W-1042', amountCents: 32_900 }, approvalId: 'gate-1' }],
+        toolCalls: [
+          {
+            tool: 'refund_order',
+            effect: 'irreversible',
+            status: 'awaitingApproval',
+            arguments: { orderId: 'W-1042', amountCents: 32_900 },
+            approvalId: 'gate-1',
+          },
+        ],
       },
     ],
-    attempts: [attempt('a1', 1, 'gpt-5-mini', 'rateLimited', '0.00'), attempt('a2', 1, 'gpt-5-nano', 'ok', '0.02'), attempt('a3', 2, 'gpt-5-mini', 'ok', '0.03')],
+    attempts: [
+      attempt('a1', 1, 'gpt-5-mini', 'rateLimited', '0.00'),
+      attempt('a2', 1, 'gpt-5-nano', 'ok', '0.02'),
+      attempt('a3', 2, 'gpt-5-mini', 'ok', '0.03'),
+    ],
     gates: [
       {
         approvalId: 'gate-1',
@@ -64,5 +76,15 @@ export function waitingRun(): RunReport {
 }
 
 function attempt(attemptId: string, step: number, model: string, outcome: string, costUsd: string) {
-  return { attemptId, step, model, provider: 'simulated', outcome, costUsd, heldUsd: '0.00', startedAt: '2026-11-23T10:00:01.000Z', endedAt: '2026-11-23T10:00:02.000Z' };
+  return {
+    attemptId,
+    step,
+    model,
+    provider: 'simulated',
+    outcome,
+    costUsd,
+    heldUsd: '0.00',
+    startedAt: '2026-11-23T10:00:01.000Z',
+    endedAt: '2026-11-23T10:00:02.000Z',
+  };
 }

@@ -59,7 +59,10 @@ test('a decision shows as a change, with who decided', () => {
   if (!gate) throw new Error('the sample has a gate');
   const vote = { approver: 'alice', roles: ['support-lead'], verdict: 'approve', comment: null, unverified: false, at: '2026-11-23T10:01:00.000Z' };
   const after = { ...before, status: 'running', gates: [{ ...gate, status: 'approved', approvals: 1, votes: [vote] }] };
-  expect(runChanges(before, after)).toEqual(['sample-refund · customer-support · running · SIMULATED provider', 'gate    refund_order approved · approve by alice']);
+  expect(runChanges(before, after)).toEqual([
+    'sample-refund · customer-support · running · SIMULATED provider',
+    'gate    refund_order approved · approve by alice',
+  ]);
 });
 
 test('the list of approvals has the exact command for each gate', () => {
@@ -70,7 +73,12 @@ test('the list of approvals has the exact command for each gate', () => {
 });
 
 test('columns are aligned and long values are cut with a mark', () => {
-  expect(columns([['a', 'bb'], ['ccc', 'd']])).toEqual(['a    bb', 'ccc  d']);
+  expect(
+    columns([
+      ['a', 'bb'],
+      ['ccc', 'd'],
+    ]),
+  ).toEqual(['a    bb', 'ccc  d']);
   expect(shorten('abcdef', 4)).toBe('abc…');
   expect(inline({ a: 'x'.repeat(50) }, 10)).toHaveLength(10);
 });

@@ -60,7 +60,11 @@ test('an input over the limit is refused before it goes anywhere', () => {
 test('a run has every search attribute from its start, except those switched off', () => {
   const start = toStartRequest(knownTask(task), { message: 'hi' }, 'alice', {});
   const all = startSearchAttributes(start, knownTask(task), []);
-  expect(all.map((pair) => [pair.key.name, pair.key.type]).sort()).toEqual(Object.values(SEARCH_ATTRIBUTES).map(({ name, type }) => [name, type]).sort());
+  expect(all.map((pair) => [pair.key.name, pair.key.type]).sort()).toEqual(
+    Object.values(SEARCH_ATTRIBUTES)
+      .map(({ name, type }) => [name, type])
+      .sort(),
+  );
   expect(all.find((pair) => pair.key.name === 'TollgateBudgetUsd')?.value).toBe(0.1);
   const fewer = startSearchAttributes(start, knownTask(task), ['spendUsd', 'budgetUsd']);
   expect(fewer.some((pair) => pair.key.type === 'DOUBLE')).toBe(false);

@@ -32,7 +32,12 @@ test.each([
   ['expired', 'expired'],
   ['approved', 'planned'],
 ] as const)('a call whose gate is %s shows as %s, with the arguments stored at the gate', (status, shown) => {
-  const [step] = reportSteps({ attempts: [attempt('a', 1, 1, { type: 'reply' }, [call('pay', '{}')])], calls: [], gates: [gate('a', 0, status)], snapshot: null });
+  const [step] = reportSteps({
+    attempts: [attempt('a', 1, 1, { type: 'reply' }, [call('pay', '{}')])],
+    calls: [],
+    gates: [gate('a', 0, status)],
+    snapshot: null,
+  });
   expect(step?.toolCalls[0]).toMatchObject({ status: shown, arguments: { stored: true }, approvalId: 'g' });
 });
 

@@ -59,7 +59,9 @@ test('every order belongs to a customer, and no number is there twice', () => {
 test('an order is found, an unknown one is certainly not', async () => {
   const { call } = worker();
   expect(await call('find_order', { orderId: 'W-1042' })).toMatchObject({ customerId: 'C-207', totalCents: 34_500, refundedCents: 0 });
-  expect(await call('list_customer_orders', { customerId: 'C-207' })).toMatchObject({ orders: [{ orderId: 'W-1042' }, { orderId: 'W-1043' }, { orderId: 'W-1048' }] });
+  expect(await call('list_customer_orders', { customerId: 'C-207' })).toMatchObject({
+    orders: [{ orderId: 'W-1042' }, { orderId: 'W-1043' }, { orderId: 'W-1048' }],
+  });
   await expect(call('find_order', { orderId: 'W-9999' })).rejects.toBeInstanceOf(ToolNotDone);
 });
 

@@ -52,6 +52,5 @@ function attempt({ runKey, task, step, head, mode }: ModelStep, { candidateIndex
   const options = outsideOptions(task.modelTimeoutMs, `${what} · ${task.models[candidateIndex] ?? '?'} · attempt ${attempts}`);
   // The id comes from the workflow's own randomness: it survives replay, and differs after a reset.
   const attemptId = uuid4() as AttemptId;
-  const { snapshotDigest } = task;
-  return outside.callModel.executeWithOptions(options, [{ version: 1, runKey, snapshotDigest, attemptId, step, ordinal: attempts, candidateIndex, head, mode }]);
+  return outside.callModel.executeWithOptions(options, [{ version: 1, runKey, attemptId, step, ordinal: attempts, candidateIndex, head, mode }]);
 }

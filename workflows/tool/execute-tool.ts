@@ -2,6 +2,7 @@ import type { ExecuteToolOutcome, OpenGate, PlannedCall } from '../../contracts/
 import { assertNever, invariant } from '../../contracts/failures.ts';
 import type { AttemptId } from '../../contracts/ids.ts';
 import { completeCall, dropGate, gateOfCall, setGateStatus } from '../../domain/agent-run/position.ts';
+import { callKeyOf } from '../../domain/tool/tool-call.ts';
 import { journal, outside, outsideOptions } from '../activity-options.ts';
 import type { RunState } from '../agent-run/run-state.ts';
 import { openGate } from '../approval/gates.ts';
@@ -15,7 +16,7 @@ export async function carryOut(run: RunState, call: PlannedCall): Promise<void> 
   const outcome = await executeTool(run, call);
   switch (outcome.type) {
     case 'done':
-      return run.move((position) => completeCall(position, call.callIndex, outcome.nodeId));
+      return run.move((position) => completeCall(position, call.callIndex, callKeyOf(replyOf(run), call.callIndex, call.approvalId)));
     case 'inDoubt':
       return openGate(run, { kind: 'inDoubt', callIndex: call.callIndex });
     case 'reopen':
@@ -31,7 +32,7 @@ function executeTool(run: RunState, call: PlannedCall): Promise<ExecuteToolOutco
   const { task, runKey, position } = run;
   const { callIndex, approvalId } = call;
   const options = outsideOptions(task.toolTimeoutMs, `step ${position.step} · ${call.tool} · ${call.effect}`);
-  const input = { version: 1, runKey, snapshotDigest: task.snapshotDigest, attemptId: replyOf(run), callIndex, ...(approvalId ? { approvalId } : {}) } as const;
+  const input = { version: 1, runKey, attemptId: replyOf(run), callIndex, ...(approvalId ? { approvalId } : {}) } as const;
   return outside.executeTool.executeWithOptions(options, [input]);
 }
 

@@ -124,6 +124,18 @@ export class Connection {
     return Number(this.#prepare(sql).run(parameters).changes);
   }
 
+  /** Takes `bytes` of room and gives it back. @throws TollgateError `storeFull`. */
+  ensureRoom(bytes: number): void {
+    translated(this.#path, () => {
+      this.#database.exec('BEGIN IMMEDIATE');
+      try {
+        this.#database.exec(`CREATE TABLE room (taken BLOB); INSERT INTO room VALUES (zeroblob(${Math.trunc(bytes)}))`);
+      } finally {
+        this.#rollBack();
+      }
+    });
+  }
+
   /** True where SQLite finds nothing wrong with the file. */
   isIntact(): boolean {
     return translated(this.#path, () => this.get('PRAGMA quick_check')?.quick_check === 'ok');

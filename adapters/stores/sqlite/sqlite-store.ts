@@ -27,6 +27,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...createGateStore(db),
     ...createAuditStore(db),
     nowMs: async () => db.now(),
+    ensureRoom: async (bytes) => db.ensureRoom(bytes),
     close: async () => db.close(),
   };
 }
