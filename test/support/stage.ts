@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -175,6 +176,15 @@ export class Stage {
       bill <= settled + held + writtenOff + overrun ? [] : [`bill ${bill} > settled ${settled} + held ${held}`],
       settled + held + writtenOff <= limit + overrun ? [] : [`settled ${settled} + held ${held} > limit ${limit}`],
     ].flat();
+  }
+
+  /** Writes the history of a run to test/replay, where TOLLGATE_RECORD_HISTORIES is set. */
+  async record(...workflowIds: readonly string[]): Promise<void> {
+    if (!process.env.TOLLGATE_RECORD_HISTORIES) return;
+    for (const workflowId of workflowIds) {
+      const { stdout } = spawnSync(inject('temporalCli'), ['workflow', 'show', '--address', this.address, '--workflow-id', workflowId, '--output', 'json'], { encoding: 'utf8', maxBuffer: 100_000_000 });
+      writeFileSync(join(ROOT, 'test', 'replay', 'histories', `${workflowId}.json`), `${JSON.stringify(JSON.parse(stdout))}\n`);
+    }
   }
 
   async close(): Promise<void> {

@@ -18,7 +18,13 @@ const scenarios = [
 ];
 const stage = new Stage();
 beforeAll(() => stage.open({ scenarios }));
-afterAll(() => stage.close());
+afterAll(async () => {
+  try {
+    await stage.record('fallback', 'refund', 'denied', 'expired', 'twice', 'garbage', 'wrap', 'ask', 'endless');
+  } finally {
+    await stage.close();
+  }
+});
 
 const look = (count: number) => [1, 2].flatMap((id) => Array.from({ length: count }, () => ({ name: 'look', arguments: { id }, result: { id, ok: true } })));
 const pay = (count: number) => Array.from({ length: count }, () => ({ name: 'pay', arguments: { id: 1 }, result: { paid: true } }));

@@ -1,0 +1,124 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openLocalKey } from '../../adapters/keys/local-key.ts';
+import type { DecisionAnswer, Verdict } from '../../contracts/approval.ts';
+import type { GateRecord } from '../../domain/approval/gate.ts';
+import { Stage } from '../support/stage.ts';
+import { recordedTools } from '../support/tools.ts';
+
+const call = (name: string, args: Record<string, string>) => ({ name, arguments: args });
+const scenarios = [
+  { id: 'pay', match: { system: 'PAY' }, turns: [{ toolCalls: [call('pay', { to: 'bob' })] }, { text: 'paid' }] },
+  { id: 'moves', match: { system: 'MOVES' }, turns: [{ toolCalls: [call('move', { to: 'X' })] }, { toolCalls: [call('move', { to: 'Y' })] }, { toolCalls: [call('move', { to: 'X' })] }, { text: 'moved' }] },
+];
+const stage = new Stage({ TOLLGATE_ALLOW_UNSIGNED: '0' });
+beforeAll(() => stage.open({ scenarios }));
+afterAll(() => stage.close());
+
+const lines = [{ name: 'pay', arguments: { to: 'bob' }, result: 'ok' }, ...['X', 'Y', 'X'].map((to) => ({ name: 'move', arguments: { to }, result: { at: to } }))];
+const tools = () => recordedTools(stage, { pay: 'irreversible', move: 'write' }, lines) as never;
+
+async function signed(gate: GateRecord, verdict: Verdict, person = { approver: 'alice', roles: ['lead'] }) {
+  const { signer } = await openLocalKey(stage.folder);
+  const { agentRunId, firstExecutionRunId } = gate.runKey;
+  const { approvalId, actionDigest } = gate;
+  const signedDecision = signer.sign({ version: 1, agentRunId, firstExecutionRunId, approvalId, actionDigest, verdict, ...person, nonce: crypto.randomUUID(), expiresAtMs: Date.now() + 60_000 });
+  return { approvalId, actionDigest, verdict, signedDecision };
+}
+
+describe('signed decisions', () => {
+  test('an unsigned signal does not count where the configuration does not allow it, and is audited', async () => {
+    const handle = await stage.start({ prompt: 'PAY', tools: await tools() }, { id: 'unsigned' });
+    const gate = await stage.openGate(handle);
+    const answer = await handle.executeUpdate<DecisionAnswer, [unknown]>('decideApproval', { args: [{ approvalId: gate.approvalId, actionDigest: gate.actionDigest, verdict: 'approve' }] });
+    expect(answer).toMatchObject({ type: 'refused', reason: 'unsignedNotAllowed' });
+    const audit = await stage.store.listAudit({ runKey: gate.runKey, limit: 50 });
+    expect(audit.some((entry) => entry.type === 'decision.refused')).toBe(true);
+    await handle.terminate();
+  });
+
+  test('wrong role, a decision signed for another verdict, and a foreign key are refused; approve, withdraw, approve again works', async () => {
+    const handle = await stage.start({ prompt: 'PAY', tools: await tools() }, { id: 'withdraw' });
+    const gate = await stage.openGate(handle);
+    const decide = (request: unknown) => handle.executeUpdate<DecisionAnswer, [unknown]>('decideApproval', { args: [request] });
+    expect(await decide(await signed(gate, 'approve', { approver: 'eve', roles: ['intern'] }))).toMatchObject({ type: 'refused', reason: 'wrongRole' });
+    expect(await decide({ ...(await signed(gate, 'deny')), verdict: 'approve' })).toMatchObject({ type: 'refused', reason: 'badSignature' });
+    const foreign = await openLocalKey(join(stage.folder, 'elsewhere'));
+    const { agentRunId, firstExecutionRunId } = gate.runKey;
+    const forged = foreign.signer.sign({ version: 1, agentRunId, firstExecutionRunId, approvalId: gate.approvalId, actionDigest: gate.actionDigest, verdict: 'approve', approver: 'alice', roles: ['lead'], nonce: '12345678', expiresAtMs: Date.now() + 60_000 });
+    expect(await decide({ approvalId: gate.approvalId, actionDigest: gate.actionDigest, verdict: 'approve', signedDecision: forged })).toMatchObject({ type: 'refused', reason: 'badSignature' });
+    for (const worker of stage.workers) process.kill(worker.pid, 'SIGSTOP');
+    const approval = decide(await signed(gate, 'approve'));
+    const withdrawal = new Promise((resolve) => setTimeout(resolve, 200)).then(async () => decide(await signed(gate, 'withdraw')));
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    for (const worker of stage.workers) process.kill(worker.pid, 'SIGCONT');
+    const answers = await Promise.allSettled([approval, withdrawal]);
+    const wasWithdrawn = answers[1].status === 'fulfilled' && answers[1].value.type === 'accepted';
+    if (wasWithdrawn) await decide(await signed(gate, 'approve'));
+    expect(await handle.result()).toMatchObject({ status: 'completed', output: 'paid' });
+    expect((await stage.store.listToolCalls(gate.runKey)).filter((row) => row.tool === 'pay')).toHaveLength(1);
+  });
+
+  test('an approval written into the store by hand does not let the action run: it is asked for anew', async () => {
+    const handle = await stage.start({ prompt: 'PAY', tools: await tools() }, { id: 'forged' });
+    const gate = await stage.openGate(handle);
+    const forged = { approver: 'mallory', roles: ['lead'], verdict: 'approve' as const, unverified: false, comment: null, atMs: Date.now(), signedDecision: 'x.y' };
+    await stage.store.decideGate(
+      gate.runKey,
+      gate.approvalId,
+      (row, nowMs) => ({ gate: { ...row, votes: [forged], status: 'approved', decidedAtMs: nowMs }, answer: { type: 'accepted', gateStatus: 'approved', message: '' } }),
+      () => ({ type: 'test', runKey: gate.runKey, actor: 'test', data: {} }),
+    );
+    // A refused decision makes the run look at the gate again, which the store now calls approved.
+    await handle.executeUpdate('decideApproval', { args: [await signed(gate, 'deny', { approver: 'eve', roles: ['intern'] })] });
+    const next = await stage.openGate(handle);
+    expect(next.approvalId).not.toBe(gate.approvalId);
+    expect((await stage.store.listToolCalls(gate.runKey)).filter((row) => row.tool === 'pay')).toEqual([]);
+    await handle.terminate();
+  });
+});
+
+test('an address set to X, then Y, then X is set three times', async () => {
+  const handle = await stage.start({ prompt: 'MOVES', tools: await tools() }, { id: 'moves' });
+  expect(await handle.result()).toMatchObject({ status: 'completed', output: 'moved' });
+  const moves = (await stage.store.listToolCalls((await stage.run('moves')).runKey)).map((row) => [row.result, row.idempotencyKey] as const);
+  expect(moves.map(([result]) => result)).toEqual([{ at: 'X' }, { at: 'Y' }, { at: 'X' }]);
+  expect(new Set(moves.map(([, key]) => key)).size).toBe(3);
+});
+
+describe('bad input at the command line', () => {
+  const cli = (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+    spawnSync(process.execPath, ['client/cli/bin.mjs', ...args], { env: { ...stage.environment, ...env }, encoding: 'utf8', timeout: 30_000 });
+  const input = () => {
+    const path = join(stage.folder, 'input.json');
+    writeFileSync(path, JSON.stringify({ message: 'hello' }));
+    return path;
+  };
+
+  test.each([
+    ['an unknown task', () => ['run', 'no-such-task', '--input', input()], {}, /no-such-task/],
+    ['an input that is no JSON', () => ['run', 'customer-support', '--input', 'package.json.missing'], {}, /package\.json\.missing/],
+    ['no key', () => ['run', 'customer-support', '--input', input()], { TOLLGATE_SIMULATED_URL: '', OPENAI_API_KEY: '' }, /OPENAI_API_KEY/],
+    ['an unreachable Temporal', () => ['run', 'customer-support', '--input', input()], { TEMPORAL_ADDRESS: '127.0.0.1:9' }, /127\.0\.0\.1:9/],
+    ['an approval without its digest', () => ['approve', 'some-gate'], {}, /--digest/],
+    ['a setting of the wrong shape', () => ['runs', 'list'], { TEMPORAL_ADDRESS: 'nonsense', TOLLGATE_AS: 'x' }, /TOLLGATE_AS/],
+  ] as const)('%s: a clear error, exit code 2, no stack trace', (_name, args, env, message) => {
+    const { status, stderr } = cli(args(), env);
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/\n\s+at .*\(/);
+    expect(status).toBe(2);
+  });
+
+  test('an unpriced model under a budget is refused before anything starts', async () => {
+    const folder = join(stage.folder, 'unpriced');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'policy.md'), 'You help.');
+    writeFileSync(join(folder, 'task.yaml'), 'name: unpriced\nprompt: ./policy.md\nmodels: [no-such-model-9]\nmaxOutputTokens: 100\nbudgetUsd: 0.1\n');
+    const { status, stderr } = cli(['run', folder, '--input', input(), '--id', 'unpriced']);
+    expect(stderr).toMatch(/no-such-model-9.*price/s);
+    expect(status).toBe(2);
+    expect(await stage.store.latestRun('unpriced' as never)).toBeNull();
+  });
+});
