@@ -1,9 +1,9 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { temporal } from '@temporalio/proto';
 import { inject } from 'vitest';
 import { openSqliteStore } from '../../adapters/stores/sqlite/sqlite-store.ts';
 import type { ScenarioInput } from '../../adapters/providers/simulated/scenario.ts';
@@ -182,8 +182,8 @@ export class Stage {
   async record(...workflowIds: readonly string[]): Promise<void> {
     if (!process.env.TOLLGATE_RECORD_HISTORIES) return;
     for (const workflowId of workflowIds) {
-      const { stdout } = spawnSync(inject('temporalCli'), ['workflow', 'show', '--address', this.address, '--workflow-id', workflowId, '--output', 'json'], { encoding: 'utf8', maxBuffer: 100_000_000 });
-      writeFileSync(join(ROOT, 'test', 'replay', 'histories', `${workflowId}.json`), `${JSON.stringify(JSON.parse(stdout))}\n`);
+      const history = await this.client.workflow.getHandle(workflowId).fetchHistory();
+      writeFileSync(join(ROOT, 'test', 'replay', 'histories', `${workflowId}.bin`), temporal.api.history.v1.History.encode(history).finish());
     }
   }
 
