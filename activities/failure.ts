@@ -9,7 +9,8 @@ export async function translated<T>(body: () => Promise<T>): Promise<T> {
   try {
     return await body();
   } catch (error) {
-    if (error instanceof TollgateError) throw ApplicationFailure.create({ message: error.message, type: error.type, nonRetryable: !FAILURES[error.type].retryable, cause: error });
+    if (error instanceof TollgateError)
+      throw ApplicationFailure.create({ message: error.message, type: error.type, nonRetryable: !FAILURES[error.type].retryable, cause: error });
     throw error;
   }
 }

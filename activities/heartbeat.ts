@@ -6,7 +6,10 @@ const INTERVAL_MS = 1_000;
  * Runs `body` while heartbeating, so that a dead worker is noticed and a cancellation arrives. `heartbeat` sends
  * `{reserved: true}` from then on: details that a retry finds when the store has been lost.
  */
-export async function withHeartbeat<T>(details: { readonly reserved: boolean; readonly initially: boolean }, body: (heartbeat: () => void) => Promise<T>): Promise<T> {
+export async function withHeartbeat<T>(
+  details: { readonly reserved: boolean; readonly initially: boolean },
+  body: (heartbeat: () => void) => Promise<T>,
+): Promise<T> {
   const context = Context.current();
   let reserved = details.initially;
   const beat = () => context.heartbeat({ reserved });

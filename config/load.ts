@@ -35,7 +35,8 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
   const address = variables.TEMPORAL_ADDRESS ?? dev?.temporalAddress ?? DEFAULT_TEMPORAL_ADDRESS;
   const simulatedUrl = variables.TOLLGATE_SIMULATED_URL ?? (variables.OPENAI_API_KEY ? undefined : dev?.simulatedUrl);
   const { TEMPORAL_TLS_CERT: certPath, TEMPORAL_TLS_KEY: keyPath, TEMPORAL_TLS_CA: caPath } = variables;
-  if ((certPath === undefined) !== (keyPath === undefined)) throw new TollgateError('invalidInput', 'TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY belong together: set both or neither.');
+  if ((certPath === undefined) !== (keyPath === undefined))
+    throw new TollgateError('invalidInput', 'TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY belong together: set both or neither.');
   const tls = certPath && keyPath ? { certPath, keyPath, ...optional('caPath', caPath) } : undefined;
   const [name, roles] = variables.TOLLGATE_AS?.split(':') ?? [];
   return {

@@ -19,10 +19,16 @@ export const environmentSchema = z.object({
   TEMPORAL_TLS_KEY: path.optional(),
   TEMPORAL_TLS_CA: path.optional(),
   TEMPORAL_CLI_PATH: path.optional(),
-  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'postgres://…').optional(),
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'postgres://…')
+    .optional(),
   TOLLGATE_HOME: path.default('.tollgate'),
   TOLLGATE_CONFIG: path.optional(),
-  TOLLGATE_AS: z.string().regex(/^[^:\s]+:[^:\s]+$/, 'name:role,role, e.g. alice:support-lead').optional(),
+  TOLLGATE_AS: z
+    .string()
+    .regex(/^[^:\s]+:[^:\s]+$/, 'name:role,role, e.g. alice:support-lead')
+    .optional(),
   TOLLGATE_INSECURE: flag.default(false),
   TOLLGATE_ALLOW_UNSIGNED: flag.optional(),
   TOLLGATE_SIMULATED_URL: httpUrl.optional(),

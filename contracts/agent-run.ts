@@ -288,9 +288,7 @@ export interface RaiseBudgetInput {
   readonly runKey: RunKey;
   readonly approvalId: ApprovalId;
 }
-export type RaiseBudgetOutcome =
-  | { readonly type: 'raised'; readonly ledger: LedgerTotals }
-  | { readonly type: 'notPermitted'; readonly message: string };
+export type RaiseBudgetOutcome = { readonly type: 'raised'; readonly ledger: LedgerTotals } | { readonly type: 'notPermitted'; readonly message: string };
 
 export interface FinishRunInput {
   readonly version: 1;

@@ -18,9 +18,17 @@ export const gatePolicySchema = z.strictObject({
   /** The role an approver must hold. */
   role: z.string().min(1).max(100).default('approver'),
   /** How long a gate stays open, in milliseconds. Expiry denies. */
-  expiresAfterMs: z.int().min(1_000).max(365 * 86_400_000).default(86_400_000),
+  expiresAfterMs: z
+    .int()
+    .min(1_000)
+    .max(365 * 86_400_000)
+    .default(86_400_000),
   /** How long an approval may be used after it was given, in milliseconds. */
-  approvalValidForMs: z.int().min(1_000).max(365 * 86_400_000).default(86_400_000),
+  approvalValidForMs: z
+    .int()
+    .min(1_000)
+    .max(365 * 86_400_000)
+    .default(86_400_000),
   /** Whether the person who asked for the run may decide. Unset: true with the local development key, else false. */
   requesterMayDecide: z.boolean().optional(),
 });

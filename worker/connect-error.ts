@@ -3,5 +3,9 @@ import { TollgateError } from '../contracts/failures.ts';
 /** The error for a server that does not answer, with what to set. */
 export function translatedConnectError(address: string, cause: unknown): TollgateError {
   const message = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
-  return new TollgateError('temporalUnavailable', `No Temporal server answers at ${address} (${message}). Start one with "npm start", or set TEMPORAL_ADDRESS to one that runs.`, { cause });
+  return new TollgateError(
+    'temporalUnavailable',
+    `No Temporal server answers at ${address} (${message}). Start one with "npm start", or set TEMPORAL_ADDRESS to one that runs.`,
+    { cause },
+  );
 }

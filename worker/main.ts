@@ -20,7 +20,10 @@ const STOP_DEADLINE_MS = 20_000;
 async function main(): Promise<void> {
   const settings = loadSettings();
   const logger = createLogger({ level: settings.logLevel, name: 'worker' });
-  const store = await openSqliteStore({ path: join(settings.home, 'tollgate.db'), ...(settings.storeMaxPages === undefined ? {} : { maxPages: settings.storeMaxPages }) });
+  const store = await openSqliteStore({
+    path: join(settings.home, 'tollgate.db'),
+    ...(settings.storeMaxPages === undefined ? {} : { maxPages: settings.storeMaxPages }),
+  });
   const ports = await wirePorts(settings, store);
   const { address, namespace, apiKey, tls } = settings.temporal;
   const worker = await startWorker({

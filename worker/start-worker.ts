@@ -35,7 +35,10 @@ export interface RunningWorker {
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { temporal, taskQueue, home, ports, logger } = options;
   const connectOptions = { address: temporal.address, ...(temporal.apiKey ? { apiKey: temporal.apiKey } : {}), ...(temporal.tls ? { tls: temporal.tls } : {}) };
-  const [native, connection] = await Promise.all([NativeConnection.connect(connectOptions), Connection.connect({ ...connectOptions, connectTimeout: 4_000 })]).catch((error: unknown) => {
+  const [native, connection] = await Promise.all([
+    NativeConnection.connect(connectOptions),
+    Connection.connect({ ...connectOptions, connectTimeout: 4_000 }),
+  ]).catch((error: unknown) => {
     throw translatedConnectError(temporal.address, error);
   });
   await registerSearchAttributes(connection, temporal.namespace, options.searchAttributesOff).catch((error: unknown) =>

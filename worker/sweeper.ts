@@ -32,7 +32,8 @@ async function endInTemporal(client: Client, { agentRunId, firstExecutionRunId }
   try {
     const description = await client.workflow.getHandle(agentRunId).describe();
     const firstRunId = description.raw.workflowExecutionInfo?.firstRunId ?? description.runId;
-    if (firstRunId !== firstExecutionRunId) return { status: 'cancelled', message: 'The run was closed in Temporal, and its Workflow Id is used by a later run.' };
+    if (firstRunId !== firstExecutionRunId)
+      return { status: 'cancelled', message: 'The run was closed in Temporal, and its Workflow Id is used by a later run.' };
     switch (description.status.name) {
       case 'TERMINATED':
         return { status: 'cancelled', message: 'The run was terminated in Temporal.' };

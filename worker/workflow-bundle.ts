@@ -31,7 +31,9 @@ export async function workflowBundle(cacheFolder: string): Promise<string> {
 function sourceDigest(): string {
   const hash = createHash('sha256').update(readFileSync(join(ROOT, 'package.json')));
   for (const folder of SOURCES)
-    for (const file of readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts')).sort())
+    for (const file of readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .sort())
       hash.update(file).update(readFileSync(join(ROOT, folder, file)));
   return hash.digest('hex').slice(0, 16);
 }

@@ -20,7 +20,12 @@ const MARGIN_MS = 60_000;
 export const journal = proxyActivities<Omit<Activities, 'callModel' | 'executeTool'>>({ startToCloseTimeout: '6s', cancellationType, retry });
 
 /** Calls to the outside. `outsideOptions` gives each its deadline and its line in the Temporal UI. */
-export const outside = proxyActivities<Pick<Activities, 'callModel' | 'executeTool'>>({ startToCloseTimeout: '10m', heartbeatTimeout, cancellationType, retry });
+export const outside = proxyActivities<Pick<Activities, 'callModel' | 'executeTool'>>({
+  startToCloseTimeout: '10m',
+  heartbeatTimeout,
+  cancellationType,
+  retry,
+});
 
 export function outsideOptions(ownDeadlineMs: number, summary: string): ActivityOptions {
   return { startToCloseTimeout: ownDeadlineMs + MARGIN_MS, heartbeatTimeout, summary };

@@ -14,6 +14,7 @@ export async function finishRun({ store }: ActivityPorts, { runKey, end, steps }
   const ledger = (await store.getLedger(runKey)) ?? emptyLedger(run.limitNanoUsd);
   if (!end.outputAttemptId) return { ledger, output: null, message: end.message };
   const text = (await store.getAttempt(runKey, end.outputAttemptId))?.reply?.text ?? null;
-  if (text !== null && Buffer.byteLength(text, 'utf8') > MAX_OUTPUT_BYTES) return { ledger, output: null, outputAttemptId: end.outputAttemptId, message: end.message };
+  if (text !== null && Buffer.byteLength(text, 'utf8') > MAX_OUTPUT_BYTES)
+    return { ledger, output: null, outputAttemptId: end.outputAttemptId, message: end.message };
   return { ledger, output: text, message: end.message };
 }

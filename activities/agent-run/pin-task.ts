@@ -41,7 +41,10 @@ async function findTask({ registry, store }: ActivityPorts, { task }: PinTaskInp
   }
   const text = await store.getContent(task.contentDigest as ContentDigest);
   if (text === null)
-    throw new TollgateError('unknownTask', `The definition ${task.contentDigest} of task "${task.name}" is not in the worker's store. Do client and worker use the same TOLLGATE_HOME or DATABASE_URL?`);
+    throw new TollgateError(
+      'unknownTask',
+      `The definition ${task.contentDigest} of task "${task.name}" is not in the worker's store. Do client and worker use the same TOLLGATE_HOME or DATABASE_URL?`,
+    );
   const parsed = taskDefinitionSchema.safeParse(JSON.parse(text));
   if (parsed.success) return parsed.data;
   throw new TollgateError('invalidInput', `The stored definition of task "${task.name}" is not valid: ${parsed.error.message}`);
@@ -53,12 +56,25 @@ function takeSnapshot({ catalogue }: ActivityPorts, task: TaskDefinition): TaskS
     const [first] = resolved.problems;
     throw new TollgateError(first?.type ?? 'unknownModel', resolved.problems.map((problem) => problem.message).join('\n'));
   }
-  const policies = { gates: task.gates, tools: task.tools.map(({ name, version, effect, gate, volatileArguments }) => ({ name, version, effect, gate: gate ?? null, volatileArguments })) };
+  const policies = {
+    gates: task.gates,
+    tools: task.tools.map(({ name, version, effect, gate, volatileArguments }) => ({ name, version, effect, gate: gate ?? null, volatileArguments })),
+  };
   return { version: 1, task, candidates: resolved.candidates, promptDigest: canonicalDigest(task.prompt), policyVersion: canonicalDigest(policies) };
 }
 
 function pinnedTask({ task, candidates, promptDigest }: TaskSnapshot, snapshotDigest: string): PinnedTask {
-  const { maxSteps, maxToolCallsPerStep, maxPendingApprovals, maxTriesPerGate, maxAttemptsPerStep, modelTimeoutMs, toolTimeoutMs, maxRetryWaitMs, maxHistoryEvents } = task.limits;
+  const {
+    maxSteps,
+    maxToolCallsPerStep,
+    maxPendingApprovals,
+    maxTriesPerGate,
+    maxAttemptsPerStep,
+    modelTimeoutMs,
+    toolTimeoutMs,
+    maxRetryWaitMs,
+    maxHistoryEvents,
+  } = task.limits;
   return {
     taskName: task.name,
     snapshotDigest,

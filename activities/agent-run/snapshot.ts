@@ -12,7 +12,10 @@ export async function loadSnapshot(store: Store, digest: string): Promise<TaskSn
   if (cached) return cached;
   const text = await store.getContent(digest as ContentDigest);
   if (text === null)
-    throw new TollgateError('snapshotMissing', `The pinned task ${digest} is not in the store. Was the store replaced? Restore it from a backup, or cancel the run.`);
+    throw new TollgateError(
+      'snapshotMissing',
+      `The pinned task ${digest} is not in the store. Was the store replaced? Restore it from a backup, or cancel the run.`,
+    );
   const snapshot = JSON.parse(text) as TaskSnapshot;
   const oldest = cache.keys().next();
   if (cache.size >= MAX_CACHED && !oldest.done) cache.delete(oldest.value);

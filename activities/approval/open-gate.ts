@@ -62,7 +62,10 @@ async function actionSubject(ports: ActivityPorts, input: OpenGateInput, snapsho
   invariant(input.attemptId !== null && input.callIndex !== null, 'an action gate belongs to a tool call');
   const { tool, args, replyText } = await loadCall(ports.store, snapshot, input.runKey, input.attemptId, input.callIndex);
   const earlier = await ports.store.findActions(input.runKey, tool.name, canonicalDigest(args));
-  const repeated = earlier.length === 0 ? '' : `This run has carried out exactly this action ${earlier.length} time(s) already (last: ${earlier.at(-1)?.status}). Approving does it once more. `;
+  const repeated =
+    earlier.length === 0
+      ? ''
+      : `This run has carried out exactly this action ${earlier.length} time(s) already (last: ${earlier.at(-1)?.status}). Approving does it once more. `;
   return {
     tool: tool.name,
     toolVersion: tool.version,

@@ -15,9 +15,22 @@ export async function recordDecision(ports: ActivityPorts, { runKey, request }: 
   const { store, verifier } = ports;
   const signed = request.signedDecision ?? signUnverified(ports, runKey, request, await store.nowMs());
   if (signed === null)
-    return refuse(ports, runKey, request, 'unsignedNotAllowed', 'This configuration counts only signed decisions. Decide with "tollgate approve" or through the API, which sign for you.');
+    return refuse(
+      ports,
+      runKey,
+      request,
+      'unsignedNotAllowed',
+      'This configuration counts only signed decisions. Decide with "tollgate approve" or through the API, which sign for you.',
+    );
   const decision = verifier.verify(signed);
-  if (!decision) return refuse(ports, runKey, request, 'badSignature', 'The decision is not signed by a key that this worker knows. Do client and worker use the same TOLLGATE_HOME?');
+  if (!decision)
+    return refuse(
+      ports,
+      runKey,
+      request,
+      'badSignature',
+      'The decision is not signed by a key that this worker knows. Do client and worker use the same TOLLGATE_HOME?',
+    );
   if (decision.verdict !== request.verdict || decision.approvalId !== request.approvalId)
     return refuse(ports, runKey, request, 'badSignature', 'What was signed is not what was sent.');
 

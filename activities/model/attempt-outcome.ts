@@ -12,7 +12,12 @@ import { readCall, replyCalls } from './reply-calls.ts';
  * What the workflow is told of an attempt: small, whatever the reply's size. Calls that can't run are answered in the
  * transcript here, so that the model sees why.
  */
-export async function outcomeOfAttempt({ store }: ActivityPorts, snapshot: TaskSnapshot, attempt: AttemptRecord, recovered: boolean): Promise<CallModelOutcome> {
+export async function outcomeOfAttempt(
+  { store }: ActivityPorts,
+  snapshot: TaskSnapshot,
+  attempt: AttemptRecord,
+  recovered: boolean,
+): Promise<CallModelOutcome> {
   const { runKey, attemptId, outcome, reply } = attempt;
   const ledger = await store.getLedger(runKey);
   invariant(ledger, `run ${runKey.agentRunId} has a ledger`);
@@ -23,7 +28,13 @@ export async function outcomeOfAttempt({ store }: ActivityPorts, snapshot: TaskS
   for (const [index, call] of reply.toolCalls.slice(0, snapshot.task.limits.maxToolCallsPerStep).entries()) {
     const read = readCall(snapshot, call);
     if (read.type === 'invalid')
-      await store.putNode(runKey, callKeyOf(attemptId, index), { role: 'tool', toolCallId: call.toolCallId, name: call.name, text: read.message.slice(0, 4_000), isError: true });
+      await store.putNode(runKey, callKeyOf(attemptId, index), {
+        role: 'tool',
+        toolCallId: call.toolCallId,
+        name: call.name,
+        text: read.message.slice(0, 4_000),
+        isError: true,
+      });
   }
   const candidate = snapshot.candidates.find(({ model }) => model === attempt.model);
   return {

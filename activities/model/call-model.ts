@@ -4,7 +4,7 @@ import { invariant, TollgateError } from '../../contracts/failures.ts';
 import type { ModelRequest, TranscriptMessage } from '../../contracts/model.ts';
 import type { TaskSnapshot } from '../../contracts/task.ts';
 import { modelRequest } from '../../domain/agent-run/model-request.ts';
-import { ZERO_NANO_USD } from '../../domain/budget/ledger.ts';
+import { nanoUsd, ZERO_NANO_USD } from '../../domain/budget/ledger.ts';
 import { inputTokensUpperBound, upperBoundOf } from '../../domain/budget/price.ts';
 import { verdictFor } from '../../domain/model/error-classifier.ts';
 import type { ModelEndpoint } from '../../domain/model/provider-port.ts';
@@ -32,7 +32,10 @@ export async function callModel(ports: ActivityPorts, input: CallModelInput): Pr
     const known = await store.getAttempt(input.runKey, input.attemptId);
     if (known) return recover(ports, snapshot, known);
     if (wasReserved)
-      throw new TollgateError('journalMissing', `Attempt ${input.attemptId} was reserved, and the store lacks it. Nothing was sent now. Was the store restored from a backup? Cancel the run, or restore the newer store.`);
+      throw new TollgateError(
+        'journalMissing',
+        `Attempt ${input.attemptId} was reserved, and the store lacks it. Nothing was sent now. Was the store restored from a backup? Cancel the run, or restore the newer store.`,
+      );
 
     const prepared = await reserve(ports, input, run, snapshot);
     switch (prepared.type) {
@@ -53,7 +56,11 @@ async function recover(ports: ActivityPorts, snapshot: TaskSnapshot, attempt: At
   const candidate = snapshot.candidates.find(({ model, endpoint }) => model === attempt.model && endpoint === attempt.endpoint);
   invariant(candidate, `attempt ${attempt.attemptId} used a model of the pinned task`);
   const endpoint = ports.catalogue.endpoint(attempt.endpoint);
-  const recovered = await recoverAttempt(ports, { attempt, candidate, endpoint, timeoutMs: snapshot.task.limits.modelTimeoutMs }, Context.current().cancellationSignal);
+  const recovered = await recoverAttempt(
+    ports,
+    { attempt, candidate, endpoint, timeoutMs: snapshot.task.limits.modelTimeoutMs },
+    Context.current().cancellationSignal,
+  );
   return outcomeOfAttempt(ports, snapshot, recovered, true);
 }
 
@@ -115,7 +122,12 @@ function newAttempt(
 }
 
 /** What a last answer from the same place may cost, on the cheapest model; kept free so that it can still be given. */
-function setAside({ catalogue }: ActivityPorts, snapshot: TaskSnapshot, messages: readonly TranscriptMessage[], { mode }: CallModelInput): NewAttempt['setAsideNanoUsd'] {
+function setAside(
+  { catalogue }: ActivityPorts,
+  snapshot: TaskSnapshot,
+  messages: readonly TranscriptMessage[],
+  { mode }: CallModelInput,
+): NewAttempt['setAsideNanoUsd'] {
   if (mode === 'wrapUp' || snapshot.task.onBudgetExhausted !== 'wrapUp') return ZERO_NANO_USD;
   const bounds = snapshot.candidates.flatMap((candidate) => {
     const endpoint = catalogue.endpoint(candidate.endpoint);
@@ -123,7 +135,7 @@ function setAside({ catalogue }: ActivityPorts, snapshot: TaskSnapshot, messages
     const request = modelRequest(snapshot, candidate, messages, 'wrapUp');
     return [upperBoundOf(candidate.price, inputTokensUpperBound(endpoint.bodyBytes(request)), request.maxOutputTokens)];
   });
-  return bounds.reduce((least, bound) => (bound < least ? bound : least), bounds[0] ?? ZERO_NANO_USD);
+  return bounds.length === 0 ? ZERO_NANO_USD : nanoUsd(Math.min(...bounds));
 }
 
 /** The place one step earlier: a last answer that no longer fits from the newest place may fit from there. */
@@ -134,7 +146,10 @@ async function earlierHead({ store }: ActivityPorts, { runKey }: CallModelInput,
 async function transcriptAt({ store }: ActivityPorts, { runKey }: CallModelInput, head: TranscriptHead): Promise<readonly TranscriptMessage[]> {
   const loaded = await store.loadTranscript(runKey, head);
   if (loaded.type === 'transcript') return loaded.messages;
-  throw new TollgateError('journalMissing', `The store lacks ${loaded.what}, which history names. Nothing was sent. Was the store restored from a backup? Cancel the run, or restore the newer store.`);
+  throw new TollgateError(
+    'journalMissing',
+    `The store lacks ${loaded.what}, which history names. Nothing was sent. Was the store restored from a backup? Cancel the run, or restore the newer store.`,
+  );
 }
 
 async function noEndpoint({ store }: ActivityPorts, { runKey }: CallModelInput, endpoint: string): Promise<CallModelOutcome> {

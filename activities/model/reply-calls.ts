@@ -15,14 +15,19 @@ const validators = new WeakMap<ToolDefinition, z.ZodType>();
 /** Reads what a model wrote as a tool call, against the pinned tool. Never throws for what the model wrote. */
 export function readCall(snapshot: TaskSnapshot, call: ModelToolCall): ReadCall {
   const tool = toolOf(snapshot, call.name);
-  if (!tool) return { type: 'invalid', message: `There is no tool "${call.name}". Tools: ${snapshot.task.tools.map(({ name }) => name).join(', ') || 'none'}.` };
+  if (!tool)
+    return { type: 'invalid', message: `There is no tool "${call.name}". Tools: ${snapshot.task.tools.map(({ name }) => name).join(', ') || 'none'}.` };
   let args: unknown;
   try {
     args = JSON.parse(call.argumentsText.trim() === '' ? '{}' : call.argumentsText);
   } catch (error) {
-    return { type: 'invalid', message: `The arguments are not valid JSON (${(error as Error).message}). Nothing was done. Call the tool again with a JSON object.` };
+    return {
+      type: 'invalid',
+      message: `The arguments are not valid JSON (${(error as Error).message}). Nothing was done. Call the tool again with a JSON object.`,
+    };
   }
-  if (typeof args !== 'object' || args === null || Array.isArray(args)) return { type: 'invalid', message: 'The arguments must be a JSON object. Nothing was done.' };
+  if (typeof args !== 'object' || args === null || Array.isArray(args))
+    return { type: 'invalid', message: 'The arguments must be a JSON object. Nothing was done.' };
   const parsed = validatorOf(tool).safeParse(args);
   if (parsed.success) return { type: 'valid', tool, args: args as JsonObject };
   return { type: 'invalid', message: `The arguments do not fit the tool's schema. Nothing was done. ${z.prettifyError(parsed.error)}` };

@@ -25,7 +25,10 @@ export async function sendAttempt({ store }: ActivityPorts, dispatch: Dispatch, 
   const { attempt, candidate, endpoint, request } = dispatch;
   const { runKey, attemptId } = attempt;
   if ((await store.nowMs()) > attempt.dispatchDeadlineMs || cancelled.aborted) {
-    const late: OutcomeReport = { outcome: { type: 'failed', verdict: verdictFor('connectionLost', 'no'), message: 'The worker was too late to send; nothing was sent.' }, money: { type: 'release' } };
+    const late: OutcomeReport = {
+      outcome: { type: 'failed', verdict: verdictFor('connectionLost', 'no'), message: 'The worker was too late to send; nothing was sent.' },
+      money: { type: 'release' },
+    };
     return persist(() => store.reportAttempt(runKey, attemptId, late));
   }
   let responseId: string | null = null;
@@ -49,7 +52,11 @@ export interface Recovery {
 }
 
 /** Finds out what an attempt of an earlier execution came to, without sending it: its outcome, its stored response, or nothing known. */
-export async function recoverAttempt({ store }: ActivityPorts, { attempt, candidate, endpoint, timeoutMs }: Recovery, cancelled: AbortSignal): Promise<AttemptRecord> {
+export async function recoverAttempt(
+  { store }: ActivityPorts,
+  { attempt, candidate, endpoint, timeoutMs }: Recovery,
+  cancelled: AbortSignal,
+): Promise<AttemptRecord> {
   const { runKey, attemptId, responseId, outcome } = attempt;
   if (outcome) return attempt;
   if (responseId === null || !endpoint) {

@@ -26,12 +26,21 @@ export function executeTool(ports: ActivityPorts, input: ExecuteToolInput): Prom
     const isIrreversible = call.tool.effect === 'irreversible' || own?.effect === 'irreversible';
     if (!isIrreversible) return executeRepeatable(ports, input, snapshot, call, run.tenant);
     if (!input.approvalId)
-      throw new TollgateError('notPermitted', `"${call.tool.name}" is irreversible and runs only by the approvalId of its gate; none was given. Nothing was sent.`);
+      throw new TollgateError(
+        'notPermitted',
+        `"${call.tool.name}" is irreversible and runs only by the approvalId of its gate; none was given. Nothing was sent.`,
+      );
     return executeIrreversible(ports, { ...input, approvalId: input.approvalId }, snapshot, call, run.tenant);
   });
 }
 
-async function executeRepeatable(ports: ActivityPorts, input: ExecuteToolInput, snapshot: TaskSnapshot, call: LoadedCall, tenant: string): Promise<ExecuteToolOutcome> {
+async function executeRepeatable(
+  ports: ActivityPorts,
+  input: ExecuteToolInput,
+  snapshot: TaskSnapshot,
+  call: LoadedCall,
+  tenant: string,
+): Promise<ExecuteToolOutcome> {
   const { store, runtimeOf } = ports;
   const { runKey, attemptId, callIndex } = input;
   const { tool, args } = call;

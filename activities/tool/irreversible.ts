@@ -34,11 +34,17 @@ interface Execution {
  * Carries out an irreversible action at most once. The approval is proven from signatures over a digest computed here,
  * and consumed in the transaction that writes the intent; an intent found without outcome is never simply sent again.
  */
-export async function executeIrreversible(ports: ActivityPorts, input: GatedInput, snapshot: TaskSnapshot, call: LoadedCall, tenant: string): Promise<ExecuteToolOutcome> {
+export async function executeIrreversible(
+  ports: ActivityPorts,
+  input: GatedInput,
+  snapshot: TaskSnapshot,
+  call: LoadedCall,
+  tenant: string,
+): Promise<ExecuteToolOutcome> {
   const { store } = ports;
   const { runKey, approvalId } = input;
   const gate = await store.getGate(runKey, approvalId);
-  if (!gate || gate.kind !== 'action' || gate.attemptId !== input.attemptId || gate.callIndex !== input.callIndex)
+  if (gate?.kind !== 'action' || gate.attemptId !== input.attemptId || gate.callIndex !== input.callIndex)
     return { type: 'notPermitted', gateStatus: gate?.status ?? 'withdrawn', message: `Gate ${approvalId} is not for this call. Nothing was sent.` };
 
   const args = gate.arguments as JsonObject;
@@ -52,12 +58,19 @@ export async function executeIrreversible(ports: ActivityPorts, input: GatedInpu
 
   const own = ports.registry.tasks.get(snapshot.task.name);
   const ownTool = own?.tools.find((tool) => tool.name === call.tool.name) ?? null;
-  if (own && isStricter(policyFor(own, 'action', ownTool), gate.policy)) return { type: 'reopen', message: 'The policy became stricter since the gate was opened.' };
+  if (own && isStricter(policyFor(own, 'action', ownTool), gate.policy))
+    return { type: 'reopen', message: 'The policy became stricter since the gate was opened.' };
 
-  const digest = actionDigestOf({ ...gate, tool: call.tool.name, toolVersion: call.tool.version, destination: destinationOf(ports, call.tool) }, call.tool.volatileArguments);
-  if (digest !== gate.actionDigest) return { type: 'reopen', message: 'What would run here is not what the gate shows (destination, version or arguments differ).' };
+  const digest = actionDigestOf(
+    { ...gate, tool: call.tool.name, toolVersion: call.tool.version, destination: destinationOf(ports, call.tool) },
+    call.tool.volatileArguments,
+  );
+  if (digest !== gate.actionDigest)
+    return { type: 'reopen', message: 'What would run here is not what the gate shows (destination, version or arguments differ).' };
 
-  const consumed = await store.consumeApproval(intentOf(input, gate, call, args, callKey, await store.nowMs()), (row, nowMs) => permits(row, provenVotes(ports, row, digest), nowMs));
+  const consumed = await store.consumeApproval(intentOf(input, gate, call, args, callKey, await store.nowMs()), (row, nowMs) =>
+    permits(row, provenVotes(ports, row, digest), nowMs),
+  );
   switch (consumed.type) {
     case 'permitted':
       return dispatch(execution(consumed.call));
@@ -70,7 +83,14 @@ export async function executeIrreversible(ports: ActivityPorts, input: GatedInpu
   }
 }
 
-function intentOf(input: GatedInput, gate: GateRecord, call: LoadedCall, args: JsonObject, callKey: string, nowMs: number): NewToolCall & { approvalId: ApprovalId } {
+function intentOf(
+  input: GatedInput,
+  gate: GateRecord,
+  call: LoadedCall,
+  args: JsonObject,
+  callKey: string,
+  nowMs: number,
+): NewToolCall & { approvalId: ApprovalId } {
   return {
     runKey: input.runKey,
     callKey,

@@ -19,7 +19,10 @@ export async function loadCall(store: Store, snapshot: TaskSnapshot, runKey: Run
   const attempt = await store.getAttempt(runKey, attemptId);
   const call = attempt?.reply?.toolCalls[callIndex];
   if (!attempt || !call)
-    throw new TollgateError('journalMissing', `The store lacks the reply ${attemptId} with tool call ${callIndex + 1}, which history names. Nothing was sent. Restore the store, or cancel the run.`);
+    throw new TollgateError(
+      'journalMissing',
+      `The store lacks the reply ${attemptId} with tool call ${callIndex + 1}, which history names. Nothing was sent. Restore the store, or cancel the run.`,
+    );
   const read = readCall(snapshot, call);
   invariant(read.type === 'valid', `tool call ${callIndex} of ${attemptId} was valid when it was planned`);
   return { tool: read.tool, args: read.args, toolCallId: call.toolCallId, replyText: attempt.reply?.text ?? null };

@@ -24,7 +24,10 @@ function readKey(path: string, pem: string): KeyObject {
     const key = createPrivateKey(pem);
     if (key.asymmetricKeyType === 'ed25519') return key;
   } catch {}
-  throw new TollgateError('invalidInput', `${path} is no Ed25519 private key. Move it away, and a new one is made; decisions signed with the old one no longer count.`);
+  throw new TollgateError(
+    'invalidInput',
+    `${path} is no Ed25519 private key. Move it away, and a new one is made; decisions signed with the old one no longer count.`,
+  );
 }
 
 function readOrCreate(path: string): string {
@@ -33,7 +36,10 @@ function readOrCreate(path: string): string {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
-  const { privateKey } = generateKeyPairSync('ed25519', { privateKeyEncoding: { type: 'pkcs8', format: 'pem' }, publicKeyEncoding: { type: 'spki', format: 'pem' } });
+  const { privateKey } = generateKeyPairSync('ed25519', {
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  });
   // Written in full under another name, then linked: whoever links second finds the first one's key, never half of one.
   const temporary = `${path}.${randomUUID()}`;
   writeFileSync(temporary, privateKey, { mode: 0o600, flag: 'wx' });

@@ -14,11 +14,24 @@ const lineSchema = z.object({
 });
 
 const count = z.int().min(0);
-const ownUsage = z.object({ inputTokens: count, outputTokens: count, cachedInputTokens: count.default(0), cacheWriteTokens: count.default(0), reasoningTokens: count.default(0) });
+const ownUsage = z.object({
+  inputTokens: count,
+  outputTokens: count,
+  cachedInputTokens: count.default(0),
+  cacheWriteTokens: count.default(0),
+  reasoningTokens: count.default(0),
+});
 /** Anthropic's own counts leave cached tokens out of the input. */
-const anthropicUsage = z.object({ input_tokens: count, output_tokens: count, cache_read_input_tokens: count.nullish(), cache_creation_input_tokens: count.nullish() });
+const anthropicUsage = z.object({
+  input_tokens: count,
+  output_tokens: count,
+  cache_read_input_tokens: count.nullish(),
+  cache_creation_input_tokens: count.nullish(),
+});
 
-export type PricedLine = { readonly id: string | number | null; readonly nanoUsd: number } | { readonly id: string | number | null; readonly nanoUsd: null; readonly reason: string };
+export type PricedLine =
+  | { readonly id: string | number | null; readonly nanoUsd: number }
+  | { readonly id: string | number | null; readonly nanoUsd: null; readonly reason: string };
 
 /** One line of `tollgate price`: the cost that a run would book for a usage as the provider sent it. Never throws. */
 export function priceLine(line: unknown, source: PriceSource, nowMs: number): PricedLine {
@@ -43,7 +56,13 @@ function usageOf(value: unknown): TokenUsage | null {
   const { cache_read_input_tokens: read, cache_creation_input_tokens: written } = anthropic.data ?? {};
   if (anthropic.data && (read != null || written != null)) {
     const { input_tokens: plain, output_tokens: outputTokens } = anthropic.data;
-    return { inputTokens: plain + (read ?? 0) + (written ?? 0), cachedInputTokens: read ?? 0, cacheWriteTokens: written ?? 0, outputTokens, reasoningTokens: 0 };
+    return {
+      inputTokens: plain + (read ?? 0) + (written ?? 0),
+      cachedInputTokens: read ?? 0,
+      cacheWriteTokens: written ?? 0,
+      outputTokens,
+      reasoningTokens: 0,
+    };
   }
   return readUsage(value);
 }

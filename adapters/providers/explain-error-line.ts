@@ -18,7 +18,10 @@ export function explainErrorLine(line: unknown, nowMs: number): ExplainedLine {
   const parsed = lineSchema.safeParse(line);
   if (!parsed.success) {
     const id = (line as { id?: unknown } | null)?.id;
-    return { id: typeof id === 'string' || typeof id === 'number' ? id : null, error: `not a line of {"id","status"?,"headers"?,"body"?,"transport"?}: ${z.prettifyError(parsed.error)}` };
+    return {
+      id: typeof id === 'string' || typeof id === 'number' ? id : null,
+      error: `not a line of {"id","status"?,"headers"?,"body"?,"transport"?}: ${z.prettifyError(parsed.error)}`,
+    };
   }
   const { id, provider, status, headers, body, transport } = parsed.data;
   const signal: ErrorSignal = {

@@ -89,7 +89,17 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
     },
   ];
   if (simulatedUrl !== undefined)
-    plans.push({ name: 'simulated', provider: 'simulated', pricedAs: 'openai', baseUrl: simulatedUrl, apiKey: 'simulated', keyVariable: '', api: 'responses', background: true, isOpenAi: true });
+    plans.push({
+      name: 'simulated',
+      provider: 'simulated',
+      pricedAs: 'openai',
+      baseUrl: simulatedUrl,
+      apiKey: 'simulated',
+      keyVariable: '',
+      api: 'responses',
+      background: true,
+      isOpenAi: true,
+    });
   for (const [name, spec] of Object.entries(endpoints)) {
     const own = isOpenAiUrl(spec.baseUrl);
     plans.push({

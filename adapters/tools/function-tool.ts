@@ -59,6 +59,8 @@ function untilAborted<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T
     const abort = () => reject(new Error('The tool took longer than limits.toolTimeoutMs, or the run was cancelled.'));
     if (signal.aborted) abort();
     signal.addEventListener('abort', abort, { once: true });
-    work().then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+    work()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', abort));
   });
 }

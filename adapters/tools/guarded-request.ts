@@ -47,8 +47,10 @@ export function guardedRequest(url: string, options: GuardedOptions): Promise<Gu
 
 function checkedTarget(url: string, { allowLoopback, signal }: GuardedOptions): URL {
   const target = new URL(url);
-  if (target.protocol !== 'http:' && target.protocol !== 'https:') throw new NotSentError(`Tools are reached by http or https, not by ${target.protocol} Nothing was sent.`);
-  if (target.username !== '' || target.password !== '') throw new NotSentError(`The URL of ${target.host} has credentials in it; name secrets in "secretHeaders" instead. Nothing was sent.`);
+  if (target.protocol !== 'http:' && target.protocol !== 'https:')
+    throw new NotSentError(`Tools are reached by http or https, not by ${target.protocol} Nothing was sent.`);
+  if (target.username !== '' || target.password !== '')
+    throw new NotSentError(`The URL of ${target.host} has credentials in it; name secrets in "secretHeaders" instead. Nothing was sent.`);
   if (signal.aborted) throw new NotSentError('The time for the call was over before it began. Nothing was sent.');
   const host = target.hostname.replace(/^\[|\]$/g, '');
   // An address in place of a name is never looked up.

@@ -46,7 +46,8 @@ async function reconcile(tool: ToolDefinition, options: HttpRuntimeOptions, cont
 }
 
 function outcomeOf({ status, json, text }: GuardedResponse): ToolDispatch {
-  if (status >= 200 && status < 300) return json === undefined ? { type: 'unknown', message: `HTTP ${status} with a body that is no JSON.` } : { type: 'done', result: json };
+  if (status >= 200 && status < 300)
+    return json === undefined ? { type: 'unknown', message: `HTTP ${status} with a body that is no JSON.` } : { type: 'done', result: json };
   const message = `HTTP ${status}${text.trim() === '' ? '' : `: ${text.trim().slice(0, MAX_DETAIL_LENGTH)}`}`;
   if (NOT_DONE.has(status)) return { type: 'notDone', message };
   return { type: 'unknown', message: status >= 300 && status < 400 ? `${message} (redirects are not followed)` : message };
@@ -73,7 +74,12 @@ function requestOptions(tool: ToolDefinition, { secret, allowLoopback }: HttpRun
   const { secretHeaders = {}, timeoutMs } = httpBinding(tool);
   const secrets = Object.fromEntries(Object.entries(secretHeaders).map(([header, name]) => [header.toLowerCase(), secret(name)?.trim() ?? '']));
   // Ours come last: a task must not replace the key that makes a call repeatable.
-  const headers: Record<string, string> = { ...secrets, 'content-type': 'application/json', accept: 'application/json', 'idempotency-key': context.idempotencyKey };
+  const headers: Record<string, string> = {
+    ...secrets,
+    'content-type': 'application/json',
+    accept: 'application/json',
+    'idempotency-key': context.idempotencyKey,
+  };
   const signal = timeoutMs === undefined ? context.signal : AbortSignal.any([context.signal, AbortSignal.timeout(timeoutMs)]);
   return { headers, signal, allowLoopback };
 }

@@ -68,6 +68,10 @@ function parseLine(text: string, line: number, digest: ContentDigest): RecordedL
     const recorded = recordedLineSchema.parse(JSON.parse(text));
     return { line, name: recorded.name, canonicalArguments: canonicalize(recorded.arguments) ?? '', result: recorded.result };
   } catch (cause) {
-    throw new TollgateError('invalidInput', `Line ${line} of the recording ${digest.slice(0, 12)} is no {"name", "arguments", "result"}. Correct the file and start the run again.`, { cause });
+    throw new TollgateError(
+      'invalidInput',
+      `Line ${line} of the recording ${digest.slice(0, 12)} is no {"name", "arguments", "result"}. Correct the file and start the run again.`,
+      { cause },
+    );
   }
 }

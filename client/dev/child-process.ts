@@ -33,7 +33,12 @@ export interface ReadyChild extends RunningChild {
  */
 export async function startChild(options: ChildOptions): Promise<ReadyChild> {
   const { name, script, args = [], env, logPath, readyTimeoutMs = 60_000 } = options;
-  const child = fork(script, [...args], { env, ...(options.cwd === undefined ? {} : { cwd: options.cwd }), detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+  const child = fork(script, [...args], {
+    env,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
   const log = openLog(logPath);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {

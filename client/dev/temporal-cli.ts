@@ -82,7 +82,13 @@ async function buildFromSource(folder: string, onProgress: (line: string) => voi
   return status === 0 ? cachedCli(folder) : null;
 }
 
-function runWithProgress(command: string, args: readonly string[], env: Record<string, string>, timeoutMs: number, onProgress: (line: string) => void): Promise<{ status: number | null; output: string }> {
+function runWithProgress(
+  command: string,
+  args: readonly string[],
+  env: Record<string, string>,
+  timeoutMs: number,
+  onProgress: (line: string) => void,
+): Promise<{ status: number | null; output: string }> {
   return new Promise((resolve) => {
     const startedMs = Date.now();
     const child = spawn(command, args, { env: { ...process.env, ...env }, timeout: timeoutMs, killSignal: 'SIGKILL', stdio: ['ignore', 'pipe', 'pipe'] });

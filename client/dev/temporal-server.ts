@@ -39,11 +39,15 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
   const flags = ['history.transferProcessorMaxPollRPS=2000', 'history.timerProcessorMaxPollRPS=2000'].flatMap((flag) => ['--dynamic-config-value', flag]);
   const storage = ['--db-filename', join(folder, 'temporal.db'), '--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=NORMAL'];
   const ui = headless ? ['--headless'] : ['--ui-port', String(uiPort)];
-  const child = spawn(cliPath, ['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--namespace', namespace, '--log-level', 'warn', ...ui, ...flags, ...storage], {
-    // A group of its own: Ctrl-C at the terminal reaches us alone, and we stop our children in order.
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    cliPath,
+    ['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--namespace', namespace, '--log-level', 'warn', ...ui, ...flags, ...storage],
+    {
+      // A group of its own: Ctrl-C at the terminal reaches us alone, and we stop our children in order.
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   const log = openLog(join(folder, 'server.log'));
   child.stdout.pipe(log, { end: false });
   child.stderr.pipe(log, { end: false });
@@ -57,7 +61,11 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
     await Promise.race([answers(address, namespace), exited.then((how) => Promise.reject(new Error(how)))]);
   } catch (error) {
     await stop();
-    throw new TollgateError('temporalUnavailable', `The Temporal dev server did not start (${(error as Error).message}). Its log is ${join(folder, 'server.log')}.`, { cause: error });
+    throw new TollgateError(
+      'temporalUnavailable',
+      `The Temporal dev server did not start (${(error as Error).message}). Its log is ${join(folder, 'server.log')}.`,
+      { cause: error },
+    );
   }
   return { pid: child.pid ?? 0, exited, stop, address, uiUrl: headless ? '' : `http://127.0.0.1:${uiPort}` };
 }

@@ -1,10 +1,16 @@
 import type { ModelRequest, ModelToolCall, TranscriptMessage } from '../../contracts/model.ts';
 import type { CandidateSnapshot, TaskSnapshot } from '../../contracts/task.ts';
 
-const WRAP_UP_TEXT = 'The budget of this task is nearly used up. Answer now, from what you know, in plain words and without calling a tool. Say what is left undone.';
+const WRAP_UP_TEXT =
+  'The budget of this task is nearly used up. Answer now, from what you know, in plain words and without calling a tool. Say what is left undone.';
 
 /** The request that a step sends: prompt, transcript, tools. A wrap-up asks for a last answer and forbids tools. */
-export function modelRequest(snapshot: TaskSnapshot, candidate: CandidateSnapshot, transcript: readonly TranscriptMessage[], mode: 'step' | 'wrapUp'): ModelRequest {
+export function modelRequest(
+  snapshot: TaskSnapshot,
+  candidate: CandidateSnapshot,
+  transcript: readonly TranscriptMessage[],
+  mode: 'step' | 'wrapUp',
+): ModelRequest {
   const { task } = snapshot;
   const messages: TranscriptMessage[] = [{ role: 'system', text: task.prompt }, ...answered(transcript, task.limits.maxToolCallsPerStep)];
   if (mode === 'wrapUp') messages.push({ role: 'user', text: WRAP_UP_TEXT });

@@ -59,8 +59,8 @@ function finishStepIfDone(position: RunPosition): RunPosition {
 
 /** After a gate was opened for a call, or for the budget (`callIndex` null). */
 export function addGate(position: RunPosition, gate: OpenGate): RunPosition {
-  const calls = position.calls.map((call): PlannedCall =>
-    gate.kind === 'action' && call.callIndex === gate.callIndex ? { ...call, status: 'gated', approvalId: gate.approvalId } : call,
+  const calls = position.calls.map(
+    (call): PlannedCall => (gate.kind === 'action' && call.callIndex === gate.callIndex ? { ...call, status: 'gated', approvalId: gate.approvalId } : call),
   );
   return { ...position, calls, gates: [...position.gates, gate] };
 }

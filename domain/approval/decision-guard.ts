@@ -41,11 +41,19 @@ export interface Objection {
 
 /** What speaks against even handling a decision: shape, gate, digest, number of tries. Pure; runs in the update's validator. */
 export function objectionTo(request: DecisionRequest | null, gates: readonly OpenGate[], maxTriesPerGate: number): Objection | null {
-  if (!request) return { reason: 'malformed', message: 'A decision is one object {approvalId, actionDigest (64 hex digits), verdict: approve|deny|withdraw, comment?, signedDecision?}.' };
+  if (!request)
+    return {
+      reason: 'malformed',
+      message: 'A decision is one object {approvalId, actionDigest (64 hex digits), verdict: approve|deny|withdraw, comment?, signedDecision?}.',
+    };
   const gate = gates.find((candidate) => candidate.approvalId === request.approvalId);
   if (!gate) return { reason: 'closed', message: `No gate ${request.approvalId} is open in this run; "tollgate approvals list" shows those that are.` };
   if (gate.actionDigest !== request.actionDigest)
-    return { reason: 'wrongDigest', message: `The gate asks for action digest ${gate.actionDigest}, the decision names ${request.actionDigest}. Look at the action again.` };
-  if (gate.tries >= maxTriesPerGate) return { reason: 'tooManyTries', message: `The gate took ${gate.tries} decisions (limits.maxTriesPerGate) and takes no more; it ends when it expires.` };
+    return {
+      reason: 'wrongDigest',
+      message: `The gate asks for action digest ${gate.actionDigest}, the decision names ${request.actionDigest}. Look at the action again.`,
+    };
+  if (gate.tries >= maxTriesPerGate)
+    return { reason: 'tooManyTries', message: `The gate took ${gate.tries} decisions (limits.maxTriesPerGate) and takes no more; it ends when it expires.` };
   return null;
 }

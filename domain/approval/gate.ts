@@ -100,7 +100,8 @@ function refusalOf(gate: GateRecord, verified: VerifiedDecision, nowMs: number):
   if (nowMs >= gate.expiresAtMs && gate.status === 'open') return ['expired', 'The gate has expired; nothing was changed.'];
   if (nowMs >= decision.expiresAtMs) return ['expired', 'The signed decision has expired; decide again.'];
   if (decision.verdict === 'withdraw') return null;
-  if (!holdsRole(decision.roles, gate.policy.role)) return ['wrongRole', `The gate asks for the role "${gate.policy.role}"; ${decision.approver} holds ${decision.roles.join(', ') || 'none'}.`];
+  if (!holdsRole(decision.roles, gate.policy.role))
+    return ['wrongRole', `The gate asks for the role "${gate.policy.role}"; ${decision.approver} holds ${decision.roles.join(', ') || 'none'}.`];
   const requesterMayDecide = gate.policy.requesterMayDecide ?? verified.requesterMayDecideByDefault;
   if (decision.approver === gate.requester && !requesterMayDecide)
     return ['requesterMayNotDecide', `${decision.approver} asked for this run, and the policy wants somebody else to decide.`];

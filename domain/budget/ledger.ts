@@ -13,10 +13,7 @@ export interface LedgerEntry {
  * `settle`: the provider's charge, also zero. `release`: it was never sent. `writeOff`: a person gave the hold up.
  * There is no event for "unknown": an unknown outcome leaves the money held.
  */
-export type LedgerEvent =
-  | { readonly type: 'settle'; readonly costNanoUsd: NanoUsd }
-  | { readonly type: 'release' }
-  | { readonly type: 'writeOff' };
+export type LedgerEvent = { readonly type: 'settle'; readonly costNanoUsd: NanoUsd } | { readonly type: 'release' } | { readonly type: 'writeOff' };
 
 /** How a scope's totals change. Applied to every scope of the attempt in the same transaction as the entry. */
 export interface LedgerDelta {

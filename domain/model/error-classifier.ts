@@ -17,7 +17,13 @@ const TRANSPORT: Readonly<Record<TransportFault, { readonly class: OutcomeClass;
 /** The verdict of a class, with what is known better than the class's own rule. */
 export function verdictFor(outcome: OutcomeClass, billed?: Billed, retryAfterMs?: number): ErrorVerdict {
   const rule = CLASS_RULES[outcome];
-  return { class: outcome, retrySameModel: rule.retrySameModel, nextCandidate: rule.nextCandidate, billed: billed ?? rule.billed, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  return {
+    class: outcome,
+    retrySameModel: rule.retrySameModel,
+    nextCandidate: rule.nextCandidate,
+    billed: billed ?? rule.billed,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
 }
 
 /**

@@ -38,15 +38,38 @@ export interface ErrorRow {
 export const ERROR_ROWS: readonly ErrorRow[] = [
   { class: 'budgetDenied', says: /budget_exceeded|budget has been exceeded|exceededbudget|crossed budget|over budget|max budget|exceeded .{0,40}budget/ },
   { class: 'quotaExhausted', status: [402], says: /./ },
-  { class: 'quotaExhausted', says: /insufficient_quota|exceeded your current quota|billing_hard_limit|billing_not_active|insufficient credits|insufficient balance|credit balance is too low|requires more credits/ },
-  { class: 'contextLengthExceeded', says: /context_length_exceeded|contextwindowexceeded|maximum context length|context window|context length|prompt is too long|input is too long|too many tokens in (the )?(prompt|input)|exceeds the available context|reduce the length of (the|your) (messages|prompt|input)|string_above_max_length/ },
-  { class: 'contentFiltered', says: /content_filter|content_policy|contentpolicyviolation|content management policy|responsibleaipolicyviolation|safety system|content policy|moderation|flagged|guardrail/ },
-  { class: 'modelNotFound', says: /model_not_found|deploymentnotfound|invalid model name|model .{0,80}(does not exist|not found|is not available)|no such model|unknown model|not a valid model id|no endpoints found/ },
+  {
+    class: 'quotaExhausted',
+    says: /insufficient_quota|exceeded your current quota|billing_hard_limit|billing_not_active|insufficient credits|insufficient balance|credit balance is too low|requires more credits/,
+  },
+  {
+    class: 'contextLengthExceeded',
+    says: /context_length_exceeded|contextwindowexceeded|maximum context length|context window|context length|prompt is too long|input is too long|too many tokens in (the )?(prompt|input)|exceeds the available context|reduce the length of (the|your) (messages|prompt|input)|string_above_max_length/,
+  },
+  {
+    class: 'contentFiltered',
+    says: /content_filter|content_policy|contentpolicyviolation|content management policy|responsibleaipolicyviolation|safety system|content policy|moderation|flagged|guardrail/,
+  },
+  {
+    class: 'modelNotFound',
+    says: /model_not_found|deploymentnotfound|invalid model name|model .{0,80}(does not exist|not found|is not available)|no such model|unknown model|not a valid model id|no endpoints found/,
+  },
   { class: 'authentication', status: [401] },
-  { class: 'authentication', says: /invalid_api_key|incorrect api key|invalid api key|no_db_connection|authentication_error|authenticationerror|invalid x-api-key|unauthorized/ },
+  {
+    class: 'authentication',
+    says: /invalid_api_key|incorrect api key|invalid api key|no_db_connection|authentication_error|authenticationerror|invalid x-api-key|unauthorized/,
+  },
   { class: 'overloaded', status: [529] },
-  { class: 'overloaded', status: [500, 502, 503], says: /overloaded|over capacity|at capacity|server is busy|no deployments available|slow_down|high demand|temporarily unavailable/ },
-  { class: 'rateLimited', says: /rate_limit|rate limit|ratelimiterror|too many requests|throttl|requests per min|tokens per min/, status: [400, 403, 429, 500, 503] },
+  {
+    class: 'overloaded',
+    status: [500, 502, 503],
+    says: /overloaded|over capacity|at capacity|server is busy|no deployments available|slow_down|high demand|temporarily unavailable/,
+  },
+  {
+    class: 'rateLimited',
+    says: /rate_limit|rate limit|ratelimiterror|too many requests|throttl|requests per min|tokens per min/,
+    status: [400, 403, 429, 500, 503],
+  },
   { class: 'rateLimited', status: [429] },
   { class: 'permission', status: [403] },
   { class: 'timeout', status: [408, 504, 522, 524] },

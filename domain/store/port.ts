@@ -92,9 +92,7 @@ export interface TranscriptStore {
 // ── Ledger: the attempt rows ───────────────────────────────────────────────────────────────────────────────────────
 
 /** What the workflow is told of an attempt. Set once; whoever comes first, the sender or the one who recovers, decides. */
-export type AttemptOutcome =
-  | { readonly type: 'reply' }
-  | { readonly type: 'failed'; readonly verdict: ErrorVerdict; readonly message: string };
+export type AttemptOutcome = { readonly type: 'reply' } | { readonly type: 'failed'; readonly verdict: ErrorVerdict; readonly message: string };
 
 export interface NewAttempt {
   readonly runKey: RunKey;
@@ -212,7 +210,10 @@ export interface ToolCallStore {
    */
   consumeApproval(
     call: NewToolCall & { readonly approvalId: ApprovalId },
-    rule: (gate: GateRecord, nowMs: number) => { readonly type: 'permitted' } | { readonly type: 'refused'; readonly gateStatus: GateStatus; readonly message: string },
+    rule: (
+      gate: GateRecord,
+      nowMs: number,
+    ) => { readonly type: 'permitted' } | { readonly type: 'refused'; readonly gateStatus: GateStatus; readonly message: string },
   ): Promise<ConsumeResult>;
   getToolCall(runKey: RunKey, callKey: string): Promise<ToolCallRecord | null>;
   listToolCalls(runKey: RunKey): Promise<readonly ToolCallRecord[]>;
@@ -227,7 +228,12 @@ export interface ToolCallStore {
   finishToolCall(
     runKey: RunKey,
     callKey: string,
-    outcome: { readonly status: 'done' | 'failed' | 'inDoubt'; readonly result: JsonValue | null; readonly isError: boolean; readonly message?: TranscriptMessage },
+    outcome: {
+      readonly status: 'done' | 'failed' | 'inDoubt';
+      readonly result: JsonValue | null;
+      readonly isError: boolean;
+      readonly message?: TranscriptMessage;
+    },
   ): Promise<ToolCallRecord>;
 }
 
@@ -263,8 +269,13 @@ export interface GateStore {
     runKey: RunKey,
     approvalId: ApprovalId,
     amountNanoUsd: NanoUsd,
-    rule: (gate: GateRecord, nowMs: number) => { readonly type: 'permitted' } | { readonly type: 'refused'; readonly gateStatus: GateStatus; readonly message: string },
-  ): Promise<{ readonly type: 'raised'; readonly ledger: LedgerTotals } | { readonly type: 'refused'; readonly gateStatus: GateStatus; readonly message: string }>;
+    rule: (
+      gate: GateRecord,
+      nowMs: number,
+    ) => { readonly type: 'permitted' } | { readonly type: 'refused'; readonly gateStatus: GateStatus; readonly message: string },
+  ): Promise<
+    { readonly type: 'raised'; readonly ledger: LedgerTotals } | { readonly type: 'refused'; readonly gateStatus: GateStatus; readonly message: string }
+  >;
 }
 
 export interface AuditEntry {

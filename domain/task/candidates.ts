@@ -31,8 +31,12 @@ export function resolveCandidates(task: Pick<TaskDefinition, 'models' | 'provide
 
 function problemOf(model: string, entry: CatalogueEntry | null, price: PriceTable | null, catalogue: ModelCatalogue): CandidateProblem | null {
   if (!entry)
-    return { type: 'unknownModel', message: `No endpoint serves the model "${model}". Models listed: ${catalogue.listed().join(', ') || 'none'}. Add it to "models" in tollgate.config.ts.` };
-  if (entry.missingKey) return { type: 'missingKey', message: `The model "${model}" needs ${entry.missingKey}, which is not set. Set it, or take another model.` };
+    return {
+      type: 'unknownModel',
+      message: `No endpoint serves the model "${model}". Models listed: ${catalogue.listed().join(', ') || 'none'}. Add it to "models" in tollgate.config.ts.`,
+    };
+  if (entry.missingKey)
+    return { type: 'missingKey', message: `The model "${model}" needs ${entry.missingKey}, which is not set. Set it, or take another model.` };
   if (!price)
     return {
       type: 'unpricedModel',

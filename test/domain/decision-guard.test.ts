@@ -19,7 +19,10 @@ test('an undecodable payload is refused as malformed', () => {
 });
 
 test("a signal's name says the verdict, whatever the payload claims", () => {
-  expect(readDecisionRequest({ approvalId: 'g', actionDigest: digest, verdict: 'approve', reason: 'no' }, 'deny')).toMatchObject({ verdict: 'deny', comment: 'no' });
+  expect(readDecisionRequest({ approvalId: 'g', actionDigest: digest, verdict: 'approve', reason: 'no' }, 'deny')).toMatchObject({
+    verdict: 'deny',
+    comment: 'no',
+  });
 });
 
 test('an update without a verdict is no decision', () => {

@@ -67,7 +67,13 @@ describe('decideNextAction', () => {
 
   test('no more gates are opened than the limit, and the rest once there is room', () => {
     let position = acceptReply(start, reply(call('irreversible'), call('irreversible'), call('irreversible')));
-    expect(decideNextAction(position, task())).toEqual({ type: 'awaitApproval', open: [{ kind: 'action', callIndex: 0 }, { kind: 'action', callIndex: 1 }] });
+    expect(decideNextAction(position, task())).toEqual({
+      type: 'awaitApproval',
+      open: [
+        { kind: 'action', callIndex: 0 },
+        { kind: 'action', callIndex: 1 },
+      ],
+    });
     position = addGate(addGate(position, gate(0)), gate(1));
     expect(decideNextAction(position, task())).toEqual({ type: 'awaitApproval', open: [] });
     position = completeCall(position, 0, 'n0');
@@ -118,7 +124,13 @@ describe('decideNextAction', () => {
     expect(decideNextAction(short, task({ onBudgetExhausted: 'ask' }))).toEqual({ type: 'awaitApproval', open: [{ kind: 'budget' }] });
     const asked = addGate(short, gate(null, 'budget'));
     expect(decideNextAction(asked, task({ onBudgetExhausted: 'ask' }))).toEqual({ type: 'awaitApproval', open: [] });
-    expect(decideNextAction({ ...asked, gates: [gate(null, 'budget', 'approved')] }, task({ onBudgetExhausted: 'ask' }))).toMatchObject({ type: 'callModel', raisedBy: { kind: 'budget' } });
-    expect(decideNextAction({ ...asked, gates: [gate(null, 'budget', 'denied')] }, task({ onBudgetExhausted: 'ask' }))).toMatchObject({ type: 'finish', end: { status: 'budgetExhausted' } });
+    expect(decideNextAction({ ...asked, gates: [gate(null, 'budget', 'approved')] }, task({ onBudgetExhausted: 'ask' }))).toMatchObject({
+      type: 'callModel',
+      raisedBy: { kind: 'budget' },
+    });
+    expect(decideNextAction({ ...asked, gates: [gate(null, 'budget', 'denied')] }, task({ onBudgetExhausted: 'ask' }))).toMatchObject({
+      type: 'finish',
+      end: { status: 'budgetExhausted' },
+    });
   });
 });

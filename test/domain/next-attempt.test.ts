@@ -2,7 +2,13 @@ import { expect, test } from 'vitest';
 import type { ErrorVerdict } from '../../contracts/model.ts';
 import { decideNextAttempt } from '../../domain/model/next-attempt.ts';
 
-const verdict = (change: Partial<ErrorVerdict> = {}): ErrorVerdict => ({ class: 'serverError', retrySameModel: true, nextCandidate: true, billed: 'unknown', ...change });
+const verdict = (change: Partial<ErrorVerdict> = {}): ErrorVerdict => ({
+  class: 'serverError',
+  retrySameModel: true,
+  nextCandidate: true,
+  billed: 'unknown',
+  ...change,
+});
 const limits = { candidates: 2, maxAttempts: 8, maxWaitMs: 300_000 };
 
 test('a failing model is tried twice, then the next candidate at once', () => {
@@ -11,7 +17,9 @@ test('a failing model is tried twice, then the next candidate at once', () => {
 });
 
 test('the last candidate is tried until the attempts are used up, with growing waits', () => {
-  const waits = [1, 2, 3].map((tries) => decideNextAttempt({ candidateIndex: 1, tries, attempts: tries + 2 }, verdict(), limits, 0)).map((next) => (next.type === 'try' ? next.waitMs : -1));
+  const waits = [1, 2, 3]
+    .map((tries) => decideNextAttempt({ candidateIndex: 1, tries, attempts: tries + 2 }, verdict(), limits, 0))
+    .map((next) => (next.type === 'try' ? next.waitMs : -1));
   expect(waits).toEqual([375, 750, 1_500]);
   expect(decideNextAttempt({ candidateIndex: 1, tries: 6, attempts: 8 }, verdict(), limits, 0)).toEqual({ type: 'giveUp' });
 });
@@ -24,11 +32,16 @@ test('a wait is never shorter than what the provider asked for', () => {
 });
 
 test('a long wait is not sat out while another candidate is there, and not at all beyond the limit', () => {
-  expect(decideNextAttempt({ candidateIndex: 0, tries: 1, attempts: 1 }, verdict({ retryAfterMs: 60_000 }), limits, 0)).toMatchObject({ candidateIndex: 1, waitMs: 0 });
+  expect(decideNextAttempt({ candidateIndex: 0, tries: 1, attempts: 1 }, verdict({ retryAfterMs: 60_000 }), limits, 0)).toMatchObject({
+    candidateIndex: 1,
+    waitMs: 0,
+  });
   expect(decideNextAttempt({ candidateIndex: 1, tries: 1, attempts: 1 }, verdict({ retryAfterMs: 400_000 }), limits, 0)).toEqual({ type: 'giveUp' });
 });
 
 test('a failure that another try cannot cure is not tried again', () => {
   expect(decideNextAttempt({ candidateIndex: 0, tries: 1, attempts: 1 }, verdict({ retrySameModel: false }), limits, 0)).toMatchObject({ candidateIndex: 1 });
-  expect(decideNextAttempt({ candidateIndex: 0, tries: 1, attempts: 1 }, verdict({ retrySameModel: false, nextCandidate: false }), limits, 0)).toEqual({ type: 'giveUp' });
+  expect(decideNextAttempt({ candidateIndex: 0, tries: 1, attempts: 1 }, verdict({ retrySameModel: false, nextCandidate: false }), limits, 0)).toEqual({
+    type: 'giveUp',
+  });
 });

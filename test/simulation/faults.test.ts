@@ -43,8 +43,24 @@ class Destination {
 const slow = [{ type: 'slow' as const, delayMs: 6_000, attempt: 1 }];
 const scenarios: ScenarioInput[] = [
   { id: 'slow', match: { system: 'SLOW' }, turns: [{ text: 'answered', faults: slow }] },
-  { id: 'pay', match: { system: 'PAY' }, turns: [{ toolCalls: [{ name: 'pay', arguments: { amount: 5 } }] }, { text: 'paid', alternatives: [{ when: { lastToolResultIncludes: 'not done' }, text: 'not paid' }] }] },
-  { id: 'steps', match: { system: 'STEPS' }, turns: [{ toolCalls: [{ name: 'look', arguments: {} }] }, { toolCalls: [{ name: 'look', arguments: {} }] }, { toolCalls: [{ name: 'pay', arguments: { amount: 5 } }] }, { text: 'done' }] },
+  {
+    id: 'pay',
+    match: { system: 'PAY' },
+    turns: [
+      { toolCalls: [{ name: 'pay', arguments: { amount: 5 } }] },
+      { text: 'paid', alternatives: [{ when: { lastToolResultIncludes: 'not done' }, text: 'not paid' }] },
+    ],
+  },
+  {
+    id: 'steps',
+    match: { system: 'STEPS' },
+    turns: [
+      { toolCalls: [{ name: 'look', arguments: {} }] },
+      { toolCalls: [{ name: 'look', arguments: {} }] },
+      { toolCalls: [{ name: 'pay', arguments: { amount: 5 } }] },
+      { text: 'done' },
+    ],
+  },
 ];
 const destination = new Destination();
 let stage: Stage;
@@ -69,11 +85,16 @@ const workerOf = async (workflowId: string) =>
     return stage.workers.find((worker) => worker.pid === pid);
   });
 
-describe.each([['plain', 'forbidden'], ['background', 'allowed']] as const)('a worker killed during a model call (%s)', (kind, providerStorage) => {
+describe.each([
+  ['plain', 'forbidden'],
+  ['background', 'allowed'],
+] as const)('a worker killed during a model call (%s)', (kind, providerStorage) => {
   test('another goes on within 10 s, and the ledger holds what the provider billed', async () => {
     const handle = await stage.start({ prompt: 'SLOW', providerStorage }, { id: 'killed' });
     const worker = await workerOf('killed');
-    await waitFor('the request at the provider', async () => (kind === 'plain' ? (await stage.bill()) > 0 : (await stage.store.listAttempts((await stage.run('killed')).runKey))[0]?.responseId));
+    await waitFor('the request at the provider', async () =>
+      kind === 'plain' ? (await stage.bill()) > 0 : (await stage.store.listAttempts((await stage.run('killed')).runKey))[0]?.responseId,
+    );
     await stage.kill(worker);
     const killedMs = Date.now();
     await waitFor('the run to go on', async () => {

@@ -55,7 +55,13 @@ export class Stage {
   }
 
   async startServer(): Promise<void> {
-    this.#server = await startTemporalServer({ cliPath: inject('temporalCli'), folder: join(this.folder, 'temporal'), namespace: 'default', headless: true, port: this.#port });
+    this.#server = await startTemporalServer({
+      cliPath: inject('temporalCli'),
+      folder: join(this.folder, 'temporal'),
+      namespace: 'default',
+      headless: true,
+      port: this.#port,
+    });
     this.#port = Number(this.#server.address.split(':')[1]);
     await this.#connection?.close().catch(() => undefined);
     this.#connection = await Connection.connect({ address: this.#server.address });
@@ -78,7 +84,13 @@ export class Stage {
       return ['--scenarios', path];
     });
     rmSync(folder, { recursive: true, force: true });
-    this.#provider = await startChild({ name: 'simulated provider', script, args: ['--port', '0', '--bill', this.billPath, ...files.flat(), ...args], env: process.env, logPath: join(this.folder, 'provider.log') });
+    this.#provider = await startChild({
+      name: 'simulated provider',
+      script,
+      args: ['--port', '0', '--bill', this.billPath, ...files.flat(), ...args],
+      env: process.env,
+      logPath: join(this.folder, 'provider.log'),
+    });
   }
 
   get billPath(): string {
@@ -91,11 +103,25 @@ export class Stage {
 
   get environment(): NodeJS.ProcessEnv {
     const { OPENAI_API_KEY: _key, ...rest } = process.env;
-    return { ...rest, TOLLGATE_HOME: this.folder, TEMPORAL_ADDRESS: this.#server.address, TOLLGATE_SIMULATED_URL: String(this.#provider.ready.url), TOLLGATE_LOG_LEVEL: 'warn', ...this.#env };
+    return {
+      ...rest,
+      TOLLGATE_HOME: this.folder,
+      TEMPORAL_ADDRESS: this.#server.address,
+      TOLLGATE_SIMULATED_URL: String(this.#provider.ready.url),
+      TOLLGATE_LOG_LEVEL: 'warn',
+      ...this.#env,
+    };
   }
 
   async startWorker(env: NodeJS.ProcessEnv = {}): Promise<ReadyChild> {
-    const worker = await startChild({ name: 'worker', script: join(ROOT, 'worker', 'main.ts'), env: { ...this.environment, ...env }, cwd: ROOT, logPath: join(this.folder, `worker-${this.workers.length}.log`), readyTimeoutMs: 90_000 });
+    const worker = await startChild({
+      name: 'worker',
+      script: join(ROOT, 'worker', 'main.ts'),
+      env: { ...this.environment, ...env },
+      cwd: ROOT,
+      logPath: join(this.folder, `worker-${this.workers.length}.log`),
+      readyTimeoutMs: 90_000,
+    });
     this.workers.push(worker);
     return worker;
   }
@@ -118,7 +144,10 @@ export class Stage {
     return text.split('\n').flatMap((line) => (line.trim() === '' ? [] : [JSON.parse(line) as BillLine]));
   }
 
-  async start(definition: Partial<TaskDefinition> & Pick<TaskDefinition, 'prompt'>, options: { readonly id: string; readonly message?: string; readonly budgetLimitNanoUsd?: number }): Promise<WorkflowHandle> {
+  async start(
+    definition: Partial<TaskDefinition> & Pick<TaskDefinition, 'prompt'>,
+    options: { readonly id: string; readonly message?: string; readonly budgetLimitNanoUsd?: number },
+  ): Promise<WorkflowHandle> {
     const task = taskDefinitionSchema.parse({
       version: 1,
       name: 'test',

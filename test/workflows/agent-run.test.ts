@@ -6,15 +6,47 @@ import { waitFor } from '../support/wait-for.ts';
 
 const call = (name: string, args: Record<string, string | number> = {}) => ({ name, arguments: args });
 const scenarios = [
-  { id: 'fallback', match: { system: 'FALLBACK' }, turns: [{ text: 'from the second model', byModel: { 'gpt-5-mini': { faults: [{ type: 'serverError' as const }] } } }] },
-  { id: 'refund', match: { system: 'REFUND' }, turns: [{ toolCalls: [call('look', { id: 1 }), call('look', { id: 2 })] }, { toolCalls: [call('pay', { id: 1 })] }, { text: 'paid', alternatives: [{ when: { lastToolResultIncludes: 'denied' }, text: 'sorry' }] }] },
-  { id: 'twice', match: { system: 'TWICE' }, turns: [{ toolCalls: [call('pay', { id: 1 })] }, { toolCalls: [call('pay', { id: 1 })] }, { text: 'paid twice' }] },
+  {
+    id: 'fallback',
+    match: { system: 'FALLBACK' },
+    turns: [{ text: 'from the second model', byModel: { 'gpt-5-mini': { faults: [{ type: 'serverError' as const }] } } }],
+  },
+  {
+    id: 'refund',
+    match: { system: 'REFUND' },
+    turns: [
+      { toolCalls: [call('look', { id: 1 }), call('look', { id: 2 })] },
+      { toolCalls: [call('pay', { id: 1 })] },
+      { text: 'paid', alternatives: [{ when: { lastToolResultIncludes: 'denied' }, text: 'sorry' }] },
+    ],
+  },
+  {
+    id: 'twice',
+    match: { system: 'TWICE' },
+    turns: [{ toolCalls: [call('pay', { id: 1 })] }, { toolCalls: [call('pay', { id: 1 })] }, { text: 'paid twice' }],
+  },
   { id: 'endless', match: { system: 'ENDLESS' }, turns: [{ toolCalls: [call('look', { id: 1 })] }], repeatLast: true },
   { id: 'empty', match: { system: 'EMPTY' }, turns: [{ empty: true as const }] },
   { id: 'refusal', match: { system: 'REFUSE' }, turns: [{ refusal: 'I will not.' }] },
   { id: 'cut', match: { system: 'CUT' }, turns: [{ text: 'a', faults: [{ type: 'truncated' as const }] }] },
-  { id: 'nonsense', match: { system: 'NONSENSE' }, turns: [{ toolCalls: [{ name: 'look', arguments: '{"id": ' }, call('noSuchTool')] }, { text: 'understood', alternatives: [{ when: { lastToolResultIncludes: 'no tool' }, text: 'corrected' }] }] },
-  { id: 'costly', match: { system: 'COSTLY' }, turns: [{ toolCalls: [call('look', { id: 1 })] }, { toolCalls: [call('look', { id: 1 })] }, { text: 'done', alternatives: [{ when: { toolsOffered: false }, text: 'short of money' }] }], repeatLast: false },
+  {
+    id: 'nonsense',
+    match: { system: 'NONSENSE' },
+    turns: [
+      { toolCalls: [{ name: 'look', arguments: '{"id": ' }, call('noSuchTool')] },
+      { text: 'understood', alternatives: [{ when: { lastToolResultIncludes: 'no tool' }, text: 'corrected' }] },
+    ],
+  },
+  {
+    id: 'costly',
+    match: { system: 'COSTLY' },
+    turns: [
+      { toolCalls: [call('look', { id: 1 })] },
+      { toolCalls: [call('look', { id: 1 })] },
+      { text: 'done', alternatives: [{ when: { toolsOffered: false }, text: 'short of money' }] },
+    ],
+    repeatLast: false,
+  },
 ];
 const stage = new Stage();
 beforeAll(() => stage.open({ scenarios }));
@@ -31,7 +63,10 @@ const pay = (count: number) => Array.from({ length: count }, () => ({ name: 'pay
 const tools = () => recordedTools(stage, { look: 'read', pay: 'irreversible' }, [...look(40), ...pay(3)]);
 
 async function failureOf(promise: Promise<unknown>): Promise<{ type: string; message: string; result: AgentRunResult }> {
-  const error = await promise.then(() => null, (reason: { cause: { type: string; message: string; details: [AgentRunResult] } }) => reason.cause);
+  const error = await promise.then(
+    () => null,
+    (reason: { cause: { type: string; message: string; details: [AgentRunResult] } }) => reason.cause,
+  );
   if (!error) throw new Error('the run did not fail');
   return { type: error.type, message: error.message, result: error.details[0] };
 }
@@ -41,7 +76,11 @@ describe('models', () => {
     const result = (await (await stage.start({ prompt: 'FALLBACK' }, { id: 'fallback' })).result()) as AgentRunResult;
     expect(result).toMatchObject({ status: 'completed', output: 'from the second model' });
     const attempts = await stage.store.listAttempts((await stage.run('fallback')).runKey);
-    expect(attempts.map(({ model, money }) => [model, money.status])).toEqual([['gpt-5-mini', 'held'], ['gpt-5-mini', 'held'], ['gpt-5-nano', 'settled']]);
+    expect(attempts.map(({ model, money }) => [model, money.status])).toEqual([
+      ['gpt-5-mini', 'held'],
+      ['gpt-5-mini', 'held'],
+      ['gpt-5-nano', 'settled'],
+    ]);
     expect(await stage.ledgerProblems('fallback')).toEqual([]);
   });
 
@@ -68,7 +107,9 @@ describe('models', () => {
   });
 
   test('endless tool calls end at maxSteps', async () => {
-    const failure = await failureOf((await stage.start({ prompt: 'ENDLESS', tools: (await tools()) as never, limits: { maxSteps: 4 } as never }, { id: 'endless' })).result());
+    const failure = await failureOf(
+      (await stage.start({ prompt: 'ENDLESS', tools: (await tools()) as never, limits: { maxSteps: 4 } as never }, { id: 'endless' })).result(),
+    );
     expect(failure).toMatchObject({ type: 'maxStepsReached', result: { steps: 4 } });
   });
 });
@@ -95,7 +136,10 @@ describe('gates', () => {
   });
 
   test('an expired gate denies', async () => {
-    const handle = await stage.start({ prompt: 'REFUND', tools: (await tools()) as never, onExpired: 'endRun', gates: { irreversible: { role: 'lead', expiresAfterMs: 1_000 } } as never }, { id: 'expired' });
+    const handle = await stage.start(
+      { prompt: 'REFUND', tools: (await tools()) as never, onExpired: 'endRun', gates: { irreversible: { role: 'lead', expiresAfterMs: 1_000 } } as never },
+      { id: 'expired' },
+    );
     expect(await handle.result()).toMatchObject({ status: 'expired' });
   });
 
@@ -118,15 +162,23 @@ describe('gates', () => {
   test('garbage, undecodable payloads included, never fails a workflow task, and a good decision after it works', async () => {
     const handle = await stage.start({ prompt: 'REFUND', tools: (await tools()) as never }, { id: 'garbage' });
     const gate = await stage.openGate(handle);
-    for (const payload of [undefined, null, 7, 'x', [], {}, { approvalId: 1 }, { approvalId: gate.approvalId, actionDigest: 'f'.repeat(64) }]) await handle.signal('approve', payload);
+    for (const payload of [undefined, null, 7, 'x', [], {}, { approvalId: 1 }, { approvalId: gate.approvalId, actionDigest: 'f'.repeat(64) }])
+      await handle.signal('approve', payload);
     await stage.client.workflowService.signalWorkflowExecution({
       namespace: 'default',
       workflowExecution: { workflowId: 'garbage' },
       signalName: 'approve',
-      input: { payloads: [{ metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('{not json') }, { metadata: { encoding: Buffer.from('no/such') }, data: Buffer.from([0xff]) }] },
+      input: {
+        payloads: [
+          { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('{not json') },
+          { metadata: { encoding: Buffer.from('no/such') }, data: Buffer.from([0xff]) },
+        ],
+      },
     });
     await expect(handle.executeUpdate('decideApproval', { args: [{ nonsense: true }] })).rejects.toMatchObject({ cause: { type: 'malformed' } });
-    await expect(handle.executeUpdate('decideApproval', { args: [{ approvalId: gate.approvalId, actionDigest: 'f'.repeat(64), verdict: 'approve' }] })).rejects.toMatchObject({ cause: { type: 'wrongDigest' } });
+    await expect(
+      handle.executeUpdate('decideApproval', { args: [{ approvalId: gate.approvalId, actionDigest: 'f'.repeat(64), verdict: 'approve' }] }),
+    ).rejects.toMatchObject({ cause: { type: 'wrongDigest' } });
     await handle.signal('approve', { approvalId: gate.approvalId, actionDigest: gate.actionDigest, signedDecision: 'forged.forged' });
     await handle.signal('approve', { approvalId: gate.approvalId, actionDigest: gate.actionDigest });
     expect(await handle.result()).toMatchObject({ status: 'completed', output: 'paid' });
@@ -136,7 +188,13 @@ describe('gates', () => {
 });
 
 describe('budget', () => {
-  const costly = async (onBudgetExhausted: 'fail' | 'wrapUp' | 'ask', budgetLimitNanoUsd: number) => ({ prompt: 'COSTLY', tools: (await tools()) as never, onBudgetExhausted, budgetLimitNanoUsd, models: [{ model: 'gpt-5-mini' }] });
+  const costly = async (onBudgetExhausted: 'fail' | 'wrapUp' | 'ask', budgetLimitNanoUsd: number) => ({
+    prompt: 'COSTLY',
+    tools: (await tools()) as never,
+    onBudgetExhausted,
+    budgetLimitNanoUsd,
+    models: [{ model: 'gpt-5-mini' }],
+  });
 
   test('a run whose next call may not fit stops before it is sent', async () => {
     const result = (await (await stage.start(await costly('fail', 1_600_000), { id: 'fail' })).result()) as AgentRunResult;

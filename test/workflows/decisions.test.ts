@@ -11,20 +11,42 @@ import { recordedTools } from '../support/tools.ts';
 const call = (name: string, args: Record<string, string>) => ({ name, arguments: args });
 const scenarios = [
   { id: 'pay', match: { system: 'PAY' }, turns: [{ toolCalls: [call('pay', { to: 'bob' })] }, { text: 'paid' }] },
-  { id: 'moves', match: { system: 'MOVES' }, turns: [{ toolCalls: [call('move', { to: 'X' })] }, { toolCalls: [call('move', { to: 'Y' })] }, { toolCalls: [call('move', { to: 'X' })] }, { text: 'moved' }] },
+  {
+    id: 'moves',
+    match: { system: 'MOVES' },
+    turns: [
+      { toolCalls: [call('move', { to: 'X' })] },
+      { toolCalls: [call('move', { to: 'Y' })] },
+      { toolCalls: [call('move', { to: 'X' })] },
+      { text: 'moved' },
+    ],
+  },
 ];
 const stage = new Stage({ TOLLGATE_ALLOW_UNSIGNED: '0' });
 beforeAll(() => stage.open({ scenarios }));
 afterAll(() => stage.close());
 
-const lines = [{ name: 'pay', arguments: { to: 'bob' }, result: 'ok' }, ...['X', 'Y', 'X'].map((to) => ({ name: 'move', arguments: { to }, result: { at: to } }))];
+const lines = [
+  { name: 'pay', arguments: { to: 'bob' }, result: 'ok' },
+  ...['X', 'Y', 'X'].map((to) => ({ name: 'move', arguments: { to }, result: { at: to } })),
+];
 const tools = () => recordedTools(stage, { pay: 'irreversible', move: 'write' }, lines) as never;
 
 async function signed(gate: GateRecord, verdict: Verdict, person = { approver: 'alice', roles: ['lead'] }) {
   const { signer } = await openLocalKey(stage.folder);
   const { agentRunId, firstExecutionRunId } = gate.runKey;
   const { approvalId, actionDigest } = gate;
-  const signedDecision = signer.sign({ version: 1, agentRunId, firstExecutionRunId, approvalId, actionDigest, verdict, ...person, nonce: crypto.randomUUID(), expiresAtMs: Date.now() + 60_000 });
+  const signedDecision = signer.sign({
+    version: 1,
+    agentRunId,
+    firstExecutionRunId,
+    approvalId,
+    actionDigest,
+    verdict,
+    ...person,
+    nonce: crypto.randomUUID(),
+    expiresAtMs: Date.now() + 60_000,
+  });
   return { approvalId, actionDigest, verdict, signedDecision };
 }
 
@@ -32,7 +54,9 @@ describe('signed decisions', () => {
   test('an unsigned signal does not count where the configuration does not allow it, and is audited', async () => {
     const handle = await stage.start({ prompt: 'PAY', tools: await tools() }, { id: 'unsigned' });
     const gate = await stage.openGate(handle);
-    const answer = await handle.executeUpdate<DecisionAnswer, [unknown]>('decideApproval', { args: [{ approvalId: gate.approvalId, actionDigest: gate.actionDigest, verdict: 'approve' }] });
+    const answer = await handle.executeUpdate<DecisionAnswer, [unknown]>('decideApproval', {
+      args: [{ approvalId: gate.approvalId, actionDigest: gate.actionDigest, verdict: 'approve' }],
+    });
     expect(answer).toMatchObject({ type: 'refused', reason: 'unsignedNotAllowed' });
     const audit = await stage.store.listAudit({ runKey: gate.runKey, limit: 50 });
     expect(audit.some((entry) => entry.type === 'decision.refused')).toBe(true);
@@ -47,8 +71,22 @@ describe('signed decisions', () => {
     expect(await decide({ ...(await signed(gate, 'deny')), verdict: 'approve' })).toMatchObject({ type: 'refused', reason: 'badSignature' });
     const foreign = await openLocalKey(join(stage.folder, 'elsewhere'));
     const { agentRunId, firstExecutionRunId } = gate.runKey;
-    const forged = foreign.signer.sign({ version: 1, agentRunId, firstExecutionRunId, approvalId: gate.approvalId, actionDigest: gate.actionDigest, verdict: 'approve', approver: 'alice', roles: ['lead'], nonce: '12345678', expiresAtMs: Date.now() + 60_000 });
-    expect(await decide({ approvalId: gate.approvalId, actionDigest: gate.actionDigest, verdict: 'approve', signedDecision: forged })).toMatchObject({ type: 'refused', reason: 'badSignature' });
+    const forged = foreign.signer.sign({
+      version: 1,
+      agentRunId,
+      firstExecutionRunId,
+      approvalId: gate.approvalId,
+      actionDigest: gate.actionDigest,
+      verdict: 'approve',
+      approver: 'alice',
+      roles: ['lead'],
+      nonce: '12345678',
+      expiresAtMs: Date.now() + 60_000,
+    });
+    expect(await decide({ approvalId: gate.approvalId, actionDigest: gate.actionDigest, verdict: 'approve', signedDecision: forged })).toMatchObject({
+      type: 'refused',
+      reason: 'badSignature',
+    });
     for (const worker of stage.workers) process.kill(worker.pid, 'SIGSTOP');
     const approval = decide(await signed(gate, 'approve'));
     const withdrawal = new Promise((resolve) => setTimeout(resolve, 200)).then(async () => decide(await signed(gate, 'withdraw')));
@@ -64,11 +102,22 @@ describe('signed decisions', () => {
   test('an approval written into the store by hand does not let the action run: it is asked for anew', async () => {
     const handle = await stage.start({ prompt: 'PAY', tools: await tools() }, { id: 'forged' });
     const gate = await stage.openGate(handle);
-    const forged = { approver: 'mallory', roles: ['lead'], verdict: 'approve' as const, unverified: false, comment: null, atMs: Date.now(), signedDecision: 'x.y' };
+    const forged = {
+      approver: 'mallory',
+      roles: ['lead'],
+      verdict: 'approve' as const,
+      unverified: false,
+      comment: null,
+      atMs: Date.now(),
+      signedDecision: 'x.y',
+    };
     await stage.store.decideGate(
       gate.runKey,
       gate.approvalId,
-      (row, nowMs) => ({ gate: { ...row, votes: [forged], status: 'approved', decidedAtMs: nowMs }, answer: { type: 'accepted', gateStatus: 'approved', message: '' } }),
+      (row, nowMs) => ({
+        gate: { ...row, votes: [forged], status: 'approved', decidedAtMs: nowMs },
+        answer: { type: 'accepted', gateStatus: 'approved', message: '' },
+      }),
       () => ({ type: 'test', runKey: gate.runKey, actor: 'test', data: {} }),
     );
     // A refused decision makes the run look at the gate again, which the store now calls approved.

@@ -5,15 +5,35 @@ import { recordedTools } from '../support/tools.ts';
 
 const STEPS = 200;
 const turns = Array.from({ length: STEPS - 1 }, () => ({ toolCalls: [{ name: 'look', arguments: { id: 1 } }] }));
-const gated = [{ toolCalls: [{ name: 'look', arguments: { id: 1 } }] }, { toolCalls: [{ name: 'look', arguments: { id: 1 } }] }, { toolCalls: [{ name: 'pay', arguments: {} }] }, { toolCalls: [{ name: 'look', arguments: { id: 1 } }] }, { text: 'done' }];
+const gated = [
+  { toolCalls: [{ name: 'look', arguments: { id: 1 } }] },
+  { toolCalls: [{ name: 'look', arguments: { id: 1 } }] },
+  { toolCalls: [{ name: 'pay', arguments: {} }] },
+  { toolCalls: [{ name: 'look', arguments: { id: 1 } }] },
+  { text: 'done' },
+];
 const stage = new Stage();
-beforeAll(() => stage.open({ scenarios: [{ id: 'long', match: { system: 'LONG' }, turns: [...turns, { text: 'done' }] }, { id: 'gated', match: { system: 'GATED' }, turns: gated }] }));
+beforeAll(() =>
+  stage.open({
+    scenarios: [
+      { id: 'long', match: { system: 'LONG' }, turns: [...turns, { text: 'done' }] },
+      { id: 'gated', match: { system: 'GATED' }, turns: gated },
+    ],
+  }),
+);
 afterAll(() => stage.close());
 
-const tools = () => recordedTools(stage, { look: 'read', pay: 'irreversible' }, [...Array.from({ length: STEPS }, () => ({ name: 'look', arguments: { id: 1 }, result: { found: true, note: 'x'.repeat(1_000) } })), { name: 'pay', arguments: {}, result: 'ok' }]);
+const tools = () =>
+  recordedTools(stage, { look: 'read', pay: 'irreversible' }, [
+    ...Array.from({ length: STEPS }, () => ({ name: 'look', arguments: { id: 1 }, result: { found: true, note: 'x'.repeat(1_000) } })),
+    { name: 'pay', arguments: {}, result: 'ok' },
+  ]);
 
 test('history per step is at most 2.5 KB and the same at step 10 and step 200', async () => {
-  const handle = await stage.start({ prompt: 'LONG', tools: (await tools()) as never, models: [{ model: 'gpt-5-nano' }], limits: { maxSteps: 300 } as never }, { id: 'long' });
+  const handle = await stage.start(
+    { prompt: 'LONG', tools: (await tools()) as never, models: [{ model: 'gpt-5-nano' }], limits: { maxSteps: 300 } as never },
+    { id: 'long' },
+  );
   expect(((await handle.result()) as AgentRunResult).steps).toBe(STEPS);
   const { events } = await handle.fetchHistory();
   const modelStarts = (events ?? []).flatMap((event, index) => (event.activityTaskScheduledEventAttributes?.activityType?.name === 'callModel' ? [index] : []));

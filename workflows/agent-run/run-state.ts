@@ -83,7 +83,11 @@ export class RunState {
     const status = this.status;
     if (status === this.#published) return;
     this.#published = status;
-    const present = new Set(workflowInfo().typedSearchAttributes.getAll().map((pair) => pair.key.name));
+    const present = new Set(
+      workflowInfo()
+        .typedSearchAttributes.getAll()
+        .map((pair) => pair.key.name),
+    );
     const updates = searchAttributeValues(this.view()).filter((pair) => present.has(pair.key.name));
     if (updates.length > 0) upsertSearchAttributes(updates);
   }

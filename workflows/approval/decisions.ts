@@ -27,7 +27,9 @@ export function handleDecisions(run: RunState): void {
     const refused = objection(request);
     if (refused) return { type: 'refused', gateStatus: null, ...refused };
     run.move((position) => countTry(position, request.approvalId));
-    const answer = await journal.recordDecision.executeWithOptions({ summary: `${request.verdict} ${request.approvalId}` }, [{ version: 1, runKey: run.runKey, request }]);
+    const answer = await journal.recordDecision.executeWithOptions({ summary: `${request.verdict} ${request.approvalId}` }, [
+      { version: 1, runKey: run.runKey, request },
+    ]);
     const { gateStatus } = answer;
     if (gateStatus) run.move((position) => setGateStatus(position, request.approvalId, gateStatus));
     return answer;

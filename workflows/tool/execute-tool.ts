@@ -38,7 +38,15 @@ function executeTool(run: RunState, call: PlannedCall): Promise<ExecuteToolOutco
 
 async function refuse(run: RunState, call: PlannedCall, gate: OpenGate, reason: 'denied' | 'expired' | 'withdrawn'): Promise<void> {
   const { runKey, task } = run;
-  const input = { version: 1, runKey, snapshotDigest: task.snapshotDigest, attemptId: replyOf(run), callIndex: call.callIndex, approvalId: gate.approvalId, reason } as const;
+  const input = {
+    version: 1,
+    runKey,
+    snapshotDigest: task.snapshotDigest,
+    attemptId: replyOf(run),
+    callIndex: call.callIndex,
+    approvalId: gate.approvalId,
+    reason,
+  } as const;
   const { nodeId } = await journal.refuseCall.executeWithOptions({ summary: `step ${run.position.step} · ${call.tool} · ${reason}` }, [input]);
   run.move((position) => completeCall(position, call.callIndex, nodeId));
 }

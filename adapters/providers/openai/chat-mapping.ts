@@ -13,7 +13,14 @@ export function chatBody(request: ModelRequest, dialect: Dialect): Body {
   return {
     model: request.model,
     messages: request.messages.map(toMessage),
-    ...(request.tools.length > 0 ? { tools: request.tools.map(({ name, description, parameters }) => ({ type: 'function' as const, function: { name, description, parameters: { ...parameters } } })) } : {}),
+    ...(request.tools.length > 0
+      ? {
+          tools: request.tools.map(({ name, description, parameters }) => ({
+            type: 'function' as const,
+            function: { name, description, parameters: { ...parameters } },
+          })),
+        }
+      : {}),
     ...(request.tools.length > 0 && request.toolChoice ? { tool_choice: request.toolChoice } : {}),
     ...(dialect.isOpenAi ? { max_completion_tokens: request.maxOutputTokens, service_tier: 'default' as const } : { max_tokens: request.maxOutputTokens }),
   };
@@ -27,7 +34,11 @@ function toMessage(message: TranscriptMessage): Body['messages'][number] {
     case 'tool':
       return { role: 'tool', tool_call_id: message.toolCallId, content: message.text };
     case 'assistant': {
-      const calls = message.toolCalls.map((call) => ({ id: call.toolCallId, type: 'function' as const, function: { name: call.name, arguments: call.argumentsText } }));
+      const calls = message.toolCalls.map((call) => ({
+        id: call.toolCallId,
+        type: 'function' as const,
+        function: { name: call.name, arguments: call.argumentsText },
+      }));
       return { role: 'assistant', content: message.text, ...(calls.length > 0 ? { tool_calls: calls } : {}) };
     }
   }
@@ -60,7 +71,11 @@ export function readChatCompletion(body: unknown): ProviderResult {
   const choice = parsed.data.choices?.[0];
   if (!choice) return { type: 'unusable', message: 'The reply has no choices.', usage };
   const { message, finish_reason } = choice;
-  const toolCalls = (message.tool_calls ?? []).map((call, index) => ({ toolCallId: (call.id || `call_${index}`) as ToolCallId, name: call.function.name, argumentsText: call.function.arguments ?? '' }));
+  const toolCalls = (message.tool_calls ?? []).map((call, index) => ({
+    toolCallId: (call.id || `call_${index}`) as ToolCallId,
+    name: call.function.name,
+    argumentsText: call.function.arguments ?? '',
+  }));
   const reply: ModelReply = {
     text: message.content ?? null,
     refusal: message.refusal || null,

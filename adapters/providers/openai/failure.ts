@@ -4,23 +4,35 @@ import type { TransportFault } from '../../../contracts/model.ts';
 import type { ProviderResult } from '../../../domain/model/provider-port.ts';
 
 const MAX_MESSAGE_LENGTH = 1_000;
-const KEPT_HEADERS = /^(retry-after|retry-after-ms|x-ms-retry-after-ms|llm_provider-retry-after(-ms)?|x-should-retry|x-request-id|request-id|x-litellm-[a-z-]+|helicone-[a-z-]+|x-ratelimit-[a-z-]+)$/;
+const KEPT_HEADERS =
+  /^(retry-after|retry-after-ms|x-ms-retry-after-ms|llm_provider-retry-after(-ms)?|x-should-retry|x-request-id|request-id|x-litellm-[a-z-]+|helicone-[a-z-]+|x-ratelimit-[a-z-]+)$/;
 
 /** What went wrong, as a value; headers only from a list that holds no secret. */
 export function toFailure(error: unknown): ProviderResult {
   if (error instanceof APIUserAbortError || (error as { name?: string })?.name === 'AbortError' || (error as { name?: string })?.name === 'TimeoutError')
     return { type: 'failure', signal: { transport: 'timeout' }, message: 'No reply within the deadline; the wait was given up.' };
   if (error instanceof APIError && error.status !== undefined) {
-    const headers = Object.fromEntries([...(error.headers as Headers)].filter(([name]) => KEPT_HEADERS.test(name.toLowerCase())).map(([name, value]) => [name.toLowerCase(), value]));
+    const headers = Object.fromEntries(
+      [...(error.headers as Headers)].filter(([name]) => KEPT_HEADERS.test(name.toLowerCase())).map(([name, value]) => [name.toLowerCase(), value]),
+    );
     const body = (error.error ?? error.message) as JsonValue;
-    return { type: 'failure', signal: { status: error.status as number, headers, body }, message: `HTTP ${error.status}: ${error.message}`.slice(0, MAX_MESSAGE_LENGTH) };
+    return {
+      type: 'failure',
+      signal: { status: error.status as number, headers, body },
+      message: `HTTP ${error.status}: ${error.message}`.slice(0, MAX_MESSAGE_LENGTH),
+    };
   }
   const transport = transportFault(error);
   const what = error instanceof APIConnectionError && error.cause instanceof Error ? error.cause.message : String((error as Error)?.message ?? error);
   return { type: 'failure', signal: { transport }, message: `The connection failed (${transport}): ${what}`.slice(0, MAX_MESSAGE_LENGTH) };
 }
 
-const NEVER_SENT: Readonly<Record<string, TransportFault>> = { ECONNREFUSED: 'ECONNREFUSED', ENOTFOUND: 'ENOTFOUND', EAI_AGAIN: 'ENOTFOUND', UND_ERR_CONNECT_TIMEOUT: 'ECONNREFUSED' };
+const NEVER_SENT: Readonly<Record<string, TransportFault>> = {
+  ECONNREFUSED: 'ECONNREFUSED',
+  ENOTFOUND: 'ENOTFOUND',
+  EAI_AGAIN: 'ENOTFOUND',
+  UND_ERR_CONNECT_TIMEOUT: 'ECONNREFUSED',
+};
 
 /** The fault behind an error, by the codes along its causes. A fault nobody knows may have reached the provider. */
 function transportFault(error: unknown): TransportFault {

@@ -55,7 +55,12 @@ async function guarded(body: () => Promise<ProviderResult>): Promise<ProviderRes
   }
 }
 
-async function send(client: OpenAI, request: ModelRequest, body: ReturnType<typeof chatBody> | ReturnType<typeof responsesBody>, options: SendOptions): Promise<ProviderResult> {
+async function send(
+  client: OpenAI,
+  request: ModelRequest,
+  body: ReturnType<typeof chatBody> | ReturnType<typeof responsesBody>,
+  options: SendOptions,
+): Promise<ProviderResult> {
   const requestOptions = { signal: options.signal, headers: { 'X-Client-Request-Id': options.clientRequestId } };
   if ('messages' in body) return readChatCompletion(await readJson(await client.chat.completions.create(body, requestOptions).asResponse()));
   const read = readResponse(await readJson(await client.responses.create(body, requestOptions).asResponse()), request);

@@ -17,7 +17,17 @@ export function responsesBody(request: ModelRequest, dialect: Dialect): Body {
     model: request.model,
     ...(instructions === '' ? {} : { instructions }),
     input: request.messages.flatMap((message) => toItems(message, `responses:${request.model}`)),
-    ...(request.tools.length > 0 ? { tools: request.tools.map(({ name, description, parameters }) => ({ type: 'function' as const, name, description, parameters: { ...parameters }, strict: false })) } : {}),
+    ...(request.tools.length > 0
+      ? {
+          tools: request.tools.map(({ name, description, parameters }) => ({
+            type: 'function' as const,
+            name,
+            description,
+            parameters: { ...parameters },
+            strict: false,
+          })),
+        }
+      : {}),
     ...(request.tools.length > 0 && request.toolChoice ? { tool_choice: request.toolChoice } : {}),
     max_output_tokens: request.maxOutputTokens,
     store: request.background,
@@ -42,7 +52,9 @@ function toItems(message: TranscriptMessage, sameMaker: string): Item[] {
       return [{ type: 'function_call_output', call_id: message.toolCallId, output: message.text }];
     case 'assistant': {
       if (message.providerItems && message.providerItemsFor === sameMaker) return message.providerItems as unknown as Item[];
-      const calls = message.toolCalls.map((call): Item => ({ type: 'function_call', call_id: call.toolCallId, name: call.name, arguments: call.argumentsText }));
+      const calls = message.toolCalls.map(
+        (call): Item => ({ type: 'function_call', call_id: call.toolCallId, name: call.name, arguments: call.argumentsText }),
+      );
       return [...(message.text ? [{ role: 'assistant', content: message.text } as Item] : []), ...calls];
     }
   }
@@ -85,7 +97,10 @@ function failed(error: z.output<typeof responseSchema>['error']): ProviderResult
   return { type: 'failure', signal: { body }, message: `The response failed at the provider: ${body.error.message}` };
 }
 
-const messageItem = z.object({ type: z.literal('message'), content: z.array(z.object({ type: z.string(), text: z.string().nullish(), refusal: z.string().nullish() })) });
+const messageItem = z.object({
+  type: z.literal('message'),
+  content: z.array(z.object({ type: z.string(), text: z.string().nullish(), refusal: z.string().nullish() })),
+});
 const callItem = z.object({ type: z.literal('function_call'), call_id: z.string(), name: z.string(), arguments: z.string() });
 
 function toReply(response: z.output<typeof responseSchema>, request: Pick<ModelRequest, 'model'> | null, usage: ReturnType<typeof readUsage>): ProviderResult {

@@ -13,9 +13,11 @@ const responsesUsage = z.object({ input_tokens: count, output_tokens: count, inp
  */
 export function readUsage(value: unknown): TokenUsage | null {
   const chat = chatUsage.safeParse(value);
-  if (chat.success) return normalise(chat.data.prompt_tokens, chat.data.completion_tokens, chat.data.prompt_tokens_details, chat.data.completion_tokens_details);
+  if (chat.success)
+    return normalise(chat.data.prompt_tokens, chat.data.completion_tokens, chat.data.prompt_tokens_details, chat.data.completion_tokens_details);
   const responses = responsesUsage.safeParse(value);
-  if (responses.success) return normalise(responses.data.input_tokens, responses.data.output_tokens, responses.data.input_tokens_details, responses.data.output_tokens_details);
+  if (responses.success)
+    return normalise(responses.data.input_tokens, responses.data.output_tokens, responses.data.input_tokens_details, responses.data.output_tokens_details);
   return null;
 }
 

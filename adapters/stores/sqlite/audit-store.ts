@@ -24,7 +24,13 @@ export function createAuditStore(db: Connection): AuditStore {
 /** Appends inside the caller's transaction. */
 export function writeAudit(db: Connection, { type, runKey, actor, data }: AuditEntry): void {
   const run = runKey ? findRunRow(db, runKey) : null;
-  db.run('INSERT INTO audit (run, at_ms, type, actor, data_json) VALUES (:run, :now, :type, :actor, :data)', { run, now: db.now(), type, actor, data: JSON.stringify(data) });
+  db.run('INSERT INTO audit (run, at_ms, type, actor, data_json) VALUES (:run, :now, :type, :actor, :data)', {
+    run,
+    now: db.now(),
+    type,
+    actor,
+    data: JSON.stringify(data),
+  });
 }
 
 function toRecord(row: Row): AuditRecord {

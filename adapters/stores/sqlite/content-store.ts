@@ -27,7 +27,11 @@ export function createContentStore(db: Connection): ContentStore & TranscriptSto
 
 /** Writes a transcript node inside the caller's transaction; the first content stays. */
 export function putNode(db: Connection, run: number, nodeId: string, message: TranscriptMessage): void {
-  db.run('INSERT INTO nodes (run, node_id, message_json) VALUES (:run, :nodeId, :message) ON CONFLICT DO NOTHING', { run, nodeId, message: JSON.stringify(message) });
+  db.run('INSERT INTO nodes (run, node_id, message_json) VALUES (:run, :nodeId, :message) ON CONFLICT DO NOTHING', {
+    run,
+    nodeId,
+    message: JSON.stringify(message),
+  });
 }
 
 /** Follows each reply to the head it was asked from, newest first, and turns the whole round. */

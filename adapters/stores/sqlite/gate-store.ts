@@ -57,7 +57,12 @@ function create(db: Connection, gate: GateRecord): GateRecord {
   const existing = findGateRow(db, gate.runKey, gate.approvalId);
   if (existing) return existing;
   const { approvalId, status } = gate;
-  db.run('INSERT INTO gates (run, approval_id, status, gate_json) VALUES (:run, :approvalId, :status, :gate)', { run: runRow(db, gate.runKey), approvalId, status, gate: JSON.stringify(gate) });
+  db.run('INSERT INTO gates (run, approval_id, status, gate_json) VALUES (:run, :approvalId, :status, :gate)', {
+    run: runRow(db, gate.runKey),
+    approvalId,
+    status,
+    gate: JSON.stringify(gate),
+  });
   return gate;
 }
 
@@ -93,7 +98,13 @@ function closeGate(db: Connection, runKey: RunKey, approvalId: ApprovalId, statu
   return closed.status;
 }
 
-function raise(db: Connection, runKey: RunKey, approvalId: ApprovalId, amount: NanoUsd, rule: Parameters<GateStore['raiseLimit']>[3]): Awaited<ReturnType<GateStore['raiseLimit']>> {
+function raise(
+  db: Connection,
+  runKey: RunKey,
+  approvalId: ApprovalId,
+  amount: NanoUsd,
+  rule: Parameters<GateStore['raiseLimit']>[3],
+): Awaited<ReturnType<GateStore['raiseLimit']>> {
   const gate = findGateRow(db, runKey, approvalId);
   if (!gate) return { type: 'refused', gateStatus: 'withdrawn', message: `The store has no gate ${approvalId} of this run.` };
   invariant(gate.kind === 'budget', `only a budget gate raises a limit; ${approvalId} is of kind ${gate.kind}`);
@@ -102,7 +113,10 @@ function raise(db: Connection, runKey: RunKey, approvalId: ApprovalId, amount: N
     const permission = rule(gate, nowMs);
     if (permission.type === 'refused') return permission;
     writeGate(db, runRow(db, runKey), { ...gate, status: 'consumed', consumedAtMs: nowMs });
-    db.run("UPDATE scopes SET limit_nano_usd = limit_nano_usd + :amount WHERE kind = 'run' AND scope_key = :key", { amount: nanoUsd(amount), key: runScopeKey(runKey) });
+    db.run("UPDATE scopes SET limit_nano_usd = limit_nano_usd + :amount WHERE kind = 'run' AND scope_key = :key", {
+      amount: nanoUsd(amount),
+      key: runScopeKey(runKey),
+    });
     writeAudit(db, { type: 'budget.raised', runKey, actor: 'tollgate', data: { approvalId, amountNanoUsd: amount } });
   }
   const ledger = ledgerOf(db, runKey);

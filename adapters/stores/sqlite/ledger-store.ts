@@ -1,7 +1,16 @@
 import type { LedgerTotals, NanoUsd, ScopeKind } from '../../../contracts/budget.ts';
 import { invariant, TollgateError } from '../../../contracts/failures.ts';
 import type { AttemptId, RunKey } from '../../../contracts/ids.ts';
-import { addDelta, applyLedgerEvent, fits, type LedgerDelta, type LedgerEvent, nanoUsd, reservationDelta, ZERO_NANO_USD } from '../../../domain/budget/ledger.ts';
+import {
+  addDelta,
+  applyLedgerEvent,
+  fits,
+  type LedgerDelta,
+  type LedgerEvent,
+  nanoUsd,
+  reservationDelta,
+  ZERO_NANO_USD,
+} from '../../../domain/budget/ledger.ts';
 import type { AttemptRecord, LedgerStore, NewAttempt, OutcomeReport, ReserveResult } from '../../../domain/store/port.ts';
 import { writeAudit } from './audit-store.ts';
 import { type Connection, integer, integerOrNull, json, jsonOrNull, type Row, text, textOrNull } from './connection.ts';
@@ -28,12 +37,17 @@ export function createLedgerStore(db: Connection): LedgerStore {
   return {
     reserveAttempt: async (attempt) => db.write(() => reserve(db, attempt)),
     getAttempt: async (runKey, attemptId) => db.read(() => find(db, runKey, attemptId)),
-    listAttempts: async (runKey) => db.read(() => db.all('SELECT * FROM attempts WHERE run = :run ORDER BY id', { run: findRunRow(db, runKey) ?? -1 }).map((row) => toAttempt(row, runKey))),
+    listAttempts: async (runKey) =>
+      db.read(() => db.all('SELECT * FROM attempts WHERE run = :run ORDER BY id', { run: findRunRow(db, runKey) ?? -1 }).map((row) => toAttempt(row, runKey))),
     findReply: async (runKey, step, requestDigest) => db.read(() => findReply(db, runKey, step, requestDigest)),
     setResponseId: async (runKey, attemptId, responseId) => {
       db.write(() => {
         known(db, runKey, attemptId);
-        db.run('UPDATE attempts SET response_id = coalesce(response_id, :responseId) WHERE run = :run AND attempt_id = :attemptId', { run: runRow(db, runKey), attemptId, responseId });
+        db.run('UPDATE attempts SET response_id = coalesce(response_id, :responseId) WHERE run = :run AND attempt_id = :attemptId', {
+          run: runRow(db, runKey),
+          attemptId,
+          responseId,
+        });
       });
     },
     reportAttempt: async (runKey, attemptId, report) => db.write(() => reportOutcome(db, runKey, attemptId, report)),
@@ -119,7 +133,8 @@ function reportOutcome(db: Connection, runKey: RunKey, attemptId: AttemptId, rep
 function move(db: Connection, runKey: RunKey, attemptId: AttemptId, event: LedgerEvent, reason: string | undefined): AttemptRecord {
   if (event.type === 'writeOff' && !reason?.trim()) throw new TollgateError('invalidInput', 'A write-off needs a reason.');
   const isMoved = applyEvent(db, runKey, attemptId, event);
-  if (isMoved && event.type === 'writeOff' && reason !== undefined) db.run('UPDATE attempts SET write_off_reason = :reason WHERE run = :run AND attempt_id = :attemptId', { run: runRow(db, runKey), attemptId, reason });
+  if (isMoved && event.type === 'writeOff' && reason !== undefined)
+    db.run('UPDATE attempts SET write_off_reason = :reason WHERE run = :run AND attempt_id = :attemptId', { run: runRow(db, runKey), attemptId, reason });
   return known(db, runKey, attemptId);
 }
 
@@ -137,7 +152,8 @@ function applyEvent(db: Connection, runKey: RunKey, attemptId: AttemptId, event:
   db.run('UPDATE attempts SET money_status = :status, settled_nano_usd = :settled WHERE id = :id', { id, status, settled: settledNanoUsd });
   const scopes = db.all('SELECT scopes.* FROM attempt_scopes JOIN scopes ON scopes.id = attempt_scopes.scope WHERE attempt = :id', { id });
   for (const scope of scopes) writeTotals(db, scope, transition.delta);
-  if (transition.delta.overrunNanoUsd > 0) writeAudit(db, { type: 'ledger.overrun', runKey, actor: 'tollgate', data: { attemptId, overrunNanoUsd: transition.delta.overrunNanoUsd } });
+  if (transition.delta.overrunNanoUsd > 0)
+    writeAudit(db, { type: 'ledger.overrun', runKey, actor: 'tollgate', data: { attemptId, overrunNanoUsd: transition.delta.overrunNanoUsd } });
   return true;
 }
 
@@ -145,7 +161,13 @@ function writeTotals(db: Connection, scope: Row, delta: LedgerDelta): void {
   const totals = addDelta(toTotals(scope), delta);
   db.run(
     `UPDATE scopes SET settled_nano_usd = :settled, held_nano_usd = :held, written_off_nano_usd = :writtenOff, overrun_nano_usd = :overrun WHERE id = :id`,
-    { id: integer(scope, 'id'), settled: totals.settledNanoUsd, held: totals.heldNanoUsd, writtenOff: totals.writtenOffNanoUsd, overrun: totals.overrunNanoUsd },
+    {
+      id: integer(scope, 'id'),
+      settled: totals.settledNanoUsd,
+      held: totals.heldNanoUsd,
+      writtenOff: totals.writtenOffNanoUsd,
+      overrun: totals.overrunNanoUsd,
+    },
   );
 }
 
@@ -200,7 +222,11 @@ function toAttempt(row: Row, runKey: RunKey): AttemptRecord {
     reservedNanoUsd,
     setAsideNanoUsd: integer(row, 'set_aside_nano_usd') as NanoUsd,
     dispatchDeadlineMs: integer(row, 'dispatch_deadline_ms'),
-    money: { status: text(row, 'money_status') as AttemptRecord['money']['status'], reservedNanoUsd, settledNanoUsd: integerOrNull(row, 'settled_nano_usd') as NanoUsd | null },
+    money: {
+      status: text(row, 'money_status') as AttemptRecord['money']['status'],
+      reservedNanoUsd,
+      settledNanoUsd: integerOrNull(row, 'settled_nano_usd') as NanoUsd | null,
+    },
     outcome: jsonOrNull(row, 'outcome_json'),
     reply: jsonOrNull(row, 'reply_json'),
     usage: jsonOrNull(row, 'usage_json'),

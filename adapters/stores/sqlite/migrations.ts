@@ -146,7 +146,10 @@ const MIGRATIONS: readonly string[] = [
 export function migrate(database: DatabaseSync, path: string): void {
   const version = Number(database.prepare('PRAGMA user_version').get()?.user_version ?? 0);
   if (version > MIGRATIONS.length)
-    throw new TollgateError('storeUnavailable', `The store ${path} has schema version ${version}; this Tollgate knows up to ${MIGRATIONS.length}. Use the newer Tollgate that wrote it.`);
+    throw new TollgateError(
+      'storeUnavailable',
+      `The store ${path} has schema version ${version}; this Tollgate knows up to ${MIGRATIONS.length}. Use the newer Tollgate that wrote it.`,
+    );
   for (const migration of MIGRATIONS.slice(version)) database.exec(migration);
   if (version < MIGRATIONS.length) database.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
 }

@@ -22,21 +22,26 @@ export function runScopeKey({ agentRunId, firstExecutionRunId }: RunKey): string
 
 /** The row number of a run, null where it is not known. */
 export function findRunRow(db: Connection, { agentRunId, firstExecutionRunId }: RunKey): number | null {
-  const row = db.get('SELECT id FROM runs WHERE agent_run_id = :agentRunId AND first_execution_run_id = :firstExecutionRunId', { agentRunId, firstExecutionRunId });
+  const row = db.get('SELECT id FROM runs WHERE agent_run_id = :agentRunId AND first_execution_run_id = :firstExecutionRunId', {
+    agentRunId,
+    firstExecutionRunId,
+  });
   return row ? integer(row, 'id') : null;
 }
 
 /** @throws TollgateError `journalMissing` where the store does not know the run. */
 export function runRow(db: Connection, runKey: RunKey): number {
   const row = findRunRow(db, runKey);
-  if (row === null) throw new TollgateError('journalMissing', `The store does not know run ${runKey.agentRunId} (first execution ${runKey.firstExecutionRunId}).`);
+  if (row === null)
+    throw new TollgateError('journalMissing', `The store does not know run ${runKey.agentRunId} (first execution ${runKey.firstExecutionRunId}).`);
   return row;
 }
 
 export function createRunStore(db: Connection): RunStore {
   return {
     createRun: async (run) => db.write(() => insertRun(db, run)),
-    getRun: async (runKey) => db.read(() => one(db, 'WHERE runs.agent_run_id = :agentRunId AND runs.first_execution_run_id = :firstExecutionRunId', { ...runKey })),
+    getRun: async (runKey) =>
+      db.read(() => one(db, 'WHERE runs.agent_run_id = :agentRunId AND runs.first_execution_run_id = :firstExecutionRunId', { ...runKey })),
     latestRun: async (agentRunId) => db.read(() => one(db, 'WHERE runs.agent_run_id = :agentRunId ORDER BY runs.id DESC LIMIT 1', { agentRunId })),
     listRuns: async (filter) => db.read(() => list(db, filter)),
     endRun: async (runKey, end, steps) => db.write(() => writeEnd(db, runKey, end, steps)),
@@ -57,7 +62,12 @@ function insertRun(db: Connection, run: NewRun): 'created' | 'exists' {
   const id = runRow(db, runKey);
   db.run("INSERT INTO scopes (kind, scope_key, limit_nano_usd) VALUES ('run', :key, :limit)", { key: runScopeKey(runKey), limit: nanoUsd(run.limitNanoUsd) });
   const link = (kind: string, scopeKind: string, key: string) =>
-    db.run('INSERT OR IGNORE INTO run_scopes (run, scope, kind) SELECT :id, scopes.id, :kind FROM scopes WHERE scopes.kind = :scopeKind AND scope_key = :key', { id, kind, scopeKind, key });
+    db.run('INSERT OR IGNORE INTO run_scopes (run, scope, kind) SELECT :id, scopes.id, :kind FROM scopes WHERE scopes.kind = :scopeKind AND scope_key = :key', {
+      id,
+      kind,
+      scopeKind,
+      key,
+    });
   link('run', 'run', runScopeKey(runKey));
   for (const parent of parentRunKeys) {
     // A child whose parent is not known would spend past the parent's budget.
@@ -85,7 +95,13 @@ function writeEnd(db: Connection, runKey: RunKey, end: RunEnd, steps: number): R
   endGates(db, id, []);
   const earlier = jsonOrNull<RunEnd>(db.get('SELECT end_json FROM runs WHERE id = :id', { id }) ?? {}, 'end_json');
   if (earlier) return earlier;
-  db.run('UPDATE runs SET status = :status, end_json = :end, ended_at_ms = :now, steps = :steps WHERE id = :id', { id, status: end.status, end: JSON.stringify(end), now: db.now(), steps });
+  db.run('UPDATE runs SET status = :status, end_json = :end, ended_at_ms = :now, steps = :steps WHERE id = :id', {
+    id,
+    status: end.status,
+    end: JSON.stringify(end),
+    now: db.now(),
+    steps,
+  });
   return end;
 }
 

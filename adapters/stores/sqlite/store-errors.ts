@@ -27,10 +27,16 @@ function toStoreError(path: string, error: unknown): unknown {
   const { code = '' } = error as MediumError;
   const primary = primaryCode(error);
   if (primary === SQLITE_FULL || FULL_DISK.has(code))
-    return new TollgateError('storeFull', `The store ${path} can't take more (${error.message}). Free disk space or raise its limit; runs wait and then go on.`, { cause: error });
+    return new TollgateError(
+      'storeFull',
+      `The store ${path} can't take more (${error.message}). Free disk space or raise its limit; runs wait and then go on.`,
+      { cause: error },
+    );
   if (code === 'ERR_INVALID_STATE') return new TollgateError('storeUnavailable', `The store ${path} has been closed (${error.message}).`, { cause: error });
   if (UNUSABLE_FILE.has(code) || (primary !== null && UNAVAILABLE.has(primary)))
-    return new TollgateError('storeUnavailable', `The store ${path} can't be used (${error.message}). Check that the file is there, readable and writable.`, { cause: error });
+    return new TollgateError('storeUnavailable', `The store ${path} can't be used (${error.message}). Check that the file is there, readable and writable.`, {
+      cause: error,
+    });
   return error;
 }
 

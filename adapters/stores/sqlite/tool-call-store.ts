@@ -24,7 +24,8 @@ export function createToolCallStore(db: Connection): ToolCallStore {
       }),
     consumeApproval: async (call, rule) => db.write(() => consume(db, call, rule)),
     getToolCall: async (runKey, callKey) => db.read(() => find(db, runKey, callKey)),
-    listToolCalls: async (runKey) => db.read(() => db.all('SELECT * FROM tool_calls WHERE run = :run ORDER BY id', { run: findRunRow(db, runKey) ?? -1 }).map((row) => toCall(row, runKey))),
+    listToolCalls: async (runKey) =>
+      db.read(() => db.all('SELECT * FROM tool_calls WHERE run = :run ORDER BY id', { run: findRunRow(db, runKey) ?? -1 }).map((row) => toCall(row, runKey))),
     findActions: async (runKey, tool, argumentsDigest) => db.read(() => actions(db, runKey, tool, argumentsDigest)),
     claimRecordedLine: async (runKey, callKey, lines, recording) => db.write(() => claim(db, runKey, callKey, lines, recording)),
     finishToolCall: async (runKey, callKey, outcome) => db.write(() => finish(db, runKey, callKey, outcome)),
@@ -32,7 +33,11 @@ export function createToolCallStore(db: Connection): ToolCallStore {
 }
 
 /** The check and the consumption of an approval, and the intent that it permits, under one write lock. */
-function consume(db: Connection, call: NewToolCall & { readonly approvalId: ApprovalId }, rule: Parameters<ToolCallStore['consumeApproval']>[1]): ConsumeResult {
+function consume(
+  db: Connection,
+  call: NewToolCall & { readonly approvalId: ApprovalId },
+  rule: Parameters<ToolCallStore['consumeApproval']>[1],
+): ConsumeResult {
   const existing = find(db, call.runKey, call.callKey) ?? findByApproval(db, call.runKey, call.approvalId);
   if (existing) return { type: 'exists', call: existing };
   const gate = findGateRow(db, call.runKey, call.approvalId);
@@ -68,7 +73,11 @@ function claim(db: Connection, runKey: RunKey, callKey: string, lines: readonly 
   const run = runRow(db, runKey);
   const own = known(db, runKey, callKey).recordedLine;
   if (own !== null) return own;
-  const used = new Set(db.all('SELECT recorded_line FROM tool_calls WHERE run = :run AND recording = :recording AND recorded_line IS NOT NULL', { run, recording }).map((row) => integer(row, 'recorded_line')));
+  const used = new Set(
+    db
+      .all('SELECT recorded_line FROM tool_calls WHERE run = :run AND recording = :recording AND recorded_line IS NOT NULL', { run, recording })
+      .map((row) => integer(row, 'recorded_line')),
+  );
   const line = lines.find((candidate) => !used.has(candidate));
   if (line === undefined) return null;
   db.run('UPDATE tool_calls SET recorded_line = :line, recording = :recording WHERE run = :run AND call_key = :callKey', { run, callKey, line, recording });

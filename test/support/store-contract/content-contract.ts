@@ -22,13 +22,19 @@ export function describeContentContract(subject: Subject): void {
     const first = await reserve(store, key, { head: { attemptId: null, nodeIds: ['input'] } });
     const asked: ModelReply = { ...reply('Let me look.'), toolCalls: [{ toolCallId: 'c1' as never, name: 'find_order', argumentsText: '{}' }] };
     await store.reportAttempt(key, first, { outcome: { type: 'reply' }, reply: asked });
-    for (const name of ['a', 'b']) await store.putNode(key, `${first}:${name}`, { role: 'tool', toolCallId: 'c1' as never, name: 'find_order', text: name, isError: false });
+    for (const name of ['a', 'b'])
+      await store.putNode(key, `${first}:${name}`, { role: 'tool', toolCallId: 'c1' as never, name: 'find_order', text: name, isError: false });
     const head = { attemptId: first, nodeIds: [`${first}:a`, `${first}:b`] };
     const second = await reserve(store, key, { step: 2, head });
     await store.reportAttempt(key, second, { outcome: { type: 'reply' }, reply: reply('It is on its way.') });
 
     const upToTools = await store.loadTranscript(key, head);
-    expect(upToTools.type === 'transcript' && upToTools.messages.map((message) => ('text' in message ? message.text : ''))).toEqual(['Where is my order?', 'Let me look.', 'a', 'b']);
+    expect(upToTools.type === 'transcript' && upToTools.messages.map((message) => ('text' in message ? message.text : ''))).toEqual([
+      'Where is my order?',
+      'Let me look.',
+      'a',
+      'b',
+    ]);
     const whole = await store.loadTranscript(key, { attemptId: second, nodeIds: [] });
     expect(whole.type === 'transcript' && whole.messages.at(-1)).toEqual({ role: 'assistant', text: 'It is on its way.', toolCalls: [] });
     expect(whole.type === 'transcript' && whole.messages[1]).toEqual({ role: 'assistant', text: 'Let me look.', toolCalls: asked.toolCalls });
@@ -39,9 +45,15 @@ export function describeContentContract(subject: Subject): void {
     const key = await startRun(store);
     const attemptId = await reserve(store, key);
     const providerItems = [{ type: 'reasoning', encrypted_content: 'x' }];
-    await store.reportAttempt(key, attemptId, { outcome: { type: 'reply' }, reply: { ...reply('ok'), providerItems, providerItemsFor: 'responses:gpt-5-mini' } });
+    await store.reportAttempt(key, attemptId, {
+      outcome: { type: 'reply' },
+      reply: { ...reply('ok'), providerItems, providerItemsFor: 'responses:gpt-5-mini' },
+    });
     const loaded = await store.loadTranscript(key, { attemptId, nodeIds: [] });
-    expect(loaded).toEqual({ type: 'transcript', messages: [{ role: 'assistant', text: 'ok', toolCalls: [], providerItems, providerItemsFor: 'responses:gpt-5-mini' }] });
+    expect(loaded).toEqual({
+      type: 'transcript',
+      messages: [{ role: 'assistant', text: 'ok', toolCalls: [], providerItems, providerItemsFor: 'responses:gpt-5-mini' }],
+    });
   });
 
   test('the late reply of a step that went on without it is not in the transcript', async () => {

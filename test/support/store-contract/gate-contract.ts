@@ -7,13 +7,21 @@ import type { Subject } from '../store-contract.ts';
 import { approvedGate, newGate, newVote, permitted, runKey, startRun, usd } from './fixtures.ts';
 
 const byTheRule = (gate: GateRecord, nowMs: number) => permits(gate, gate.votes, nowMs);
-const accept = (gate: GateRecord, change: Partial<GateRecord>) => ({ gate: { ...gate, ...change }, answer: { type: 'accepted', gateStatus: change.status ?? gate.status, message: 'ok' } as DecisionAnswer });
-const auditOf = (gate: GateRecord) => (answer: DecisionAnswer): AuditEntry => ({ type: `decision.${answer.type}`, runKey: gate.runKey, actor: 'bob', data: { message: answer.message } });
+const accept = (gate: GateRecord, change: Partial<GateRecord>) => ({
+  gate: { ...gate, ...change },
+  answer: { type: 'accepted', gateStatus: change.status ?? gate.status, message: 'ok' } as DecisionAnswer,
+});
+const auditOf =
+  (gate: GateRecord) =>
+  (answer: DecisionAnswer): AuditEntry => ({ type: `decision.${answer.type}`, runKey: gate.runKey, actor: 'bob', data: { message: answer.message } });
 
 export function describeGateContract(subject: Subject): void {
   test('a gate comes back as it was created, and the first one of an id stays', async () => {
     const { store } = subject();
-    const gate = approvedGate(await startRun(store), { spentDecisions: ['x'], policy: { approvers: 2, role: 'lead', expiresAfterMs: 1_000, approvalValidForMs: 1_000, requesterMayDecide: false } });
+    const gate = approvedGate(await startRun(store), {
+      spentDecisions: ['x'],
+      policy: { approvers: 2, role: 'lead', expiresAfterMs: 1_000, approvalValidForMs: 1_000, requesterMayDecide: false },
+    });
     expect(await store.createGate(gate)).toEqual(gate);
     expect(await store.createGate({ ...gate, status: 'open', arguments: {} })).toEqual(gate);
     expect(await store.getGate(gate.runKey, gate.approvalId)).toEqual(gate);
@@ -49,10 +57,21 @@ export function describeGateContract(subject: Subject): void {
   test('a decision is applied to the row as it is, on the clock of the store, and audited with it', async () => {
     const { store, clock } = subject();
     const gate = await store.createGate(newGate(await startRun(store)));
-    const answer = await store.decideGate(gate.runKey, gate.approvalId, (row, nowMs) => accept(row, { status: 'approved', votes: [newVote({ atMs: nowMs })], decidedAtMs: nowMs }), auditOf(gate));
+    const answer = await store.decideGate(
+      gate.runKey,
+      gate.approvalId,
+      (row, nowMs) => accept(row, { status: 'approved', votes: [newVote({ atMs: nowMs })], decidedAtMs: nowMs }),
+      auditOf(gate),
+    );
     expect(answer).toMatchObject({ type: 'accepted', gateStatus: 'approved' });
-    expect(await store.getGate(gate.runKey, gate.approvalId)).toMatchObject({ status: 'approved', decidedAtMs: clock.nowMs, votes: [{ approver: 'bob', atMs: clock.nowMs }] });
-    expect(await store.listAudit({ runKey: gate.runKey, limit: 10 })).toMatchObject([{ type: 'decision.accepted', actor: 'bob', atMs: clock.nowMs, data: { message: 'ok' } }]);
+    expect(await store.getGate(gate.runKey, gate.approvalId)).toMatchObject({
+      status: 'approved',
+      decidedAtMs: clock.nowMs,
+      votes: [{ approver: 'bob', atMs: clock.nowMs }],
+    });
+    expect(await store.listAudit({ runKey: gate.runKey, limit: 10 })).toMatchObject([
+      { type: 'decision.accepted', actor: 'bob', atMs: clock.nowMs, data: { message: 'ok' } },
+    ]);
   });
 
   test('a refused decision is audited and changes nothing; a rule or an audit that throws leaves no trace', async () => {
@@ -90,7 +109,11 @@ export function describeGateContract(subject: Subject): void {
   test('gates left over from a reset are withdrawn, those that live and those that ended are not', async () => {
     const { store } = subject();
     const key = await startRun(store);
-    const [live, left, used] = [await store.createGate(newGate(key)), await store.createGate(approvedGate(key)), await store.createGate(newGate(key, { status: 'consumed' }))];
+    const [live, left, used] = [
+      await store.createGate(newGate(key)),
+      await store.createGate(approvedGate(key)),
+      await store.createGate(newGate(key, { status: 'consumed' })),
+    ];
     expect(await store.withdrawGatesExcept(key, [live.approvalId])).toEqual([left.approvalId]);
     expect((await store.listGates({ runKey: key, limit: 9 })).map(({ status }) => status)).toEqual(['open', 'withdrawn', 'consumed']);
     expect(used.status).toBe('consumed');
@@ -117,7 +140,8 @@ export function describeGateContract(subject: Subject): void {
     const action = await store.createGate(approvedGate(key));
     await expect(store.raiseLimit(key, action.approvalId, usd(500), permitted)).rejects.toMatchObject({ type: 'invariantBroken' });
     const budget = await store.createGate(approvedGate(key, { kind: 'budget' }));
-    for (const amount of [-1, 0.5, Number.NaN]) await expect(store.raiseLimit(key, budget.approvalId, usd(amount), permitted)).rejects.toMatchObject({ type: 'invariantBroken' });
+    for (const amount of [-1, 0.5, Number.NaN])
+      await expect(store.raiseLimit(key, budget.approvalId, usd(amount), permitted)).rejects.toMatchObject({ type: 'invariantBroken' });
     expect((await store.getGate(key, budget.approvalId))?.status).toBe('approved');
     expect(await store.getLedger(key)).toMatchObject({ limitNanoUsd: 1_000 });
   });

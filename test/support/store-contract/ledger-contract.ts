@@ -82,7 +82,12 @@ export function describeLedgerContract(subject: Subject): void {
     const { store } = subject();
     const parent = await startRun(store);
     const child = await startRun(store, { parentRunKeys: [parent] });
-    const [settled, released, written, held] = [await reserve(store, child), await reserve(store, child), await reserve(store, child), await reserve(store, child)];
+    const [settled, released, written, held] = [
+      await reserve(store, child),
+      await reserve(store, child),
+      await reserve(store, child),
+      await reserve(store, child),
+    ];
     await store.moveMoney(child, settled, { type: 'settle', costNanoUsd: usd(40) });
     await store.moveMoney(child, released, { type: 'release' });
     await store.moveMoney(child, written, { type: 'writeOff' }, 'the provider lost it');
@@ -96,7 +101,8 @@ export function describeLedgerContract(subject: Subject): void {
     const { store } = subject();
     const key = await startRun(store);
     const attemptId = await reserve(store, key);
-    for (const reason of [undefined, '', '  ']) await expect(store.moveMoney(key, attemptId, { type: 'writeOff' }, reason)).rejects.toMatchObject({ type: 'invalidInput' });
+    for (const reason of [undefined, '', '  '])
+      await expect(store.moveMoney(key, attemptId, { type: 'writeOff' }, reason)).rejects.toMatchObject({ type: 'invalidInput' });
     expect(await store.getLedger(key)).toMatchObject({ heldNanoUsd: 100, writtenOffNanoUsd: 0 });
   });
 
@@ -129,8 +135,19 @@ export function describeLedgerContract(subject: Subject): void {
     const failed = await store.reportAttempt(key, attemptId, { outcome: { type: 'failed', verdict, message: 'no answer' } });
     expect(failed).toMatchObject({ outcome: { type: 'failed' }, endedAtMs: clock.nowMs, money: { status: 'held' } });
     clock.nowMs += 1_000;
-    const late = await store.reportAttempt(key, attemptId, { outcome: { type: 'reply' }, reply: reply('late'), usage: USAGE, money: { type: 'settle', costNanoUsd: usd(30) } });
-    expect(late).toMatchObject({ outcome: failed.outcome, reply: { text: 'late' }, usage: USAGE, endedAtMs: failed.endedAtMs, money: { status: 'settled', settledNanoUsd: 30 } });
+    const late = await store.reportAttempt(key, attemptId, {
+      outcome: { type: 'reply' },
+      reply: reply('late'),
+      usage: USAGE,
+      money: { type: 'settle', costNanoUsd: usd(30) },
+    });
+    expect(late).toMatchObject({
+      outcome: failed.outcome,
+      reply: { text: 'late' },
+      usage: USAGE,
+      endedAtMs: failed.endedAtMs,
+      money: { status: 'settled', settledNanoUsd: 30 },
+    });
   });
 
   test('a reply that the transcript may contain already is never replaced', async () => {
@@ -146,7 +163,9 @@ export function describeLedgerContract(subject: Subject): void {
     const { store } = subject();
     const key = await startRun(store);
     const attemptId = await reserve(store, key);
-    await expect(store.reportAttempt(key, attemptId, { outcome: { type: 'reply' }, money: { type: 'settle', costNanoUsd: usd(1) } })).rejects.toMatchObject({ type: 'invariantBroken' });
+    await expect(store.reportAttempt(key, attemptId, { outcome: { type: 'reply' }, money: { type: 'settle', costNanoUsd: usd(1) } })).rejects.toMatchObject({
+      type: 'invariantBroken',
+    });
     expect(await store.getAttempt(key, attemptId)).toMatchObject({ outcome: null, money: { status: 'held' } });
   });
 
@@ -154,7 +173,8 @@ export function describeLedgerContract(subject: Subject): void {
     const { store } = subject();
     const key = await startRun(store);
     const attemptId = await reserve(store, key);
-    for (const cost of [-1, 0.5, Number.NaN, 2 ** 53]) await expect(store.moveMoney(key, attemptId, { type: 'settle', costNanoUsd: usd(cost) })).rejects.toMatchObject({ type: 'invariantBroken' });
+    for (const cost of [-1, 0.5, Number.NaN, 2 ** 53])
+      await expect(store.moveMoney(key, attemptId, { type: 'settle', costNanoUsd: usd(cost) })).rejects.toMatchObject({ type: 'invariantBroken' });
     await expect(store.reserveAttempt(newAttempt(key, { reservedNanoUsd: usd(-50) }))).rejects.toMatchObject({ type: 'invariantBroken' });
     expect(await store.getAttempt(key, attemptId)).toMatchObject({ money: { status: 'held', settledNanoUsd: null } });
     expect(await store.getLedger(key)).toMatchObject({ heldNanoUsd: 100, settledNanoUsd: 0 });
@@ -183,7 +203,10 @@ export function describeLedgerContract(subject: Subject): void {
     const { store } = subject();
     const [key, other] = [await startRun(store), await startRun(store)];
     const failed = await reserve(store, key);
-    await store.reportAttempt(key, failed, { outcome: { type: 'failed', verdict: { class: 'timeout', retrySameModel: true, nextCandidate: true, billed: 'unknown' }, message: 'x' }, reply: reply('late') });
+    await store.reportAttempt(key, failed, {
+      outcome: { type: 'failed', verdict: { class: 'timeout', retrySameModel: true, nextCandidate: true, billed: 'unknown' }, message: 'x' },
+      reply: reply('late'),
+    });
     expect(await store.findReply(key, 1, 'd1')).toBeNull();
     const answered = await reserve(store, key, { ordinal: 2 });
     await store.reportAttempt(key, answered, { outcome: { type: 'reply' }, reply: reply('x') });

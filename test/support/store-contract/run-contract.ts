@@ -78,7 +78,12 @@ export function describeRunContract(subject: Subject): void {
     const foreign = await store.createGate(newGate(other));
     await store.endRun(key, END, 1);
     const statusOf = async (runKeyOf: RunKey, gate: typeof open) => (await store.getGate(runKeyOf, gate.approvalId))?.status;
-    expect([await statusOf(key, open), await statusOf(key, approved), await statusOf(key, denied), await statusOf(key, consumed)]).toEqual(['withdrawn', 'withdrawn', 'denied', 'consumed']);
+    expect([await statusOf(key, open), await statusOf(key, approved), await statusOf(key, denied), await statusOf(key, consumed)]).toEqual([
+      'withdrawn',
+      'withdrawn',
+      'denied',
+      'consumed',
+    ]);
     expect(await statusOf(other, foreign)).toBe('open');
   });
 

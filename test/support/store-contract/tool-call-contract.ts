@@ -22,7 +22,10 @@ export function describeToolCallContract(subject: Subject): void {
     const { store, clock } = subject();
     const call = newToolCall(await startRun(store));
     const begun = await store.beginToolCall(call);
-    expect(begun).toEqual({ type: 'begun', call: { ...call, status: 'intent', result: null, isError: false, recordedLine: null, startedAtMs: clock.nowMs, endedAtMs: null } });
+    expect(begun).toEqual({
+      type: 'begun',
+      call: { ...call, status: 'intent', result: null, isError: false, recordedLine: null, startedAtMs: clock.nowMs, endedAtMs: null },
+    });
     expect(await store.beginToolCall({ ...call, tool: 'another' })).toEqual({ type: 'exists', call: begun.call });
   });
 
@@ -37,7 +40,11 @@ export function describeToolCallContract(subject: Subject): void {
     const { store, clock } = subject();
     const { gate, call } = await gated(store, await startRun(store));
     const consumed = await store.consumeApproval(call, byTheRule);
-    expect(consumed).toMatchObject({ type: 'permitted', call: { status: 'intent', approvalId: gate.approvalId }, gate: { status: 'consumed', consumedAtMs: clock.nowMs } });
+    expect(consumed).toMatchObject({
+      type: 'permitted',
+      call: { status: 'intent', approvalId: gate.approvalId },
+      gate: { status: 'consumed', consumedAtMs: clock.nowMs },
+    });
     expect(await store.getGate(call.runKey, gate.approvalId)).toMatchObject({ status: 'consumed', votes: gate.votes });
   });
 
@@ -45,7 +52,11 @@ export function describeToolCallContract(subject: Subject): void {
     const { store, another } = subject();
     const { gate, call } = await gated(store, await startRun(store));
     const second = await another();
-    const results = await Promise.all([store.consumeApproval(call, byTheRule), second.consumeApproval(call, byTheRule), second.consumeApproval({ ...call, callKey: 'other' }, permitted)]);
+    const results = await Promise.all([
+      store.consumeApproval(call, byTheRule),
+      second.consumeApproval(call, byTheRule),
+      second.consumeApproval({ ...call, callKey: 'other' }, permitted),
+    ]);
     expect(results.map(({ type }) => type).toSorted()).toEqual(['exists', 'exists', 'permitted']);
     expect((await store.listToolCalls(call.runKey)).map(({ approvalId }) => approvalId)).toEqual([gate.approvalId]);
     await second.close();
