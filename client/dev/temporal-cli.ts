@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { childEnvironment } from '../../config/load.ts';
 import { TollgateError } from '../../contracts/failures.ts';
 
 /** The last tag that `go install` takes; newer ones carry a `replace` directive. Server 1.29.1. */
@@ -91,7 +92,7 @@ function runWithProgress(
 ): Promise<{ status: number | null; output: string }> {
   return new Promise((resolve) => {
     const startedMs = Date.now();
-    const child = spawn(command, args, { env: { ...process.env, ...env }, timeout: timeoutMs, killSignal: 'SIGKILL', stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { env: childEnvironment(env), timeout: timeoutMs, killSignal: 'SIGKILL', stdio: ['ignore', 'pipe', 'pipe'] });
     const timer = setInterval(() => onProgress(`  … ${Math.round((Date.now() - startedMs) / 1_000)} s`), PROGRESS_INTERVAL_MS);
     let output = '';
     const collect = (chunk: Buffer) => {
