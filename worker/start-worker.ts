@@ -13,6 +13,11 @@ import { workflowBundle } from './workflow-bundle.ts';
 const SWEEP_INTERVAL_MS = 5_000;
 /** A task handed to a dead worker's own queue is given to another after this long (Temporal's default: 10 s). */
 const STICKY_TIMEOUT_MS = 1_000;
+/**
+ * Few polls while there is little to do: each poll that a frozen worker still has open takes one task with it, which comes
+ * back after a timeout. Grows with the load.
+ */
+const POLLERS = { type: 'autoscaling', minimum: 1, initial: 2, maximum: 20 } as const;
 /** Waiting for paid replies when the worker is told to stop. */
 const SHUTDOWN_GRACE_MS = 12_000;
 
@@ -54,6 +59,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     buildId: basename(codePath, '.js').slice(-8),
     dataConverter: { payloadConverterPath: new URL('../workflows/payload-converter.ts', import.meta.url).pathname },
     activities: { ...createActivities(ports) },
+    workflowTaskPollerBehavior: POLLERS,
+    activityTaskPollerBehavior: POLLERS,
     stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT_MS,
     shutdownGraceTime: SHUTDOWN_GRACE_MS,
     shutdownForceTime: SHUTDOWN_GRACE_MS + 5_000,

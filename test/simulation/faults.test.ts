@@ -108,7 +108,10 @@ describe.each([
   });
 });
 
-test('a worker frozen past its heartbeat and woken again: its late reply is paid for in the ledger and never enters the transcript', async () => {
+// Temporal gives tasks to the polls that the frozen worker left open, and waits 10 s for each, so this takes a while.
+test('a worker frozen past its heartbeat and woken again: its late reply is paid for in the ledger and never enters the transcript', {
+  timeout: 180_000,
+}, async () => {
   const handle = await stage.start({ prompt: 'SLOW' }, { id: 'zombie' });
   const worker = await workerOf('zombie');
   await waitFor('the request at the provider', async () => (await stage.bill()) > 0);
