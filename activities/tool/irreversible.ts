@@ -53,20 +53,20 @@ export async function executeIrreversible(
     const context = toolContext(runKey, callKey, intent.idempotencyKey, tenant, snapshot.task.limits.toolTimeoutMs);
     return { ports, snapshot, call, args, intent, context };
   };
+  const digest = actionDigestOf(
+    { ...gate, tool: call.tool.name, toolVersion: call.tool.version, destination: destinationOf(ports, call.tool) },
+    call.tool.volatileArguments,
+  );
+  const isShown = digest === gate.actionDigest;
   const found = await store.getToolCall(runKey, callKey);
-  if (found) return resume(execution(found));
+  if (found) return resume(execution(found), isShown);
 
   const own = ports.registry.tasks.get(snapshot.task.name);
   const ownTool = own?.tools.find((tool) => tool.name === call.tool.name) ?? null;
   if (own && isStricter(policyFor(own, 'action', ownTool), gate.policy))
     return { type: 'reopen', message: 'The policy became stricter since the gate was opened.' };
 
-  const digest = actionDigestOf(
-    { ...gate, tool: call.tool.name, toolVersion: call.tool.version, destination: destinationOf(ports, call.tool) },
-    call.tool.volatileArguments,
-  );
-  if (digest !== gate.actionDigest)
-    return { type: 'reopen', message: 'What would run here is not what the gate shows (destination, version or arguments differ).' };
+  if (!isShown) return { type: 'reopen', message: 'What would run here is not what the gate shows (destination, version or arguments differ).' };
 
   const consumed = await store.consumeApproval(intentOf(input, gate, call, args, callKey, await store.nowMs()), (row, nowMs) =>
     permits(row, provenVotes(ports, row, digest), nowMs),
@@ -75,7 +75,7 @@ export async function executeIrreversible(
     case 'permitted':
       return dispatch(execution(consumed.call));
     case 'exists':
-      return resume(execution(consumed.call));
+      return resume(execution(consumed.call), isShown);
     case 'repeated':
       return { type: 'reopen', message: 'The same action was carried out meanwhile; its repetition needs an approval of its own.' };
     case 'refused':
@@ -123,13 +123,17 @@ async function dispatch(execution: Execution): Promise<ExecuteToolOutcome> {
   }
 }
 
-/** Found with an intent: its outcome, or in doubt. The first sender may still be alive until its dispatch deadline. */
-async function resume(execution: Execution): Promise<ExecuteToolOutcome> {
+/**
+ * Found with an intent: its outcome, or in doubt. The first sender may still be alive until its dispatch deadline. A worker
+ * that would send something else than the gate shows (`isShown` false: another destination, say) cannot ask there either.
+ */
+async function resume(execution: Execution, isShown: boolean): Promise<ExecuteToolOutcome> {
   const { ports, intent } = execution;
   if (intent.status === 'done' || intent.status === 'failed') return { type: 'done', isError: intent.isError };
   if (intent.status === 'inDoubt') return { type: 'inDoubt', message: 'Whether the action happened is not known.' };
   const waitMs = Math.max(0, intent.dispatchDeadlineMs - (await ports.store.nowMs()) + 1);
   await new Promise((resolve) => setTimeout(resolve, waitMs));
+  if (!isShown) return doubt(execution, 'The worker died or froze during the call, and this one is configured with another destination.');
   return reconcile(execution, 'The worker died or froze between the intent and the outcome.', 1);
 }
 
@@ -138,7 +142,7 @@ async function resume(execution: Execution): Promise<ExecuteToolOutcome> {
  * a frozen sender may still wake; `redispatches` limits how often.
  */
 async function reconcile(execution: Execution, why: string, redispatches: number): Promise<ExecuteToolOutcome> {
-  const { ports, call, args, intent, context } = execution;
+  const { ports, call, args, context } = execution;
   const runtime = ports.runtimeOf(call.tool);
   const answer = runtime.reconcile ? await runtime.reconcile(call.tool, args, context) : ({ type: 'unknown' } as const);
   if (answer.type === 'done') return finish(execution, 'done', answer.result);
@@ -148,6 +152,10 @@ async function reconcile(execution: Execution, why: string, redispatches: number
     if (again.type === 'notDone') return finish(execution, 'failed', { error: again.message });
     return reconcile(execution, again.message, redispatches - 1);
   }
+  return doubt(execution, why);
+}
+
+async function doubt({ ports, call, intent }: Execution, why: string): Promise<ExecuteToolOutcome> {
   const { runKey, callKey } = intent;
   const row = await persist(() => ports.store.finishToolCall(runKey, callKey, { status: 'inDoubt', result: null, isError: true }));
   if (row.status === 'done' || row.status === 'failed') return { type: 'done', isError: row.isError };

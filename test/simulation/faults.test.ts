@@ -1,44 +1,10 @@
-import { createServer, type Server } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AgentRunResult } from '../../contracts/agent-run.ts';
 import type { ScenarioInput } from '../../adapters/providers/simulated/scenario.ts';
+import { Destination } from '../support/destination.ts';
 import { Stage } from '../support/stage.ts';
 import { httpTools } from '../support/tools.ts';
 import { waitFor } from '../support/wait-for.ts';
-
-/** A destination that counts what was really done to it. */
-class Destination {
-  readonly done: string[] = [];
-  delayMs = 0;
-  answersOutcomes = true;
-  #server: Server | null = null;
-  url = '';
-
-  async open(): Promise<void> {
-    const server = createServer((request, response) => {
-      const [, tool, door, key] = (request.url ?? '').split('/');
-      if (door === 'outcomes') {
-        if (!this.answersOutcomes) return response.writeHead(404).end('{}');
-        return response.end(JSON.stringify(this.done.includes(`${tool}:${key}`) ? { status: 'done', result: { ok: true } } : { status: 'notDone' }));
-      }
-      this.done.push(`${tool}:${request.headers['idempotency-key']}`);
-      setTimeout(() => response.end(JSON.stringify({ ok: true })), this.delayMs);
-    });
-    this.#server = server;
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const address = server.address();
-    this.url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`;
-  }
-
-  count(tool: string): number {
-    return this.done.filter((entry) => entry.startsWith(`${tool}:`)).length;
-  }
-
-  close(): void {
-    this.#server?.closeAllConnections();
-    this.#server?.close();
-  }
-}
 
 const slow = [{ type: 'slow' as const, delayMs: 6_000, attempt: 1 }];
 const scenarios: ScenarioInput[] = [
@@ -62,12 +28,10 @@ const scenarios: ScenarioInput[] = [
     ],
   },
 ];
-const destination = new Destination();
+let destination: Destination;
 let stage: Stage;
 beforeEach(async () => {
-  destination.done.length = 0;
-  destination.delayMs = 0;
-  destination.answersOutcomes = true;
+  destination = new Destination();
   await destination.open();
   stage = await new Stage().open({ scenarios, workers: 2 });
 });
@@ -129,8 +93,21 @@ test('a worker frozen past its heartbeat and woken again: its late reply is paid
   expect((await stage.store.getLedger(runKey))?.settledNanoUsd).toBe(await stage.bill('zombie'));
 });
 
+test('a worker killed during a read: another does the read again within 10 s', async () => {
+  destination.delayMs = ({ tool }) => (tool === 'look' && destination.count('look') === 1 ? 60_000 : 0);
+  const handle = await stage.start({ prompt: 'STEPS', tools: tools() }, { id: 'read' });
+  await waitFor('the read at the destination', async () => destination.count('look') === 1);
+  await stage.kill(await workerOf('read'));
+  const killedMs = Date.now();
+  await waitFor('the read to be done again', async () => destination.count('look') > 1);
+  expect(Date.now() - killedMs).toBeLessThan(10_000);
+  await stage.approve(handle);
+  expect(await handle.result()).toMatchObject({ status: 'completed', output: 'done' });
+  expect(await stage.store.listToolCalls((await stage.run('read')).runKey)).toMatchObject([{ status: 'done' }, { status: 'done' }, { status: 'done' }]);
+});
+
 test('a worker killed during an irreversible call: the destination is asked, and nothing is done twice', async () => {
-  destination.delayMs = 8_000;
+  destination.delayMs = () => 8_000;
   const handle = await stage.start({ prompt: 'PAY', tools: tools() }, { id: 'effect' });
   await stage.approve(handle);
   await waitFor('the action at the destination', async () => destination.count('pay') === 1);
@@ -140,8 +117,8 @@ test('a worker killed during an irreversible call: the destination is asked, and
 });
 
 test('where the destination cannot say, a person is asked, and the action is not repeated', async () => {
-  destination.delayMs = 60_000;
-  destination.answersOutcomes = false;
+  destination.delayMs = () => 60_000;
+  destination.answersOutcomes = () => false;
   const handle = await stage.start({ prompt: 'PAY', tools: tools() }, { id: 'doubt' });
   const action = await stage.openGate(handle);
   await stage.approve(handle);

@@ -26,6 +26,11 @@ const scenarios = [
     turns: [{ toolCalls: [call('pay', { id: 1 })] }, { toolCalls: [call('pay', { id: 1 })] }, { text: 'paid twice' }],
   },
   { id: 'endless', match: { system: 'ENDLESS' }, turns: [{ toolCalls: [call('look', { id: 1 })] }], repeatLast: true },
+  {
+    id: 'overrun',
+    match: { system: 'OVERRUN' },
+    turns: [{ toolCalls: [call('look', { id: 1 })], faults: [{ type: 'usageAboveBound' as const }] }, { text: 'never asked for' }],
+  },
   { id: 'empty', match: { system: 'EMPTY' }, turns: [{ empty: true as const }] },
   { id: 'refusal', match: { system: 'REFUSE' }, turns: [{ refusal: 'I will not.' }] },
   { id: 'cut', match: { system: 'CUT' }, turns: [{ text: 'a', faults: [{ type: 'truncated' as const }] }] },
@@ -200,6 +205,16 @@ describe('budget', () => {
     const result = (await (await stage.start(await costly('fail', 1_600_000), { id: 'fail' })).result()) as AgentRunResult;
     expect(result.status).toBe('budgetExhausted');
     expect(await stage.ledgerProblems('fail')).toEqual([]);
+  });
+
+  test('a provider that charges beyond any honest bound: the overrun is published and blocks the next call', async () => {
+    const definition = { prompt: 'OVERRUN', tools: (await tools()) as never, onBudgetExhausted: 'fail' as const, models: [{ model: 'gpt-5-mini' }] };
+    const result = (await (await stage.start({ ...definition, budgetLimitNanoUsd: 3_000_000 }, { id: 'overrun' })).result()) as AgentRunResult;
+    expect(result.status).toBe('budgetExhausted');
+    expect(result.ledger.overrunNanoUsd).toBeGreaterThan(0);
+    expect(result.ledger.settledNanoUsd).toBe(await stage.bill('overrun'));
+    expect(await stage.store.listAttempts((await stage.run('overrun')).runKey)).toHaveLength(1);
+    expect(await stage.ledgerProblems('overrun')).toEqual([]);
   });
 
   test('a run that wraps up gives a last answer within its budget', async () => {

@@ -7,10 +7,16 @@ import type { DecisionAnswer, Verdict } from '../../contracts/approval.ts';
 import type { GateRecord } from '../../domain/approval/gate.ts';
 import { Stage } from '../support/stage.ts';
 import { recordedTools } from '../support/tools.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const call = (name: string, args: Record<string, string>) => ({ name, arguments: args });
 const scenarios = [
   { id: 'pay', match: { system: 'PAY' }, turns: [{ toolCalls: [call('pay', { to: 'bob' })] }, { text: 'paid' }] },
+  {
+    id: 'both',
+    match: { system: 'BOTH' },
+    turns: [{ toolCalls: [call('pay', { to: 'bob' }), call('pay', { to: 'eve' })] }, { text: 'paid both' }],
+  },
   {
     id: 'moves',
     match: { system: 'MOVES' },
@@ -27,7 +33,7 @@ beforeAll(() => stage.open({ scenarios }));
 afterAll(() => stage.close());
 
 const lines = [
-  { name: 'pay', arguments: { to: 'bob' }, result: 'ok' },
+  ...['bob', 'eve'].map((to) => ({ name: 'pay', arguments: { to }, result: `paid ${to}` })),
   ...['X', 'Y', 'X'].map((to) => ({ name: 'move', arguments: { to }, result: { at: to } })),
 ];
 const tools = () => recordedTools(stage, { pay: 'irreversible', move: 'write' }, lines) as never;
@@ -63,8 +69,8 @@ describe('signed decisions', () => {
     await handle.terminate();
   });
 
-  test('wrong role, a decision signed for another verdict, and a foreign key are refused; approve, withdraw, approve again works', async () => {
-    const handle = await stage.start({ prompt: 'PAY', tools: await tools() }, { id: 'withdraw' });
+  test('wrong role, a decision signed for another verdict, and a foreign key are refused; the right person is accepted', async () => {
+    const handle = await stage.start({ prompt: 'PAY', tools: await tools() }, { id: 'refused' });
     const gate = await stage.openGate(handle);
     const decide = (request: unknown) => handle.executeUpdate<DecisionAnswer, [unknown]>('decideApproval', { args: [request] });
     expect(await decide(await signed(gate, 'approve', { approver: 'eve', roles: ['intern'] }))).toMatchObject({ type: 'refused', reason: 'wrongRole' });
@@ -87,16 +93,32 @@ describe('signed decisions', () => {
       type: 'refused',
       reason: 'badSignature',
     });
-    for (const worker of stage.workers) process.kill(worker.pid, 'SIGSTOP');
-    const approval = decide(await signed(gate, 'approve'));
-    const withdrawal = new Promise((resolve) => setTimeout(resolve, 200)).then(async () => decide(await signed(gate, 'withdraw')));
-    await new Promise((resolve) => setTimeout(resolve, 400));
-    for (const worker of stage.workers) process.kill(worker.pid, 'SIGCONT');
-    const answers = await Promise.allSettled([approval, withdrawal]);
-    const wasWithdrawn = answers[1].status === 'fulfilled' && answers[1].value.type === 'accepted';
-    if (wasWithdrawn) await decide(await signed(gate, 'approve'));
+    expect(await decide(await signed(gate, 'approve'))).toMatchObject({ type: 'accepted' });
     expect(await handle.result()).toMatchObject({ status: 'completed', output: 'paid' });
     expect((await stage.store.listToolCalls(gate.runKey)).filter((row) => row.tool === 'pay')).toHaveLength(1);
+  });
+
+  test('approve, withdraw, approve again: a withdrawn approval lets nothing run, the renewed one does, once', async () => {
+    const handle = await stage.start({ prompt: 'BOTH', tools: await tools() }, { id: 'withdraw' });
+    const { runKey } = await stage.openGate(handle);
+    const gates = await waitFor('both gates', async () => {
+      const open = await stage.store.listGates({ runKey, status: 'open', limit: 9 });
+      return open.length === 2 && open;
+    });
+    const [first, second] = ['bob', 'eve'].map((to) => gates.find((gate) => (gate.arguments as { to: string }).to === to)) as [GateRecord, GateRecord];
+    const decide = async (gate: GateRecord, verdict: Verdict) =>
+      handle.executeUpdate<DecisionAnswer, [unknown]>('decideApproval', { args: [await signed(gate, verdict)] });
+    const paid = async () => (await stage.store.listToolCalls(runKey)).map((row) => row.result);
+
+    // Actions run in the order planned, so the second waits for the first however soon it is approved.
+    expect(await decide(second, 'approve')).toMatchObject({ type: 'accepted', gateStatus: 'approved' });
+    expect(await decide(second, 'withdraw')).toMatchObject({ type: 'accepted', gateStatus: 'open' });
+    expect(await decide(first, 'approve')).toMatchObject({ type: 'accepted', gateStatus: 'approved' });
+    await waitFor('the first action', async () => (await paid()).length === 1);
+    expect(await stage.store.getGate(runKey, second.approvalId)).toMatchObject({ status: 'open' });
+    expect(await decide(second, 'approve')).toMatchObject({ type: 'accepted', gateStatus: 'approved' });
+    expect(await handle.result()).toMatchObject({ status: 'completed', output: 'paid both' });
+    expect(await paid()).toEqual(['paid bob', 'paid eve']);
   });
 
   test('an approval written into the store by hand does not let the action run: it is asked for anew', async () => {
@@ -152,6 +174,12 @@ describe('bad input at the command line', () => {
     ['no key', () => ['run', 'customer-support', '--input', input()], { TOLLGATE_SIMULATED_URL: '', OPENAI_API_KEY: '' }, /OPENAI_API_KEY/],
     ['an unreachable Temporal', () => ['run', 'customer-support', '--input', input()], { TEMPORAL_ADDRESS: '127.0.0.1:9' }, /127\.0\.0\.1:9/],
     ['an approval without its digest', () => ['approve', 'some-gate'], {}, /--digest/],
+    [
+      'a store that is full',
+      () => ['run', 'customer-support', '--input', input()],
+      { TOLLGATE_STORE_MAX_PAGES: '16' },
+      /store.*full.*TOLLGATE_STORE_MAX_PAGES/is,
+    ],
     ['a setting of the wrong shape', () => ['runs', 'list'], { TEMPORAL_ADDRESS: 'nonsense', TOLLGATE_AS: 'x' }, /TOLLGATE_AS/],
   ] as const)('%s: a clear error, exit code 2, no stack trace', (_name, args, env, message) => {
     const { status, stderr } = cli(args(), env);

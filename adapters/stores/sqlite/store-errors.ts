@@ -29,7 +29,7 @@ function toStoreError(path: string, error: unknown): unknown {
   if (primary === SQLITE_FULL || FULL_DISK.has(code))
     return new TollgateError(
       'storeFull',
-      `The store ${path} can't take more (${error.message}). Free disk space or raise its limit; runs wait and then go on.`,
+      `The store ${path} can't take more (${error.message}). Free disk space or raise its limit (TOLLGATE_STORE_MAX_PAGES); runs wait and then go on.`,
       { cause: error },
     );
   if (code === 'ERR_INVALID_STATE') return new TollgateError('storeUnavailable', `The store ${path} has been closed (${error.message}).`, { cause: error });
