@@ -69,12 +69,12 @@ export function reservationDelta(amountNanoUsd: NanoUsd): LedgerDelta {
 /**
  * Moves the money of one attempt. Idempotent: the same event twice changes nothing the second time.
  * A charge that turns up after a write-off or a release is settled all the same, because the provider billed it;
- * what no reservation covered is an overrun.
+ * what no reservation covered is an overrun. @throws TollgateError where the charge is no amount of nano-USD.
  */
 export function applyLedgerEvent(entry: LedgerEntry, event: LedgerEvent): LedgerTransition {
   switch (event.type) {
     case 'settle':
-      return settle(entry, event.costNanoUsd);
+      return settle(entry, nanoUsd(event.costNanoUsd));
     case 'release':
       if (entry.status === 'released') return unchanged();
       if (entry.status !== 'held') return unchanged(`a ${entry.status} attempt can't be released`);
