@@ -36,7 +36,7 @@ async function atOnce(jobOf: (index: number) => StoreJob): Promise<string[][]> {
   const answers = children.map((child) => once(child, 'message') as Promise<[StoreJobAnswer]>);
   for (const [index, child] of children.entries()) child.send(jobOf(index));
   const all = (await Promise.all(answers)).map(([answer]) => answer);
-  expect(all.map(({ error }) => error).filter(Boolean)).toEqual([]);
+  expect(all.flatMap(({ error }) => error ?? []).join('\n'), 'errors').toBe('');
   return all.map(({ granted }) => [...granted]);
 }
 
