@@ -57,7 +57,8 @@ const move = fc.oneof(
   fc.record({ type: fc.constant('reserve' as const), amount: money, setAside: fc.nat({ max: 100 }) }),
   fc.record({ type: fc.constant('event' as const), attempt: fc.nat({ max: 20 }), event }),
 );
-const history = fc.record({ limit: fc.nat({ max: 2_000 }), moves: fc.array(move, { maxLength: 40 }) });
+/** A limit of a few reservations, so that most histories meet it. */
+const history = fc.record({ limit: fc.nat({ max: 600 }), moves: fc.array(move, { maxLength: 40 }) });
 
 interface History {
   readonly limit: number;
@@ -154,6 +155,16 @@ test('contradictions are told, repetitions are not', () => {
   expect(applyLedgerEvent(settled, { type: 'settle', costNanoUsd: usd(40) })).toEqual({ type: 'unchanged', conflict: null });
   for (const contradiction of [{ type: 'settle', costNanoUsd: usd(41) }, { type: 'release' }, { type: 'writeOff' }] as const)
     expect(applyLedgerEvent(settled, contradiction)).toMatchObject({ type: 'unchanged', conflict: expect.stringContaining('settled') });
+});
+
+test('a late charge is an overrun by what no reservation covers any more', () => {
+  const overrunOf = (status: LedgerEntry['status'], cost: number) => {
+    const transition = applyLedgerEvent({ ...held(100), status }, { type: 'settle', costNanoUsd: usd(cost) });
+    return transition.type === 'changed' ? transition.delta.overrunNanoUsd : null;
+  };
+  expect([overrunOf('held', 100), overrunOf('held', 130)]).toEqual([0, 30]);
+  expect([overrunOf('writtenOff', 100), overrunOf('writtenOff', 130)]).toEqual([0, 30]);
+  expect([overrunOf('released', 0), overrunOf('released', 60)]).toEqual([0, 60]);
 });
 
 test('after a reservation, what was set aside is still free; exactly what is left fits, and one more does not', () => {
