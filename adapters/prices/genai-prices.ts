@@ -1,6 +1,7 @@
 import { calcPrice } from '@pydantic/genai-prices';
 import type { PriceTable, TokenRate } from '../../contracts/budget.ts';
 import type { PriceSource } from '../../domain/budget/price-port.ts';
+import { picoUsdPerToken } from '../../domain/budget/price.ts';
 import { taskPrice } from '../../domain/task/candidates.ts';
 
 export interface PriceOverride {
@@ -36,11 +37,9 @@ function listedPrice(model: string, provider: string, atMs: number): PriceTable 
 type Listed = number | { readonly base: number; readonly tiers: readonly { readonly start: number; readonly price: number }[] };
 
 function toRate(listed: Listed): TokenRate {
-  if (typeof listed === 'number') return { picoUsdPerToken: pico(listed) };
-  return { picoUsdPerToken: pico(listed.base), tiers: listed.tiers.map(({ start, price }) => ({ aboveInputTokens: start, picoUsdPerToken: pico(price) })) };
-}
-
-/** USD per million tokens is 10⁶ pico-USD per token. Rounded up, so that a bound stays a bound. */
-function pico(usdPerMillion: number): number {
-  return Math.ceil(Math.round(usdPerMillion * 1e9) / 1e3);
+  if (typeof listed === 'number') return { picoUsdPerToken: picoUsdPerToken(listed) };
+  return {
+    picoUsdPerToken: picoUsdPerToken(listed.base),
+    tiers: listed.tiers.map(({ start, price }) => ({ aboveInputTokens: start, picoUsdPerToken: picoUsdPerToken(price) })),
+  };
 }

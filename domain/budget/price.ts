@@ -40,6 +40,14 @@ export function inputTokensUpperBound(bodyBytes: number): number {
 /** Tokens a provider may add that stand nowhere in the request. */
 export const FRAMING_TOKENS = 64;
 
+/**
+ * The rate of a price in USD per million tokens, in pico-USD per token. Rounded up, so that a bound stays a bound, and only
+ * where the price has more than six decimal places: the product alone makes 4.03 a rate of 4030000.0000000005.
+ */
+export function picoUsdPerToken(usdPerMillion: number): number {
+  return Math.ceil(Number((usdPerMillion * 1e6).toPrecision(15)));
+}
+
 /** Nano-USD as a decimal string of USD, trailing zeros cut but never below two places: `0.0123`, `1.50`. */
 export function formatUsd(amountNanoUsd: number): string {
   const sign = amountNanoUsd < 0 ? '-' : '';

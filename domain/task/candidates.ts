@@ -1,6 +1,7 @@
 import type { PriceTable } from '../../contracts/budget.ts';
 import type { FailureType } from '../../contracts/failures.ts';
 import type { CandidateSnapshot, TaskDefinition } from '../../contracts/task.ts';
+import { picoUsdPerToken } from '../budget/price.ts';
 import type { CatalogueEntry, ModelCatalogue } from '../model/catalogue-port.ts';
 
 export interface CandidateProblem {
@@ -45,13 +46,13 @@ function problemOf(model: string, entry: CatalogueEntry | null, price: PriceTabl
   return null;
 }
 
-/** The price that a task or a configuration states, as a table. USD per million tokens times 10⁶ is pico-USD per token. */
+/** The price that a task or a configuration states, as a table. */
 export function taskPrice(
   model: string,
   price: { readonly inputUsdPerMillion: number; readonly cachedInputUsdPerMillion?: number | undefined; readonly outputUsdPerMillion: number },
   source = 'task',
 ): PriceTable {
-  const rate = (usdPerMillion: number) => ({ picoUsdPerToken: Math.ceil(usdPerMillion * 1e6) });
+  const rate = (usdPerMillion: number) => ({ picoUsdPerToken: picoUsdPerToken(usdPerMillion) });
   return {
     model,
     source,
