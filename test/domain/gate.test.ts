@@ -37,9 +37,9 @@ const verdict = fc.constantFrom<Verdict>('approve', 'approve', 'approve', 'withd
 const move: fc.Arbitrary<Move> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ type: fc.constant('decide'), who: person, verdict, digest: mostly(SHOWN, OTHER), validForMs: mostly(1_000, 0) }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('sendAgain'), index: fc.nat({ max: 20 }) }) },
-  { weight: 2, arbitrary: fc.record({ type: fc.constant('wait'), ms: fc.nat({ max: 600 }) }) },
+  { weight: 3, arbitrary: fc.record({ type: fc.constant('wait'), ms: fc.nat({ max: 600 }) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('close'), status: fc.constantFrom('expired', 'withdrawn', 'superseded') }) },
-  { weight: 2, arbitrary: fc.record({ type: fc.constant('consume'), digest: mostly(SHOWN, OTHER) }) },
+  { weight: 3, arbitrary: fc.record({ type: fc.constant('consume'), digest: mostly(SHOWN, OTHER) }) },
 );
 const policy = fc.record(
   { approvers: fc.integer({ min: 1, max: 3 }), role: fc.constant('lead'), requesterMayDecide: fc.boolean(), byDefault: fc.boolean() },
@@ -58,7 +58,7 @@ class Stage {
   constructor({ byDefault, ...rest }: Story['policy']) {
     this.byDefault = byDefault;
     this.requesterMayDecide = rest.requesterMayDecide ?? byDefault;
-    this.gate = newGate(runKey(), { policy: { ...rest, expiresAfterMs: 2_000, approvalValidForMs: 300 }, createdAtMs: 1_000, expiresAtMs: 3_000 });
+    this.gate = newGate(runKey(), { policy: { ...rest, expiresAfterMs: 1_000, approvalValidForMs: 300 }, createdAtMs: 1_000, expiresAtMs: 2_000 });
   }
   sign({ who, verdict: said, digest, validForMs }: Move & { type: 'decide' }): string {
     const { runKey: key, approvalId } = this.gate;
@@ -100,7 +100,8 @@ function tell({ policy: of, moves }: Story, look: (stage: Stage, before: GateRec
 
 test('whoever decides, withdraws or closes in whatever order, a gate goes only where it may, and an ended one stays as it is', () => {
   holdsFor(story, (example) =>
-    tell(example, ({ gate }, before) => {
+    tell(example, ({ gate, nowMs }, before) => {
+      if (gate.status === 'expired') expect(nowMs).toBeGreaterThanOrEqual(gate.expiresAtMs);
       if (gate.status !== before.status) expect(FOLLOWERS[before.status], `from ${before.status}`).toContain(gate.status);
       if (FOLLOWERS[before.status].length === 0) expect(gate).toBe(before);
       const { actionDigest, arguments: args, runKey: key, approvalId, policy: of, expiresAtMs } = before;
@@ -161,6 +162,13 @@ test('a signed decision changes a gate at most once, however often and by whomev
       expect(new Set(stage.changedBy).size).toBe(stage.changedBy.length);
     }
   });
+});
+
+test('an approval may be used until its time is over, and not at that moment', () => {
+  const gate = approvedGate(runKey(), { decidedAtMs: 1_000 });
+  const { approvalValidForMs } = gate.policy;
+  expect(permits(gate, gate.votes, 1_000 + approvalValidForMs - 1).type).toBe('permitted');
+  expect(permits(gate, gate.votes, 1_000 + approvalValidForMs)).toMatchObject({ type: 'refused', gateStatus: 'expired' });
 });
 
 test('the row alone is no authority: an approved gate whose votes prove nothing permits nothing', () => {
