@@ -45,7 +45,7 @@ export function classifyError(signal: ErrorSignal, nowMs: number): ErrorVerdict 
 
 function matches(row: ErrorRow, status: number | undefined, text: string): boolean {
   if (row.status && (status === undefined || !row.status.includes(status))) return false;
-  return row.says === undefined || row.says.test(text) || (row.says.source === '.' && row.status !== undefined);
+  return row.says === undefined || row.says.test(text);
 }
 
 /** Every string in the body: codes, types and messages, wherever a gateway put them, JSON inside strings included. */

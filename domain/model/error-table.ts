@@ -37,7 +37,7 @@ export interface ErrorRow {
  */
 export const ERROR_ROWS: readonly ErrorRow[] = [
   { class: 'budgetDenied', says: /budget_exceeded|budget has been exceeded|exceededbudget|crossed budget|over budget|max budget|exceeded .{0,40}budget/ },
-  { class: 'quotaExhausted', status: [402], says: /./ },
+  { class: 'quotaExhausted', status: [402] },
   {
     class: 'quotaExhausted',
     says: /insufficient_quota|exceeded your current quota|billing_hard_limit|billing_not_active|insufficient credits|insufficient balance|credit balance is too low|requires more credits/,
