@@ -125,7 +125,7 @@ test.each([
 });
 
 test('a wait that makes no sense is not read, and a long one is cut', () => {
-  for (const nonsense of ['', '-5', '1e9', 'NaN', 'Infinity', '0x10', '7, 7', '٣', '1'.repeat(3) + 'x'])
+  for (const nonsense of ['', '-5', '1e9', 'NaN', 'Infinity', '0x10', '7, 7', '٣', '111x'])
     expect(waitOf({ 'retry-after': nonsense }), nonsense).toBeUndefined();
   for (const long of ['86401', '9'.repeat(400), 'Wed, 21 Oct 9999 07:28:00 GMT']) expect(waitOf({ 'retry-after': long }), long).toBe(MAX_RETRY_AFTER_MS);
   expect(waitOf({}, `try again in ${'9'.repeat(30)}s`)).toBe(MAX_RETRY_AFTER_MS);
