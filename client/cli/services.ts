@@ -47,6 +47,6 @@ export interface CliServices {
   /** Runs a worker as a process of its own until it ends or this process is stopped. Answers its exit code. */
   runWorker(): Promise<number>;
   /** Runs everything needed for development until stopped. Answers the exit code. */
-  runDev(options: { readonly sample: boolean }): Promise<number>;
+  runDev(options: { readonly sample: boolean; readonly scenarios: readonly string[] }): Promise<number>;
   close(): Promise<void>;
 }
