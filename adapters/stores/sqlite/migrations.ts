@@ -140,6 +140,19 @@ const MIGRATIONS: readonly string[] = [
   CREATE TRIGGER audit_keeps_rows BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
   CREATE TRIGGER audit_keeps_contents BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
   `,
+  `
+  CREATE TABLE api_keys (
+    id INTEGER PRIMARY KEY,
+    key_id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    scopes_json TEXT NOT NULL,
+    roles_json TEXT NOT NULL,
+    tenant TEXT,
+    secret_digest TEXT NOT NULL UNIQUE,
+    created_at_ms INTEGER NOT NULL,
+    revoked_at_ms INTEGER
+  ) STRICT;
+  `,
 ];
 
 /** Brings the file up to this version, inside the caller's transaction. @throws TollgateError where a newer Tollgate wrote it. */
