@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { TollgateError } from '../../../contracts/failures.ts';
 import type { Store } from '../../../domain/store/port.ts';
+import { text } from '../rows.ts';
 import { createApiKeyStore } from './api-key-store.ts';
 import { createAuditStore } from './audit-store.ts';
 import { createContentStore } from './content-store.ts';
@@ -34,6 +36,25 @@ export async function openPostgresStore(options: DatabaseOptions): Promise<Store
     ensureRoom: (bytes) => ensureRoom(db, bytes),
     close: () => db.close(),
   };
+}
+
+/** Opens the database, writes nothing, and says what it is. @throws TollgateError where it can't be used. */
+export async function checkPostgresStore(options: DatabaseOptions): Promise<string> {
+  const db = new Database(options);
+  try {
+    const version = await checkSchema(db, db.description);
+    const row = await db.get(
+      "SELECT current_setting('server_version') AS server, pg_is_in_recovery() OR current_setting('transaction_read_only')::bool AS is_read_only",
+    );
+    if (row?.is_read_only === true)
+      throw new TollgateError(
+        'storeUnavailable',
+        `The store ${db.description} only reads: it is a standby, or set to read-only. Point DATABASE_URL at the primary.`,
+      );
+    return `${db.description} answers (PostgreSQL ${text(row ?? {}, 'server')}), schema version ${version}`;
+  } finally {
+    await db.close();
+  }
 }
 
 /** Takes `bytes` of the disk and gives them back: in a temporary table, which leaves nothing behind in the log or the tables. */

@@ -51,24 +51,26 @@ export class Connection {
   readonly #statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
   readonly #path: string;
   readonly now: () => number;
+  /** The schema versions before and after this connection was opened. */
+  readonly migration: { readonly from: number; readonly to: number };
 
   constructor(options: ConnectionOptions) {
     this.#path = options.path;
     this.now = options.now ?? Date.now;
     this.#database = translated(options.path, () => new DatabaseSync(options.path, { timeout: BUSY_TIMEOUT_MS }));
     try {
-      translated(options.path, () => this.#prepareFile(options));
+      this.migration = translated(options.path, () => this.#prepareFile(options));
     } catch (error) {
       this.#database.close();
       throw error;
     }
   }
 
-  #prepareFile({ path, maxPages }: ConnectionOptions): void {
+  #prepareFile({ path, maxPages }: ConnectionOptions): Connection['migration'] {
     // FULL is what the journal promises: a reply written down survives power loss.
     this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
     if (maxPages !== undefined) this.#database.exec(`PRAGMA max_page_count = ${Math.trunc(maxPages)}`);
-    this.write(() => migrate(this.#database, path));
+    return this.write(() => migrate(this.#database, path));
   }
 
   /**
