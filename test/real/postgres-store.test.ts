@@ -3,6 +3,7 @@ import { openPostgresStore } from '../../adapters/stores/postgres/postgres-store
 import { migratePostgres } from '../../adapters/stores/postgres/schema.ts';
 import { hasPostgres, PostgresServer } from '../support/postgres.ts';
 import { describeStoreContract } from '../support/store-contract.ts';
+import { describeStoreProcesses } from '../support/store-processes.ts';
 
 describe.runIf(hasPostgres())('with a real Postgres', () => {
   let server: PostgresServer;
@@ -11,9 +12,14 @@ describe.runIf(hasPostgres())('with a real Postgres', () => {
   });
   afterAll(() => server?.close());
 
-  describeStoreContract('the Postgres store', async (now) => {
+  const newDatabase = async () => {
     const url = await server.createDatabase();
     await migratePostgres(url);
+    return url;
+  };
+
+  describeStoreContract('the Postgres store', async (now) => {
+    const url = await newDatabase();
     return {
       store: await openPostgresStore({ url, now }),
       another: () => openPostgresStore({ url, now }),
@@ -22,5 +28,10 @@ describe.runIf(hasPostgres())('with a real Postgres', () => {
       },
       remove: async () => undefined,
     };
+  });
+
+  describeStoreProcesses('several processes on one Postgres database', async () => {
+    const url = await newDatabase();
+    return { store: await openPostgresStore({ url }), settings: { home: '.', databaseUrl: url }, remove: async () => undefined };
   });
 });
