@@ -51,6 +51,8 @@ export interface RunFilter {
   readonly status?: AgentRunStatus;
   readonly task?: string;
   readonly tenant?: string;
+  /** Only the direct children of this run. */
+  readonly parent?: RunKey;
   /** At most this many, newest first. */
   readonly limit: number;
 }

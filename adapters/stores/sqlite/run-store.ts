@@ -15,6 +15,10 @@ const SHOWN_STEPS = `CASE WHEN runs.end_json IS NOT NULL THEN runs.steps
 const SELECT_RUN = `SELECT runs.*, ${SHOWN_STATUS} AS shown_status, ${SHOWN_STEPS} AS shown_steps, scopes.limit_nano_usd
   FROM runs JOIN scopes ON scopes.kind = 'run' AND scopes.scope_key = runs.agent_run_id || '/' || runs.first_execution_run_id`;
 
+/** Draws on the parent's scope, which is quick to find, and names it as the nearest one. */
+const IS_CHILD = `runs.id IN (SELECT run_scopes.run FROM scopes JOIN run_scopes ON run_scopes.scope = scopes.id AND run_scopes.kind = 'parent'
+  WHERE scopes.kind = 'run' AND scopes.scope_key = :parentScope) AND json_extract(runs.parents_json, '$[0].firstExecutionRunId') = :parentFirst`;
+
 /** The key of a run's own budget scope. */
 export function runScopeKey({ agentRunId, firstExecutionRunId }: RunKey): string {
   return `${agentRunId}/${firstExecutionRunId}`;
@@ -77,10 +81,18 @@ function insertRun(db: Connection, run: NewRun): 'created' | 'exists' {
   return 'created';
 }
 
-function list(db: Connection, { status, task, tenant, limit }: RunFilter): RunRecord[] {
-  const conditions = [status && `${SHOWN_STATUS} = :status`, task && 'runs.task = :task', tenant && 'runs.tenant = :tenant'].filter(Boolean);
+function list(db: Connection, { status, task, tenant, parent, limit }: RunFilter): RunRecord[] {
+  const conditions = [status && `${SHOWN_STATUS} = :status`, task && 'runs.task = :task', tenant && 'runs.tenant = :tenant', parent && IS_CHILD].filter(
+    Boolean,
+  );
   const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
-  const parameters = { ...(status ? { status } : {}), ...(task ? { task } : {}), ...(tenant ? { tenant } : {}), limit: listLimit(limit) };
+  const parameters = {
+    ...(status ? { status } : {}),
+    ...(task ? { task } : {}),
+    ...(tenant ? { tenant } : {}),
+    ...(parent ? { parentScope: runScopeKey(parent), parentFirst: parent.firstExecutionRunId } : {}),
+    limit: listLimit(limit),
+  };
   return db.all(`${SELECT_RUN} ${where} ORDER BY runs.id DESC LIMIT :limit`, parameters).map(toRun);
 }
 
