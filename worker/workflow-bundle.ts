@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { TollgateError } from '../contracts/failures.ts';
@@ -9,6 +10,10 @@ import { modulesOf } from './module-files.ts';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** What workflow code is made of. */
 const SOURCES = ['contracts', 'domain', 'workflows'];
+/** Colours, as webpack writes them. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one.
+const ANSI_COLOURS = /\u001b\[[0-9;]*m/g;
+const MAX_SHOWN_ERROR = 4_000;
 const INDEX = join(ROOT, 'workflows', 'index.ts');
 
 /**
@@ -26,19 +31,27 @@ export async function workflowBundle(cacheFolder: string, projectWorkflows?: str
 }
 
 async function build(workflowsPath: string, projectWorkflows: string | undefined): Promise<string> {
+  const errors: string[] = [];
   try {
     const { code } = await bundleWorkflowCode({
       workflowsPath,
       payloadConverterPath: join(ROOT, 'workflows', 'payload-converter.ts'),
-      // In the clone, `tollgate/workflows` is these sources, which are then in the bundle once.
-      webpackConfigHook: (config) => ({ ...config, resolve: { ...config.resolve, conditionNames: ['tollgate-source', '...'] } }),
-      logger: { log() {}, trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error },
+      webpackConfigHook: (config) => ({ ...config, resolve: resolved(config.resolve) }),
+      logger: { log() {}, trace() {}, debug() {}, info() {}, warn: console.warn, error: (message: string) => errors.push(message) },
     });
     return code;
   } catch (error) {
-    if (projectWorkflows === undefined) throw error;
-    throw new TollgateError('invalidInput', `The workflows in ${projectWorkflows} can't be bundled: ${(error as Error).message}`, { cause: error });
+    const why = errors.join('\n').replaceAll(ANSI_COLOURS, '').slice(0, MAX_SHOWN_ERROR) || (error as Error).message;
+    throw new TollgateError('invalidInput', `The workflows in ${projectWorkflows ?? workflowsPath} can't be bundled. ${why}`, { cause: error });
   }
+}
+
+type Resolve = NonNullable<Parameters<NonNullable<NonNullable<Parameters<typeof bundleWorkflowCode>[0]>['webpackConfigHook']>>[0]['resolve']>;
+
+/** In the clone, `tollgate/workflows` is these sources, and Temporal's part is ours, so that each is in the bundle once. */
+function resolved(resolve: Resolve | undefined): Resolve {
+  const temporal = dirname(createRequire(import.meta.url).resolve('@temporalio/workflow/package.json'));
+  return { ...resolve, conditionNames: ['tollgate-source', '...'], alias: { ...resolve?.alias, '@temporalio/workflow': temporal } };
 }
 
 /** A module that exports our workflows and the project's. A name exported outright comes before one of `export *`. */

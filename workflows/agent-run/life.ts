@@ -125,6 +125,8 @@ export async function carryOn(run: RunState, own?: JsonValue): Promise<void> {
   // Messages travel on as transcript nodes; those that came meanwhile are written first.
   if (run.mailbox.hasMail) return;
   const carried = { ...run.carry(), ...(own === undefined ? {} : { own }) };
-  const goOn = makeContinueAsNewFunc<(start: AgentRunInput) => Promise<AgentRunResult>>({ workflowType: nextWorkflow(run) });
-  await goOn({ ...run.start, input: {}, carried });
+  const workflowType = nextWorkflow(run);
+  // The loop has its input in the transcript; a workflow of one's own may look at it again.
+  const start = workflowType === AGENT_RUN_WORKFLOW ? { ...run.start, input: {} } : run.start;
+  await makeContinueAsNewFunc<(start: AgentRunInput) => Promise<AgentRunResult>>({ workflowType })({ ...start, carried });
 }
