@@ -1,5 +1,5 @@
 import { describeStore, openStore } from '../adapters/stores/open-store.ts';
-import { loadProject, toProject } from '../adapters/tasks/project.ts';
+import { loadProject, toProject, withWorkflows } from '../adapters/tasks/project.ts';
 import { childEnvironment, loadSettings } from '../config/load.ts';
 import type { SettingName } from '../config/schema.ts';
 import type { Store } from '../domain/store/port.ts';
@@ -41,13 +41,23 @@ export interface TollgateWorker {
 export async function startTollgateWorker({ config, settings: changes = {} }: TollgateWorkerOptions = {}): Promise<TollgateWorker> {
   const settings = loadSettings(childEnvironment(changes));
   const project =
-    typeof config === 'object' ? toProject(config, 'given to startTollgateWorker') : await loadProject(config ?? settings.configPath, process.cwd());
+    typeof config === 'object'
+      ? await withWorkflows(toProject(config, 'given to startTollgateWorker'), process.cwd(), 'given to startTollgateWorker')
+      : await loadProject(config ?? settings.configPath, process.cwd());
   const store = await openStore(settings);
   try {
     const logger = createLogger({ level: settings.logLevel, name: 'worker' });
     const { home, taskQueue, searchAttributesOff } = settings;
     const [temporal, ports] = await Promise.all([temporalTarget(settings), wirePorts(settings, project, store)]);
-    const worker = await startWorker({ temporal, taskQueue, home, searchAttributesOff, ports, logger });
+    const worker = await startWorker({
+      temporal,
+      taskQueue,
+      home,
+      searchAttributesOff,
+      ports,
+      logger,
+      ...(project.workflowsPath === undefined ? {} : { workflowsPath: project.workflowsPath }),
+    });
     logger.info({ address: temporal.address, namespace: temporal.namespace, taskQueue, home, store: describeStore(settings) }, 'worker ready');
     return withStore(worker, store);
   } catch (error) {

@@ -156,7 +156,7 @@ export class Stage {
 
   async start(
     definition: Partial<TaskDefinition> & Pick<TaskDefinition, 'prompt'>,
-    options: { readonly id: string; readonly message?: string; readonly budgetLimitNanoUsd?: number },
+    options: { readonly id: string; readonly message?: string; readonly budgetLimitNanoUsd?: number; readonly workflow?: string },
   ): Promise<WorkflowHandle> {
     const task = taskDefinitionSchema.parse({
       version: 1,
@@ -178,7 +178,7 @@ export class Stage {
       requester: 'tester',
       ...(options.budgetLimitNanoUsd === undefined ? {} : { budgetLimitNanoUsd: options.budgetLimitNanoUsd }),
     };
-    return this.client.workflow.start(AGENT_RUN_WORKFLOW, { taskQueue: 'tollgate', workflowId: options.id, args: [input] });
+    return this.client.workflow.start(options.workflow ?? AGENT_RUN_WORKFLOW, { taskQueue: 'tollgate', workflowId: options.id, args: [input] });
   }
 
   async run(agentRunId: string): Promise<RunRecord> {
