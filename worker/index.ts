@@ -1,8 +1,7 @@
-import { openSqliteStore } from '../adapters/stores/sqlite/sqlite-store.ts';
-import { join } from 'node:path';
+import { describeStore, openStore } from '../adapters/stores/open-store.ts';
 import { loadProject, toProject, withWorkflows } from '../adapters/tasks/project.ts';
 import { childEnvironment, loadSettings } from '../config/load.ts';
-import type { SettingName, Settings } from '../config/schema.ts';
+import type { SettingName } from '../config/schema.ts';
 import type { Store } from '../domain/store/port.ts';
 import type { ProjectSpec } from '../domain/task/define.ts';
 import { createLogger } from '../telemetry/logger.ts';
@@ -59,16 +58,12 @@ export async function startTollgateWorker({ config, settings: changes = {} }: To
       logger,
       ...(project.workflowsPath === undefined ? {} : { workflowsPath: project.workflowsPath }),
     });
-    logger.info({ address: temporal.address, namespace: temporal.namespace, taskQueue, home }, 'worker ready');
+    logger.info({ address: temporal.address, namespace: temporal.namespace, taskQueue, home, store: describeStore(settings) }, 'worker ready');
     return withStore(worker, store);
   } catch (error) {
     await store.close();
     throw error;
   }
-}
-
-async function openStore({ home, storeMaxPages }: Settings): Promise<Store> {
-  return await openSqliteStore({ path: join(home, 'tollgate.db'), ...(storeMaxPages === undefined ? {} : { maxPages: storeMaxPages }) });
 }
 
 /** The store outlives the worker, which writes to it until its last activity has ended. */
