@@ -92,7 +92,7 @@ describe('plan, two agents at once, merge', () => {
       'These risks were found:\n\nThe lid leaks.',
       'Now write the report.',
     ]);
-  });
+  }, 240_000);
 
   test('a client that knows no more than the name of the task starts it too, and one that has the task starts it at once', async () => {
     const { agentRunId } = await agent.start('product-report', { message: 'A report.' }, { id: 'by-name' });
