@@ -23,6 +23,12 @@ export const FAILURES = {
   temporalUnavailable: { retryable: true, summary: 'No Temporal server answers at the configured address.' },
   searchAttributesMissing: { retryable: true, summary: 'The Temporal namespace lacks search attributes that runs are started with.' },
   notFound: { retryable: false, summary: 'There is no run or gate of that id.' },
+  idTaken: { retryable: false, summary: 'The id asked for names a run of another tenant.' },
+  unauthenticated: { retryable: false, summary: 'The API was called without a key that it knows.' },
+  forbidden: { retryable: false, summary: 'The caller of the API is known, and may not do this.' },
+  decisionRefused: { retryable: false, summary: 'A decision at a gate was refused; nothing was changed.' },
+  tooManyRequests: { retryable: true, summary: 'More requests wait for the API at once than it lets wait.' },
+  apiUnavailable: { retryable: true, summary: 'No Tollgate API answers at the configured address.' },
   closedByTemporal: { retryable: false, summary: 'Temporal let the run time out or fail without an end of its own.' },
   invariantBroken: { retryable: true, summary: 'Something happened that must never happen; the run waits for a fix instead of losing state.' },
 } as const satisfies Record<string, { readonly retryable: boolean; readonly summary: string }>;
