@@ -14,6 +14,7 @@ import {
   descriptionSchema,
   gateSchema,
   MAX_LISTED,
+  messageSentSchema,
   pendingResultSchema,
   runReportSchema,
   runSummarySchema,
@@ -54,6 +55,8 @@ export function createHttpAgentClient(options: HttpAgentClientOptions): AgentCli
     approve: (approvalId, given) => decide(approvalId, { verdict: 'approve', actionDigest: given.actionDigest, ...comment(given) }),
     deny: (approvalId, { reason, ...given }) => decide(approvalId, { verdict: 'deny', reason, ...digest(given) }),
     withdraw: (approvalId, given = {}) => decide(approvalId, { verdict: 'withdraw', ...digest(given), ...comment(given) }),
+    addUserMessage: (agentRunId, text, messageOptions = {}) =>
+      translated(() => http.json(messageSentSchema, { method: 'POST', path: `${runPath(agentRunId)}/messages`, body: { text, ...messageOptions } })),
     cancel: (agentRunId) =>
       translated(async () => ({ type: (await http.json(cancellationSchema, { method: 'POST', path: `${runPath(agentRunId)}/cancel` })).cancellation })),
   };

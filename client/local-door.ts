@@ -53,6 +53,7 @@ export function createLocalDoor(ports: LocalDoorPorts): RunsDoor {
     },
     describe: async (agentRunId, options) => (await open({ signs: false })).describe(agentRunId, options),
     cancel: async (agentRunId) => (await open({ signs: false })).cancel(agentRunId),
+    addUserMessage: async (agentRunId, text, options) => (await open({ signs: false })).addUserMessage(agentRunId, text, options),
     approve: async (approvalId, options) => (await open({ signs: true })).approve(approvalId, options),
     deny: async (approvalId, options) => (await open({ signs: true })).deny(approvalId, options),
     withdraw: async (approvalId, options) => (await open({ signs: true })).withdraw(approvalId, options),

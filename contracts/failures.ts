@@ -22,6 +22,7 @@ export const FAILURES = {
   notPermitted: { retryable: false, summary: 'An irreversible action was asked for without a valid approval. Nothing was sent.' },
   temporalUnavailable: { retryable: true, summary: 'No Temporal server answers at the configured address.' },
   searchAttributesMissing: { retryable: true, summary: 'The Temporal namespace lacks search attributes that runs are started with.' },
+  tooManyMessages: { retryable: true, summary: 'The run takes no more messages now: too many wait, or it has had as many as it may.' },
   notFound: { retryable: false, summary: 'There is no run or gate of that id.' },
   idTaken: { retryable: false, summary: 'The id asked for names a run of another tenant.' },
   unauthenticated: { retryable: false, summary: 'The API was called without a key that it knows.' },

@@ -46,6 +46,7 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
     show: (agentRunId) => afterLooking(agentRunId, () => door.show(agentRunId)),
     describe: (agentRunId, options) => afterLooking(agentRunId, () => door.describe(agentRunId, options)),
     cancel: (agentRunId) => afterLooking(agentRunId, () => door.cancel(agentRunId)),
+    addUserMessage: (agentRunId, text, options) => afterLooking(agentRunId, () => door.addUserMessage(agentRunId, text, options)),
     async *follow(run, options) {
       await demandExecution(run.agentRunId, run.firstExecutionRunId);
       yield* door.follow(run, options);

@@ -17,6 +17,7 @@ const STATUS: Partial<Record<FailureType, number>> = {
   unknownModel: 422,
   unpricedModel: 422,
   missingKey: 422,
+  tooManyMessages: 429,
   tooManyRequests: 429,
   storeFull: 503,
   storeUnavailable: 503,
@@ -64,7 +65,7 @@ function fromTollgate({ type, message }: TollgateError): Problem {
 }
 
 function toPathAndMessage(line: string): { readonly path: string; readonly message: string } {
-  const [, path = '', message = line] = /^(?:The run was not started\. )?([\w.]+): (.+)$/s.exec(line) ?? [];
+  const [, path = '', message = line] = /^(?:The (?:run|message) was not (?:started|sent)\. )?([\w.]+): (.+)$/s.exec(line) ?? [];
   return { path, message };
 }
 

@@ -229,6 +229,23 @@ function steerRoutes(api: HttpApi): FastifyPluginAsyncZod {
         return reply.send({ agentRunId, cancellation: type });
       },
     );
+    app.post(
+      '/v1/runs/:agentRunId/messages',
+      {
+        config: { scope: 'start' },
+        schema: {
+          ...described({ operationId: 'addUserMessage', summary: 'Say something to a running run. It enters before the next model call.', tags }, 'start'),
+          params: schemas.runPath,
+          body: schemas.messageBody,
+          response: { 202: json('It was sent.', schemas.messageSentSchema), ...PROBLEMS },
+        },
+      },
+      async (request, reply) => {
+        const { text, messageId } = request.body;
+        const sent = await api.doorFor(request).addUserMessage(request.params.agentRunId, text, defined({ messageId }));
+        return reply.code(202).send({ ...sent });
+      },
+    );
   };
 }
 
