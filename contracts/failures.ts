@@ -23,7 +23,7 @@ export const FAILURES = {
   temporalUnavailable: { retryable: true, summary: 'No Temporal server answers at the configured address.' },
   searchAttributesMissing: { retryable: true, summary: 'The Temporal namespace lacks search attributes that runs are started with.' },
   tooManyMessages: { retryable: true, summary: 'The run takes no more messages now: too many wait, or it has had as many as it may.' },
-  notFound: { retryable: false, summary: 'There is no run or gate of that id.' },
+  notFound: { retryable: false, summary: 'There is no run, gate, key or route of that name.' },
   idTaken: { retryable: false, summary: 'The id asked for names a run of another tenant.' },
   unauthenticated: { retryable: false, summary: 'The API was called without a key that it knows.' },
   forbidden: { retryable: false, summary: 'The caller of the API is known, and may not do this.' },

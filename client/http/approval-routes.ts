@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { DecisionRefusal } from '../../contracts/approval.ts';
 import { assertNever } from '../../contracts/failures.ts';
 import type { DecisionResult } from '../decision.ts';
 import type { RunsDoor } from '../runs-door.ts';
@@ -93,6 +94,7 @@ function commentOf({ comment }: { readonly comment?: string | undefined }): { re
 }
 
 function toRefusal({ reason, gateStatus, message }: Extract<DecisionResult, { type: 'refused' }>) {
-  const status = reason === 'unknownGate' ? 404 : reason === 'wrongRole' || reason === 'requesterMayNotDecide' ? 403 : 409;
-  return problem('decisionRefused', message, { status, reason, gateStatus });
+  return problem('decisionRefused', message, { status: REFUSAL_STATUS[reason] ?? 409, reason, gateStatus });
 }
+
+const REFUSAL_STATUS: Partial<Record<DecisionRefusal, number>> = { malformed: 400, wrongRole: 403, requesterMayNotDecide: 403, unknownGate: 404 };

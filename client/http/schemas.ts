@@ -25,7 +25,8 @@ const usd = z.string().describe('USD, as a decimal');
 /** The API got JSON already; zod's own recursive schema for it has no place in an OpenAPI document. */
 const jsonObject = z.record(z.string(), z.unknown());
 const anyJson = z.unknown().describe('any JSON value');
-const digest = z.string().regex(/^[0-9a-f]{64}$/, '64 hex digits, as the gate shows them');
+/** Whether it is one, and the right one, the gate says. */
+const digest = z.string().min(1).max(200).describe('64 hex digits, as the gate shows them');
 
 // ── What comes in ──────────────────────────────────────────────────────────────────────────────────────────────────
 
