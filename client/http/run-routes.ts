@@ -187,7 +187,7 @@ async function stream(api: HttpApi, request: FastifyRequest, reply: FastifyReply
     try {
       yield* runEvents(reports, { detail: query.detail, heartbeatMs: api.heartbeatMs, mayListen });
     } catch (error) {
-      request.log.warn({ err: error, requestId: request.id }, 'an event stream broke');
+      request.log.warn({ err: error }, 'an event stream broke');
       yield event('problem', toProblem(error, request.id));
     } finally {
       wait.end();
