@@ -4,11 +4,12 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { RunFilter } from '../../domain/store/port.ts';
 import type { RunReport } from '../run-report.ts';
+import { hasEnded } from '../run-statuses.ts';
 import type { RunsDoor } from '../runs-door.ts';
 import type { HttpApi } from './app.ts';
 import { cursorOf, readCursor } from './cursor.ts';
 import { described, json, onTheWire, PROBLEMS } from './route-schema.ts';
-import { event, hasEnded, runEvents } from './run-events.ts';
+import { event, runEvents } from './run-events.ts';
 import { toProblem } from './problem.ts';
 import * as schemas from './schemas.ts';
 

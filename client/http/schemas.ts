@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { taskDefinitionSchema } from '../../contracts/task.ts';
+import { RUN_STATUSES } from '../run-statuses.ts';
 
 // Every body, query and answer of the API. Answers are loose: fields may be added, and none is dropped on the way.
 
@@ -51,8 +52,6 @@ export const startBody = named(
     budgetUsd: z.union([z.string().max(40), z.number()]).optional(),
   }),
 );
-
-export const RUN_STATUSES = ['running', 'awaitingApproval', 'paused', 'completed', 'budgetExhausted', 'denied', 'expired', 'cancelled', 'failed'] as const;
 
 const limit = z.coerce.number().int().min(1).max(MAX_LISTED);
 export const listQuery = z.strictObject({
