@@ -94,6 +94,7 @@ export interface PlannedCall {
   readonly tool: string;
   readonly effect: Effect;
   readonly status: 'planned' | 'gated' | 'done';
+  readonly local?: true;
   /** The gate of an irreversible call, once opened. */
   readonly approvalId?: ApprovalId;
   /** The transcript node with the result, once done. */
@@ -201,6 +202,8 @@ export interface ReplyCall {
   readonly effect: Effect;
   /** False where the call can't run (unknown tool, arguments that are no JSON or break the schema); the model has its answer already. */
   readonly valid: boolean;
+  /** Set for a short read that is carried out within the workflow task. */
+  readonly local?: true;
 }
 
 export type CallModelOutcome =

@@ -38,7 +38,7 @@ export function acceptReply(
 }
 
 function plannedCall(attemptId: AttemptId, call: ReplyCall, callIndex: number): PlannedCall {
-  const planned = { callIndex, tool: call.tool, effect: call.effect };
+  const planned = { callIndex, tool: call.tool, effect: call.effect, ...(call.local ? { local: call.local } : {}) };
   return call.valid ? { ...planned, status: 'planned' } : { ...planned, status: 'done', nodeId: callKeyOf(attemptId, callIndex) };
 }
 
