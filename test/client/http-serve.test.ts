@@ -17,12 +17,20 @@ const BIN = fileURLToPath(new URL('../../client/cli/bin.mjs', import.meta.url));
 
 let home: string;
 let children: ChildProcess[];
+/** Process ids of the APIs themselves, which the commands start. */
+let apis: number[];
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), 'tollgate-serve-'));
   children = [];
+  apis = [];
 });
 afterEach(async () => {
+  // The command is killed; the API that it started must notice by itself.
+  const left = apis.filter(isAlive);
   for (const child of children) if (child.exitCode === null) child.kill('SIGKILL');
+  await waitFor('the APIs to end with their commands', async () => !apis.some(isAlive)).finally(() => {
+    for (const pid of left.filter(isAlive)) process.kill(pid, 'SIGKILL');
+  });
   rmSync(home, { recursive: true, force: true });
 });
 
@@ -42,7 +50,16 @@ async function serve(settings: Record<string, string>): Promise<{ readonly child
     if (child.exitCode !== null) throw new Error(log);
     return Number(/"url":"http:\/\/[^"]*:(\d+)"/.exec(log)?.[1]);
   });
+  apis.push(Number(/"pid":(\d+)/.exec(log)?.[1]));
   return { child, port };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 async function withStore<T>(use: (store: Awaited<ReturnType<typeof openSqliteStore>>) => Promise<T>): Promise<T> {
