@@ -146,9 +146,9 @@ async function translated<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-function listQueryOf({ status, task, tenant, limit = MAX_LISTED, olderThan }: Partial<RunFilter>) {
+function listQueryOf({ status, task, tenant, limit = MAX_LISTED, olderThan, parent }: Partial<RunFilter>) {
   const cursor = olderThan === undefined ? undefined : cursorOf(olderThan);
-  return { status, task, tenant, limit, cursor };
+  return { status, task, tenant, limit, cursor, parent: parent?.agentRunId, parentFirstExecutionRunId: parent?.firstExecutionRunId };
 }
 
 function runPath(agentRunId: string): string {

@@ -1,14 +1,11 @@
-import { join } from 'node:path';
 import { openLocalKey } from '../adapters/keys/local-key.ts';
 import { createPriceSource } from '../adapters/prices/genai-prices.ts';
 import { createModelCatalogue } from '../adapters/providers/model-catalogue.ts';
-import { openSqliteStore } from '../adapters/stores/sqlite/sqlite-store.ts';
 import { isLoopbackAddress } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
 import { TollgateError } from '../contracts/failures.ts';
 import type { DecisionSigner } from '../domain/approval/key-port.ts';
 import type { ModelCatalogue } from '../domain/model/catalogue-port.ts';
-import type { Store } from '../domain/store/port.ts';
 import type { ProjectSpec } from '../domain/task/define.ts';
 import type { TemporalAddress } from './temporal-connection.ts';
 
@@ -18,20 +15,6 @@ import type { TemporalAddress } from './temporal-connection.ts';
 export function addressOf({ temporal }: Settings): TemporalAddress {
   const { address, namespace, apiKey, tls } = temporal;
   return { address, namespace, ...(apiKey === undefined ? {} : { apiKey }), ...(tls === undefined ? {} : { tls }) };
-}
-
-export function storePath(home: string): string {
-  return join(home, 'tollgate.db');
-}
-
-/** @throws TollgateError where the store can't be opened. */
-export async function openStore({ home, databaseUrl, storeMaxPages }: Settings): Promise<Store> {
-  if (databaseUrl !== undefined)
-    throw new TollgateError(
-      'invalidInput',
-      'DATABASE_URL is set, and Postgres is not supported yet. Unset it: the store is then a SQLite file in TOLLGATE_HOME.',
-    );
-  return await openSqliteStore({ path: storePath(home), ...(storeMaxPages === undefined ? {} : { maxPages: storeMaxPages }) });
 }
 
 /**

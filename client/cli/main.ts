@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { createPriceSource } from '../../adapters/prices/genai-prices.ts';
 import { priceLine } from '../../adapters/prices/price-line.ts';
 import { explainErrorLine } from '../../adapters/providers/explain-error-line.ts';
-import { openConnection } from '../../adapters/stores/sqlite/connection.ts';
+import { backupStore, restoreStore } from '../../adapters/stores/backup/backup.ts';
+import { checkStore, describeStore, migrateStore, openStore } from '../../adapters/stores/open-store.ts';
 import { loadProject } from '../../adapters/tasks/project.ts';
 import { readTaskFolder } from '../../adapters/tasks/task-folder.ts';
 import { childEnvironment, loadSettings } from '../../config/load.ts';
@@ -17,7 +18,7 @@ import { NODE_OPTIONS } from '../dev/own-script.ts';
 import { SAMPLE_TASK } from '../dev/sample-run.ts';
 import { createHttpAgentClient } from '../http-agent-client.ts';
 import { createLocalDoor } from '../local-door.ts';
-import { addressOf, catalogueOf, openSigner, openStore, storePath } from '../main.ts';
+import { addressOf, catalogueOf, openSigner } from '../main.ts';
 import type { RunsDoor } from '../runs-door.ts';
 import { TemporalConnections } from '../temporal-connection.ts';
 import { runCli } from './program.ts';
@@ -40,7 +41,13 @@ const services: CliServices = {
   switchedOffSearchAttributes: () => settings().searchAttributesOff,
   connect: (timeoutMs) => connections.get(addressOf(settings()), timeoutMs),
   openStore: store,
-  checkStore: () => checkStore(settings()),
+  store: {
+    describe: () => describeStore(settings()),
+    check: () => checkStore(settings()),
+    migrate: () => migrateStore(settings()),
+    backup: (file, options) => backupStore(settings(), file, options),
+    restore: (file, options) => restoreStore(settings(), file, options),
+  },
   signer: () => openSigner(settings()),
   project: once(() => loadProject(settings().configPath, process.cwd())),
   readTaskFolder,
@@ -65,7 +72,7 @@ function once<T>(make: () => T): () => T {
 }
 
 function openRuns(): RunsDoor {
-  const { api, home, taskQueue } = settings();
+  const { api, taskQueue } = settings();
   if (api) return createHttpAgentClient(api);
   return createLocalDoor({
     identity: services.identity,
@@ -74,7 +81,7 @@ function openRuns(): RunsDoor {
     signer: services.signer,
     project: services.project,
     catalogue: services.catalogue,
-    storeName: () => `the store at ${home}`,
+    storeName: () => `the store at ${describeStore(settings())}`,
     taskQueue: () => taskQueue,
     switchedOffSearchAttributes: services.switchedOffSearchAttributes,
   });
@@ -83,20 +90,6 @@ function openRuns(): RunsDoor {
 function store(): Promise<Store> {
   openedStore ??= openStore(settings());
   return openedStore;
-}
-
-async function checkStore({ home }: Settings): Promise<string> {
-  await store();
-  const connection = await openConnection({ path: storePath(home) });
-  try {
-    if (connection.isIntact()) return `${storePath(home)} opens and is intact`;
-  } finally {
-    connection.close();
-  }
-  throw new TollgateError(
-    'storeUnavailable',
-    `The store ${storePath(home)} is damaged (PRAGMA quick_check). Stop everything that uses it and restore a backup.`,
-  );
 }
 
 /** The prices that runs book with: those of the project before the list's. */
@@ -133,11 +126,19 @@ async function runDev(current: Settings, sample: boolean): Promise<number> {
     // They stay handled: a second Ctrl-C must not end us before our children have stopped.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
   });
+  await migrateForDevelopment(current);
   await runDevSession(
     { ...devProcesses(current, process.cwd()), openSample: (places) => openSample(current, places), print: terminal.print, note: terminal.note, stopped },
     { sample },
   );
   return 0;
+}
+
+/** A SQLite store is brought up by whoever opens it. */
+async function migrateForDevelopment(current: Settings): Promise<void> {
+  if (current.databaseUrl === undefined) return;
+  const { from, to } = await migrateStore(current);
+  terminal.note(`The store is ${describeStore(current)}, schema version ${from === to ? to : `${from} → ${to}`}.`);
 }
 
 async function openSample(current: Settings, places: DevPlaces) {

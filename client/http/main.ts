@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { openStore } from '../../adapters/stores/open-store.ts';
 import { loadProject } from '../../adapters/tasks/project.ts';
 import { isLoopbackAddress, loadSettings } from '../../config/load.ts';
 import type { Settings } from '../../config/schema.ts';
@@ -8,7 +9,7 @@ import type { Store } from '../../domain/store/port.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import type { Identity } from '../decision.ts';
 import { createLocalDoor, type LocalDoorPorts } from '../local-door.ts';
-import { addressOf, catalogueOf, openSigner, openStore } from '../main.ts';
+import { addressOf, catalogueOf, openSigner } from '../main.ts';
 import { TemporalConnections } from '../temporal-connection.ts';
 import { createHttpApi, type HttpApiOptions, urlOf } from './app.ts';
 import { openapiText } from './openapi.ts';

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { AgentRunId, RunKey } from '../../contracts/ids.ts';
 import type { RunFilter } from '../../domain/store/port.ts';
 import type { RunsDoor } from '../runs-door.ts';
 import type { HttpApi } from './app.ts';
@@ -58,11 +59,18 @@ function startAndListRoutes(api: HttpApi): FastifyPluginAsyncZod {
         },
       },
       async (request, reply) => {
-        const { cursor, ...filter } = request.query;
-        const runs = await api.doorFor(request).list({ ...(defined(filter) as RunFilter), ...(cursor === undefined ? {} : { olderThan: readCursor(cursor) }) });
+        const { cursor, parent, parentFirstExecutionRunId, ...filter } = request.query;
+        const door = api.doorFor(request);
+        const olderThan = cursor === undefined ? {} : { olderThan: readCursor(cursor) };
+        const children = parent === undefined ? {} : { parent: await parentKey(door, parent, parentFirstExecutionRunId) };
+        const runs = await door.list({ ...(defined(filter) as RunFilter), ...olderThan, ...children });
         const last = runs.at(-1);
         if (last && runs.length === filter.limit) {
-          const query = new URLSearchParams({ ...(defined(filter) as object), limit: String(filter.limit), cursor: cursorOf(last) });
+          const query = new URLSearchParams({
+            ...(defined({ ...filter, parent, parentFirstExecutionRunId }) as object),
+            limit: String(filter.limit),
+            cursor: cursorOf(last),
+          });
           reply.header('link', `</v1/runs?${query}>; rel="next"`);
         }
         return reply.send(onTheWire(z.array(schemas.runSummarySchema), runs));
@@ -142,6 +150,10 @@ function steerRoutes(api: HttpApi): FastifyPluginAsyncZod {
       },
     );
   };
+}
+
+async function parentKey(door: RunsDoor, agentRunId: string, firstExecutionRunId?: string): Promise<RunKey> {
+  return { agentRunId: agentRunId as AgentRunId, firstExecutionRunId: firstExecutionRunId ?? (await door.show(agentRunId)).firstExecutionRunId };
 }
 
 /** Without the fields that are undefined. */

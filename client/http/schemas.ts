@@ -59,6 +59,8 @@ export const listQuery = z.strictObject({
   task: z.string().min(1).max(100).optional(),
   tenant: z.string().min(1).max(100).optional(),
   limit: limit.default(50),
+  parent: id.optional().describe('Only the direct children of this run.'),
+  parentFirstExecutionRunId: id.optional().describe('Which one, where the id of the parent was used more than once.'),
   cursor: z.string().max(2_000).optional().describe('From the `Link` header of the page before.'),
 });
 
@@ -180,6 +182,8 @@ export const runReportSchema = named(
     attempts: z.array(attemptSchema),
     gates: z.array(gateSchema),
     temporalStatus: text.exactOptional(),
+    parent: text.exactOptional().describe('The run whose budget it draws on.'),
+    children: z.array(z.unknown()).exactOptional(),
   }),
 );
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { urlOf } from '../../client/http/app.ts';
 import { TollgateError } from '../../contracts/failures.ts';
 import { type ApiFixture, openApiFixture } from '../support/http-api.ts';
-import { END } from '../support/store-contract/fixtures.ts';
+import { END, startRun } from '../support/store-contract/fixtures.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 let api: ApiFixture;
@@ -187,7 +187,6 @@ describe('those who wait', () => {
 });
 
 test('lists come page by page, with a link to the next one', async () => {
-  const { startRun } = await import('../support/store-contract/fixtures.ts');
   for (let count = 0; count < 4; count += 1) await startRun(api.store, { tenant: 'acme' });
   await startRun(api.store, { tenant: 'globex' });
   const seen: string[] = [];
@@ -201,4 +200,14 @@ test('lists come page by page, with a link to the next one', async () => {
   }
   const all = (await api.store.listRuns({ limit: 100, tenant: 'acme' })).map(({ runKey }) => runKey.agentRunId);
   expect([pages, seen]).toEqual([3, all]);
+});
+
+test('the children of a run are listed by its id', async () => {
+  const child = await startRun(api.store, { tenant: 'acme', parentRunKeys: [api.run] });
+  await startRun(api.store, { tenant: 'acme' });
+  const listed = async (query: string) =>
+    ((await (await fetch(`${url}/v1/runs?${query}`)).json()) as { agentRunId: string }[]).map(({ agentRunId }) => agentRunId);
+  expect(await listed(`parent=${api.run.agentRunId}`)).toEqual([child.agentRunId]);
+  expect(await listed(`parent=${api.run.agentRunId}&parentFirstExecutionRunId=another`)).toEqual([]);
+  await expectProblem(await fetch(`${url}/v1/runs?parent=nobody`), 404, 'notFound');
 });

@@ -1,11 +1,12 @@
 import type { ApiKeyRecord, ApiKeyStore, NewApiKey } from '../../../domain/store/port.ts';
-import { type Connection, integer, integerOrNull, json, listLimit, type Row, text, textOrNull } from './connection.ts';
+import { listLimit, toApiKey } from '../rows.ts';
+import type { Connection } from './connection.ts';
 
 export function createApiKeyStore(db: Connection): ApiKeyStore {
   return {
     putApiKey: async (key) => db.write(() => put(db, key)),
     findApiKey: async (secretDigest) => db.read(() => one(db, 'secret_digest = :secretDigest', { secretDigest })),
-    listApiKeys: async (limit) => db.read(() => db.all('SELECT * FROM api_keys ORDER BY id LIMIT :limit', { limit: listLimit(limit) }).map(toRecord)),
+    listApiKeys: async (limit) => db.read(() => db.all('SELECT * FROM api_keys ORDER BY id LIMIT :limit', { limit: listLimit(limit) }).map(toApiKey)),
     revokeApiKey: async (keyId) =>
       db.write(() => {
         db.run('UPDATE api_keys SET revoked_at_ms = COALESCE(revoked_at_ms, :now) WHERE key_id = :keyId', { keyId, now: db.now() });
@@ -28,18 +29,5 @@ function put(db: Connection, { keyId, name, scopes, roles, tenant, secretDigest 
 
 function one(db: Connection, condition: string, parameters: Record<string, string>): ApiKeyRecord | null {
   const row = db.get(`SELECT * FROM api_keys WHERE ${condition}`, parameters);
-  return row ? toRecord(row) : null;
-}
-
-function toRecord(row: Row): ApiKeyRecord {
-  return {
-    keyId: text(row, 'key_id'),
-    name: text(row, 'name'),
-    scopes: json(row, 'scopes_json'),
-    roles: json(row, 'roles_json'),
-    tenant: textOrNull(row, 'tenant'),
-    secretDigest: text(row, 'secret_digest'),
-    createdAtMs: integer(row, 'created_at_ms'),
-    revokedAtMs: integerOrNull(row, 'revoked_at_ms'),
-  };
+  return row ? toApiKey(row) : null;
 }

@@ -155,8 +155,8 @@ const MIGRATIONS: readonly string[] = [
   `,
 ];
 
-/** Brings the file up to this version, inside the caller's transaction. @throws TollgateError where a newer Tollgate wrote it. */
-export function migrate(database: DatabaseSync, path: string): void {
+/** Brings the file up to this version, inside the caller's transaction; answers from and to which. @throws TollgateError where a newer Tollgate wrote it. */
+export function migrate(database: DatabaseSync, path: string): { readonly from: number; readonly to: number } {
   const version = Number(database.prepare('PRAGMA user_version').get()?.user_version ?? 0);
   if (version > MIGRATIONS.length)
     throw new TollgateError(
@@ -165,4 +165,5 @@ export function migrate(database: DatabaseSync, path: string): void {
     );
   for (const migration of MIGRATIONS.slice(version)) database.exec(migration);
   if (version < MIGRATIONS.length) database.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
+  return { from: version, to: MIGRATIONS.length };
 }
