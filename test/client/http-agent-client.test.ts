@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createHttpAgentClient, type RunsDoor } from 'tollgate/client';
+import { type AgentClient, createHttpAgentClient, type RunsDoor } from 'tollgate/client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { waitingRun } from './run-samples.ts';
 
@@ -18,7 +18,7 @@ afterEach(() => {
 });
 
 /** A server of the test, and what it was asked. */
-async function serving(answer: Answer): Promise<{ readonly url: string; readonly asked: string[]; readonly client: RunsDoor }> {
+async function serving(answer: Answer): Promise<{ readonly url: string; readonly asked: string[]; readonly client: AgentClient & RunsDoor }> {
   const asked: string[] = [];
   const server = createServer((request, response) => {
     asked.push(`${request.method} ${request.url} ${request.headers.authorization ?? '-'}`);
@@ -87,6 +87,19 @@ test('a follower gives up at once where the API never answered, or says that the
   const reports = client.follow({ agentRunId: 'run' })[Symbol.asyncIterator]();
   expect((await reports.next()).value).toMatchObject({ status: 'running' });
   await expect(reports.next()).rejects.toMatchObject({ type: 'unauthenticated', message: 'The key was revoked.' });
+});
+
+test('who waits for a result bears a connection that is lost before the first answer, and not one that is lost every time', async () => {
+  let requests = 0;
+  const { client } = await serving((_, response) => {
+    requests += 1;
+    if (requests < 3) return response.destroy();
+    response.end(JSON.stringify(ended));
+  });
+  expect(await client.result('run')).toMatchObject({ status: 'completed' });
+  const gone = await serving((_, response) => response.destroy());
+  await expect(gone.client.result('run')).rejects.toMatchObject({ type: 'apiUnavailable' });
+  expect(gone.asked.length).toBe(4);
 });
 
 test('a follower that is told to stop leaves the server', async () => {
