@@ -3,11 +3,13 @@ import { addApprovalCommands } from './approval-commands.ts';
 import { addDoctorCommand } from './doctor-command.ts';
 import { printError } from './error-output.ts';
 import type { ExitCode } from './exit-code.ts';
+import { addKeysCommand } from './keys-command.ts';
 import { addLineCommands } from './line-commands.ts';
 import { addProcessCommands } from './process-commands.ts';
 import { addRunCommand } from './run-command.ts';
 import { addRunsCommand } from './runs-command.ts';
 import type { CliServices } from './services.ts';
+import { addStoreCommands } from './store-commands.ts';
 
 /** Runs one command and answers its exit code. Never throws, never prints a stack trace. */
 export async function runCli(args: readonly string[], services: CliServices): Promise<ExitCode> {
@@ -35,7 +37,9 @@ function createProgram(services: CliServices, end: (code: ExitCode) => void): Co
   addRunCommand(program, services, end);
   addRunsCommand(program, services, end);
   addApprovalCommands(program, services, end);
+  addKeysCommand(program, services, end);
   addLineCommands(program, services, end);
+  addStoreCommands(program, services, end);
   addDoctorCommand(program, services, end);
   return program;
 }

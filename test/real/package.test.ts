@@ -42,6 +42,12 @@ test('the declarations type a project of its own, and have no mistake themselves
   expect(stderr).toBe('');
 });
 
+test('the installed CLI prints the OpenAPI document of its version', async ({ skip }) => {
+  if (unreachable !== null) return skip(unreachable);
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+  expect(await json(['serve', '--print-openapi'])).toMatchObject({ openapi: '3.1.0', info: { version } });
+});
+
 test('in an empty folder the installed CLI brings everything up, and a task of that project runs through its gate', async ({ skip }) => {
   if (unreachable !== null) return skip(unreachable);
   const dev = project.start(join(project.folder, 'node_modules', '.bin', 'tollgate'), ['dev', '--scenarios', 'scenarios.yaml']);
@@ -65,22 +71,27 @@ test('in an empty folder the installed CLI brings everything up, and a task of t
   expect(readFileSync(join(project.folder, 'payments.jsonl'), 'utf8').trim().split('\n')).toHaveLength(1);
   expect((await json(['runs', 'list', '--json'])).map((listed: { agentRunId: string }) => listed.agentRunId)).toContain(agentRunId);
 
-  await ownWorkerRunsATask();
+  // So far the package's own bundle was used.
+  const bundles = join(project.folder, '.tollgate', 'cache');
+  expect(existsSync(bundles)).toBe(false);
+  await ownWorkerRunsAnOwnWorkflow();
+  expect(readdirSync(bundles).filter((name) => name.startsWith('workflows-'))).toHaveLength(1);
 
   const { temporalPid } = JSON.parse(readFileSync(join(project.folder, '.tollgate', 'dev.json'), 'utf8')) as { temporalPid: number };
   dev.child.kill('SIGTERM');
   expect(await dev.ended).toBe(0);
   expect(() => process.kill(temporalPid, 0)).toThrow('ESRCH');
-  // Nothing was bundled here, and nothing was written into the package.
-  expect(existsSync(join(project.folder, '.tollgate', 'cache'))).toBe(false);
+  // Nothing was written into the package.
   expect(readdirSync(join(project.folder, 'node_modules', 'tollgate')).sort()).toEqual(['LICENSE', 'README.md', 'client', 'dist', 'package.json']);
 });
 
-/** A worker in a process of the project's own, on a task queue that the worker of `dev` does not poll. */
-async function ownWorkerRunsATask(): Promise<void> {
+/** A worker in a process of the project's own, on a task queue that the worker of `dev` does not poll, with the project's workflows. */
+async function ownWorkerRunsAnOwnWorkflow(): Promise<void> {
   const worker = project.start(process.execPath, ['worker.ts']);
   await waitFor('the own worker', async () => worker.child.exitCode !== null || worker.output().stdout.includes('polling'), 60_000);
-  expect(await run('parcels', { message: 'Where is P-1?' }, ['--wait'], { TOLLGATE_TASK_QUEUE: 'own' })).toMatchObject({ status: 'completed' });
+  expect(worker.output()).toMatchObject({ stdout: 'polling\n' });
+  const settings = { TOLLGATE_TASK_QUEUE: 'own', TOLLGATE_CONFIG: 'own-workflows.config.ts' };
+  expect(await run('look-once', { message: 'Where is P-1?' }, ['--wait'], settings)).toMatchObject({ status: 'completed', message: 'Looked 1 time.' });
   worker.child.kill('SIGTERM');
   expect(await worker.ended).toBe(0);
   expect(worker.output().stdout).toBe('polling\nstopped\n');

@@ -9,6 +9,7 @@ const PROJECT = join(ROOT, 'test', 'real', 'other-project');
 /** Settings of the person, and what npm tells the scripts of this clone about it. */
 const OF_THIS_CLONE = /^(TOLLGATE_|TEMPORAL_|OPENAI_|DATABASE_URL|OTEL_|NODE_OPTIONS|INIT_CWD|npm_(package|lifecycle)_|npm_config_local_prefix)/;
 const STOP_DEADLINE_MS = 25_000;
+const RUN_DEADLINE_MS = 150_000;
 
 export interface Ended {
   readonly code: number | null;
@@ -60,7 +61,10 @@ export class OtherProject {
 
   async run(command: string, args: readonly string[], cwd = this.folder, settings: NodeJS.ProcessEnv = {}): Promise<Ended> {
     const started = this.start(command, args, cwd, settings);
-    return { code: await started.ended, ...started.output() };
+    const timer = setTimeout(() => started.child.kill('SIGKILL'), RUN_DEADLINE_MS);
+    const code = await started.ended;
+    clearTimeout(timer);
+    return { code, ...started.output() };
   }
 
   start(command: string, args: readonly string[], cwd = this.folder, settings: NodeJS.ProcessEnv = {}) {

@@ -2,7 +2,7 @@ import { appendFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { defineConfig, defineTask, defineTool } from 'tollgate';
 
-const findParcel = defineTool({
+export const findParcel = defineTool({
   name: 'find_parcel',
   description: 'Says where a parcel is.',
   parameters: z.object({ parcelId: z.string() }),

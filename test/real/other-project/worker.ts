@@ -1,5 +1,5 @@
 import { startTollgateWorker } from 'tollgate/worker';
-import config from './tollgate.config.ts';
+import config from './own-workflows.config.ts';
 
 const worker = await startTollgateWorker({ config, settings: { TOLLGATE_TASK_QUEUE: 'own', TOLLGATE_LOG_LEVEL: 'warn' } });
 console.log('polling');

@@ -51,6 +51,11 @@ export function describeGateContract(subject: Subject): void {
     expect(await listed({ runKey: key, status: 'denied' })).toEqual([denied.approvalId]);
     expect(await listed({ limit: 1 })).toEqual([first.approvalId]);
     expect(await listed({ runKey: runKey() })).toEqual([]);
+    const foreign = await store.createGate(newGate(await startRun(store, { tenant: 'globex' })));
+    expect(await listed({ tenant: 'globex' })).toEqual([foreign.approvalId]);
+    expect(await listed({ tenant: 'acme', limit: 1 })).not.toContain(foreign.approvalId);
+    expect(await listed({ tenant: 'acme' })).not.toContain(foreign.approvalId);
+    expect(await listed({ tenant: 'nobody' })).toEqual([]);
     await expect(store.listGates({ limit: -1 })).rejects.toThrow('limit');
   });
 
@@ -158,6 +163,15 @@ export function describeGateContract(subject: Subject): void {
     ]);
     expect((await store.listAudit({ runKey: key, limit: 10 })).map(({ type }) => type)).toEqual(['a', 'c']);
     expect((await store.listAudit({ afterSequence: all[0]?.sequence ?? 0, limit: 1 })).map(({ type }) => type)).toEqual(['b']);
+  });
+
+  test('when a store was last restored is known from its audit', async () => {
+    const { store, clock } = subject();
+    expect(await store.lastRestoredAtMs()).toBeNull();
+    await store.appendAudit({ type: 'store.restored', runKey: null, actor: 'tollgate', data: {} });
+    clock.nowMs += 5;
+    await store.appendAudit({ type: 'store.restored', runKey: null, actor: 'tollgate', data: {} });
+    expect(await store.lastRestoredAtMs()).toBe(clock.nowMs);
   });
 
   test('the clock of the store is the one that decides', async () => {

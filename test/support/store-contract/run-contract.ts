@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { RunKey } from '../../../contracts/ids.ts';
 import type { Subject } from '../store-contract.ts';
-import { END, approvedGate, newGate, newRun, reply, reserve, runKey, startRun, usd } from './fixtures.ts';
+import { END, approvedGate, newAttempt, newGate, newRun, reply, reserve, runKey, startRun, usd } from './fixtures.ts';
 
 export function describeRunContract(subject: Subject): void {
   test('a run comes back as it was created', async () => {
@@ -96,6 +96,16 @@ export function describeRunContract(subject: Subject): void {
     expect((await store.getGate(key, late.approvalId))?.status).toBe('withdrawn');
   });
 
+  test('a reservation takes the end of its run back: a reset has undone it', async () => {
+    const { store } = subject();
+    const key = await startRun(store);
+    await store.endRun(key, END, 1);
+    await store.reserveAttempt(newAttempt(key, { reservedNanoUsd: usd(2_000) }));
+    expect(await store.getRun(key)).toMatchObject({ status: 'completed' });
+    await reserve(store, key);
+    expect(await store.getRun(key)).toMatchObject({ status: 'running', end: null, endedAtMs: null });
+  });
+
   test('a run that a reset took back goes on and can end differently', async () => {
     const { store } = subject();
     const key = await startRun(store);
@@ -124,6 +134,18 @@ export function describeRunContract(subject: Subject): void {
     expect((await store.getRun(key))?.steps).toBe(2);
   });
 
+  test('the children of a run are listed, not those of others and not their own children', async () => {
+    const { store } = subject();
+    const parent = await startRun(store);
+    const [first, second] = [await startRun(store, { parentRunKeys: [parent] }), await startRun(store, { parentRunKeys: [parent] })];
+    await startRun(store, { parentRunKeys: [first, parent] });
+    await startRun(store, { parentRunKeys: [await startRun(store)] });
+    const childrenOf = async (key: RunKey) => (await store.listRuns({ parent: key, limit: 10 })).map((run) => run.runKey);
+    expect(await childrenOf(parent)).toEqual([second, first]);
+    expect(await childrenOf(first)).toHaveLength(1);
+    expect(await childrenOf(second)).toEqual([]);
+  });
+
   test('runs are listed newest first, filtered, and never more than asked for', async () => {
     const { store, clock } = subject();
     const keys: RunKey[] = [];
@@ -136,6 +158,10 @@ export function describeRunContract(subject: Subject): void {
     expect(await listed({ limit: 1 })).toEqual([keys[2]]);
     expect(await listed({ tenant: 'acme' })).toEqual([keys[1], keys[0]]);
     expect(await listed({ tenant: 'acme', task: 'audit' })).toEqual([]);
+    expect(await listed({ olderThan: keys[2] })).toEqual([keys[1], keys[0]]);
+    expect(await listed({ olderThan: keys[2], tenant: 'acme', limit: 1 })).toEqual([keys[1]]);
+    expect(await listed({ olderThan: keys[0] })).toEqual([]);
+    expect(await listed({ olderThan: runKey() })).toEqual([]);
     await expect(store.listRuns({ limit: 0 })).rejects.toThrow('limit');
     await expect(store.listRuns({ limit: Number.NaN })).rejects.toThrow('limit');
   });
