@@ -14,10 +14,10 @@ const SWEEP_INTERVAL_MS = 5_000;
 /** A task handed to a dead worker's own queue is given to another after this long (Temporal's default: 10 s). */
 const STICKY_TIMEOUT_MS = 1_000;
 /**
- * Few polls while there is little to do: each poll that a frozen worker still has open takes one task with it, which comes
- * back after a timeout. Grows with the load.
+ * Few polls: each one that a frozen worker still has open takes a task with it, which comes back after a timeout. A number
+ * that grows with the load costs a tenth more CPU, and most tasks come without a poll, in answer to the one before.
  */
-const POLLERS = { type: 'autoscaling', minimum: 1, initial: 2, maximum: 20 } as const;
+const POLLERS = { type: 'simple-maximum', maximum: 4 } as const;
 /** Waiting for paid replies when the worker is told to stop. */
 const SHUTDOWN_GRACE_MS = 12_000;
 
