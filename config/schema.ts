@@ -6,6 +6,8 @@ const flag = z.enum(['0', '1', 'true', 'false']).transform((value) => value === 
 const path = z.string().min(1);
 const httpUrl = z.url({ protocol: /^https?$/ }).transform((value) => value.replace(/\/+$/, ''));
 const address = z.string().regex(/^[^\s/:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/, 'host:port, e.g. 127.0.0.1:7233');
+/** Part of a Worker Deployment Version. Both parts stand in the history of every workflow task, so they are kept short. */
+const versionPart = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$/, 'letters, digits, "-" and "_", at most 40');
 const topics = Object.keys(SEARCH_ATTRIBUTES) as SearchAttributeTopic[];
 
 /** Every setting, by the environment variable that holds it. An empty variable counts as unset. */
@@ -33,6 +35,8 @@ export const environmentSchema = z.object({
   TOLLGATE_ALLOW_UNSIGNED: flag.optional(),
   TOLLGATE_SIMULATED_URL: httpUrl.optional(),
   TOLLGATE_TASK_QUEUE: z.string().max(200).default('tollgate'),
+  TOLLGATE_DEPLOYMENT: versionPart.optional(),
+  TOLLGATE_BUILD_ID: versionPart.optional(),
   TOLLGATE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   TOLLGATE_STORE_MAX_PAGES: z.coerce.number().int().min(16).optional(),
   TOLLGATE_SEARCH_ATTRIBUTES_OFF: z
@@ -54,6 +58,10 @@ export interface Settings {
     readonly isExternal: boolean;
   };
   readonly taskQueue: string;
+  /** The Worker Deployment whose versions runs are pinned to; without it a run goes on with whatever worker there is. */
+  readonly deployment?: string;
+  /** In place of the digest of the workflow code. */
+  readonly buildId?: string;
   readonly temporalCliPath?: string;
   readonly openai: { readonly apiKey?: string; readonly baseUrl?: string };
   /** Base URL of a simulated provider, including `/v1`. */

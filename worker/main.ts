@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openLocalKey } from '../adapters/keys/local-key.ts';
 import { createPriceSource } from '../adapters/prices/genai-prices.ts';
@@ -13,6 +12,7 @@ import type { Store } from '../domain/store/port.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import type { ActivityPorts } from '../activities/ports.ts';
 import { startWorker } from './start-worker.ts';
+import { temporalOptions } from './temporal-options.ts';
 
 /** A worker that cannot stop in good order within this time is ended. */
 const STOP_DEADLINE_MS = 20_000;
@@ -25,11 +25,12 @@ async function main(): Promise<void> {
     ...(settings.storeMaxPages === undefined ? {} : { maxPages: settings.storeMaxPages }),
   });
   const ports = await wirePorts(settings, store);
-  const { address, namespace, apiKey, tls } = settings.temporal;
+  const { address, namespace } = settings.temporal;
   const worker = await startWorker({
-    temporal: { address, namespace, ...(apiKey === undefined ? {} : { apiKey }), ...(tls === undefined ? {} : { tls: await readTls(tls) }) },
+    temporal: await temporalOptions(settings.temporal),
     taskQueue: settings.taskQueue,
     home: settings.home,
+    versioning: settings,
     searchAttributesOff: settings.searchAttributesOff,
     ports,
     logger,
@@ -74,11 +75,6 @@ async function wirePorts(settings: Settings, store: Store): Promise<ActivityPort
     unsignedSigner: settings.allowUnsigned ? signer : null,
     requesterMayDecideByDefault: true,
   };
-}
-
-async function readTls(tls: NonNullable<Settings['temporal']['tls']>) {
-  const [crt, key, ca] = await Promise.all([readFile(tls.certPath), readFile(tls.keyPath), tls.caPath === undefined ? undefined : readFile(tls.caPath)]);
-  return { clientCertPair: { crt, key }, ...(ca === undefined ? {} : { serverRootCACertificate: ca }) };
 }
 
 main().then(

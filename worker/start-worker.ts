@@ -8,7 +8,7 @@ import { translatedConnectError } from './connect-error.ts';
 import type { SearchAttributeTopic } from '../contracts/temporal.ts';
 import { registerSearchAttributes } from './search-attributes.ts';
 import { sweep } from './sweeper.ts';
-import { workflowBundle } from './workflow-bundle.ts';
+import { PAYLOAD_CONVERTER_PATH, workflowBundle } from './workflow-bundle.ts';
 
 const SWEEP_INTERVAL_MS = 5_000;
 /** A task handed to a dead worker's own queue is given to another after this long (Temporal's default: 10 s). */
@@ -21,10 +21,16 @@ const POLLERS = { type: 'autoscaling', minimum: 1, initial: 2, maximum: 20 } as 
 /** Waiting for paid replies when the worker is told to stop. */
 const SHUTDOWN_GRACE_MS = 12_000;
 
+export interface Versioning {
+  readonly deployment?: string;
+  readonly buildId?: string;
+}
+
 export interface WorkerOptions {
   readonly temporal: { readonly address: string; readonly namespace: string; readonly apiKey?: string; readonly tls?: TLSConfig | boolean };
   readonly taskQueue: string;
   readonly home: string;
+  readonly versioning: Versioning;
   readonly searchAttributesOff: readonly SearchAttributeTopic[];
   readonly ports: ActivityPorts;
   readonly logger: Logger;
@@ -55,9 +61,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     namespace: temporal.namespace,
     taskQueue,
     workflowBundle: { codePath },
-    // The default carries 64 hex digits into four events of every step.
-    buildId: basename(codePath, '.js').slice(-8),
-    dataConverter: { payloadConverterPath: new URL('../workflows/payload-converter.ts', import.meta.url).pathname },
+    ...versionOptions(options.versioning, codePath),
+    dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER_PATH },
     activities: { ...createActivities(ports) },
     workflowTaskPollerBehavior: POLLERS,
     activityTaskPollerBehavior: POLLERS,
@@ -74,4 +79,22 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     await Promise.allSettled([connection.close(), native.close()]);
   });
   return { stopped, stop: () => worker.shutdown() };
+}
+
+/**
+ * A run stays with the workflow code it started on where a deployment is named: it may wait for days at a gate, and no
+ * release may break it there. The version is the workflow code, not the release, so a release that leaves it alone takes
+ * the runs over. See docs/operating.md.
+ */
+function versionOptions({ deployment, buildId }: Versioning, codePath: string) {
+  // In several events of every step: the SDK's default of 64 hex digits is too long, and a deployment adds 90 bytes a step.
+  const version = buildId ?? basename(codePath, '.js').slice(-8);
+  if (deployment === undefined) return { buildId: version };
+  return {
+    workerDeploymentOptions: {
+      useWorkerVersioning: true,
+      version: { deploymentName: deployment, buildId: version },
+      defaultVersioningBehavior: 'PINNED',
+    },
+  } as const;
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
+export const PAYLOAD_CONVERTER_PATH = join(ROOT, 'workflows', 'payload-converter.ts');
 /** What workflow code is made of. */
 const SOURCES = ['contracts', 'domain', 'workflows'];
 
@@ -17,7 +18,7 @@ export async function workflowBundle(cacheFolder: string): Promise<string> {
   if (existsSync(path)) return path;
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(ROOT, 'workflows', 'index.ts'),
-    payloadConverterPath: join(ROOT, 'workflows', 'payload-converter.ts'),
+    payloadConverterPath: PAYLOAD_CONVERTER_PATH,
     logger: { log() {}, trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error },
   });
   mkdirSync(cacheFolder, { recursive: true });

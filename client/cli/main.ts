@@ -16,7 +16,7 @@ import type { PriceSource } from '../../domain/budget/price-port.ts';
 import type { Store } from '../../domain/store/port.ts';
 import type { ProjectSpec } from '../../domain/task/define.ts';
 import { createAgentClient } from '../agent-client.ts';
-import { devProcesses, workerScript } from '../dev/dev-parts.ts';
+import { devProcesses, replayScript, workerScript } from '../dev/dev-parts.ts';
 import { type DevPlaces, runDevSession } from '../dev/dev-session.ts';
 import { SAMPLE_TASK } from '../dev/sample-run.ts';
 import { connectTemporal, type TemporalAddress, type TemporalConnection } from '../temporal-connection.ts';
@@ -47,7 +47,9 @@ const services: CliServices = {
   provider: () => (settings().openai.apiKey !== undefined ? 'real' : settings().simulatedUrl !== undefined ? 'simulated' : 'none'),
   priceLine: async (line) => JSON.stringify(priceLine(parseLine(line), await prices(), Date.now())),
   explainErrorLine: async (line) => JSON.stringify(explainErrorLine(parseLine(line), Date.now())),
-  runWorker: () => runWorker(settings()),
+  runWorker: () => runForeground(settings(), workerScript, []),
+  runReplay: (args) => runForeground(settings(), replayScript, args),
+  deployment: () => deploymentOf(settings()),
   runDev: (options) => runDev(settings(), options.sample),
   close,
 };
@@ -145,12 +147,20 @@ function parseLine(line: string): unknown {
   }
 }
 
-/** A worker in the foreground: its output is ours, and so are the signals it gets. */
-async function runWorker({ temporal }: Settings): Promise<number> {
-  const child = spawn(process.execPath, [workerScript], { stdio: 'inherit', env: childEnvironment({ TEMPORAL_ADDRESS: temporal.address }) });
+function deploymentOf({ deployment }: Settings): string {
+  if (deployment !== undefined) return deployment;
+  throw new TollgateError(
+    'invalidInput',
+    'TOLLGATE_DEPLOYMENT is not set, so workers have no versions and a run goes on with whatever worker there is. docs/operating.md says when to set it.',
+  );
+}
+
+/** A process of ours in the foreground: its output is ours, and so are the signals it gets. */
+async function runForeground({ temporal }: Settings, script: string, args: readonly string[]): Promise<number> {
+  const child = spawn(process.execPath, [script, ...args], { stdio: 'inherit', env: childEnvironment({ TEMPORAL_ADDRESS: temporal.address }) });
   const forward = (signal: NodeJS.Signals) => child.kill(signal);
   process.on('SIGTERM', forward);
-  // Ctrl-C at a terminal reaches the worker by itself, and twice would end it at once.
+  // Ctrl-C at a terminal reaches the process by itself, and twice would end it at once.
   process.on('SIGINT', process.stdin.isTTY ? () => undefined : forward);
   return await new Promise((resolve) => {
     child.on('error', () => resolve(2));

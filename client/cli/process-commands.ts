@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ExitCode } from './exit-code.ts';
+import { type ExitCode, exitCodeOfProcess } from './exit-code.ts';
 import type { CliServices } from './services.ts';
 
 /** `dev` and `worker`: the processes, together or one by one. */
@@ -8,13 +8,9 @@ export function addProcessCommands(program: Command, services: CliServices, end:
     .command('dev')
     .description('run everything for development: Temporal, a provider where no key is set, a worker')
     .option('--sample', 'also start a sample run that stops at a gate')
-    .action(async (options: { readonly sample?: boolean }) => end(toExitCode(await services.runDev({ sample: options.sample ?? false }))));
+    .action(async (options: { readonly sample?: boolean }) => end(exitCodeOfProcess(await services.runDev({ sample: options.sample ?? false }))));
   program
     .command('worker')
     .description('run a worker, which carries runs out')
-    .action(async () => end(toExitCode(await services.runWorker())));
-}
-
-function toExitCode(code: number): ExitCode {
-  return code === 0 || code === 1 || code === 3 ? code : 2;
+    .action(async () => end(exitCodeOfProcess(await services.runWorker())));
 }

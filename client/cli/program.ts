@@ -5,6 +5,7 @@ import { printError } from './error-output.ts';
 import type { ExitCode } from './exit-code.ts';
 import { addLineCommands } from './line-commands.ts';
 import { addProcessCommands } from './process-commands.ts';
+import { addReleaseCommands } from './release-commands.ts';
 import { addRunCommand } from './run-command.ts';
 import { addRunsCommand } from './runs-command.ts';
 import type { CliServices } from './services.ts';
@@ -36,6 +37,7 @@ function createProgram(services: CliServices, end: (code: ExitCode) => void): Co
   addRunsCommand(program, services, end);
   addApprovalCommands(program, services, end);
   addLineCommands(program, services, end);
+  addReleaseCommands(program, services, end);
   addDoctorCommand(program, services, end);
   return program;
 }

@@ -76,6 +76,9 @@ async function startWorker({ home }: Settings, places: DevPlaces, cwd: string): 
 /** The script that `tollgate worker` runs in the foreground. */
 export const workerScript = WORKER_SCRIPT;
 
+/** The script behind `tollgate replay`. */
+export const replayScript = join(ROOT, 'worker', 'replay-main.ts');
+
 function portOf(url: string): number {
   return Number(/:(\d+)(?:\/|$)/.exec(url)?.[1] ?? 0);
 }

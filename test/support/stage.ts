@@ -29,6 +29,7 @@ export interface BillLine {
 export class Stage {
   readonly folder = mkdtempSync(join(tmpdir(), 'tollgate-test-'));
   readonly #env: NodeJS.ProcessEnv;
+  readonly #dynamicConfig: readonly string[];
   #server!: TemporalServer;
   #port = 0;
   #provider!: ReadyChild;
@@ -37,8 +38,9 @@ export class Stage {
   store!: Store;
   client!: Client;
 
-  constructor(env: NodeJS.ProcessEnv = {}) {
+  constructor(env: NodeJS.ProcessEnv = {}, dynamicConfig: readonly string[] = []) {
     this.#env = env;
+    this.#dynamicConfig = dynamicConfig;
   }
 
   async open(options: { readonly scenarios: readonly ScenarioInput[]; readonly workers?: number; readonly providerArgs?: readonly string[] }): Promise<this> {
@@ -61,6 +63,7 @@ export class Stage {
       namespace: 'default',
       headless: true,
       port: this.#port,
+      dynamicConfig: this.#dynamicConfig,
     });
     this.#port = Number(this.#server.address.split(':')[1]);
     await this.#connection?.close().catch(() => undefined);
@@ -113,12 +116,13 @@ export class Stage {
     };
   }
 
-  async startWorker(env: NodeJS.ProcessEnv = {}): Promise<ReadyChild> {
+  /** A worker of this checkout, or of another one. */
+  async startWorker(env: NodeJS.ProcessEnv = {}, root = ROOT): Promise<ReadyChild> {
     const worker = await startChild({
       name: 'worker',
-      script: join(ROOT, 'worker', 'main.ts'),
+      script: join(root, 'worker', 'main.ts'),
       env: { ...this.environment, ...env },
-      cwd: ROOT,
+      cwd: root,
       logPath: join(this.folder, `worker-${this.workers.length}.log`),
       readyTimeoutMs: 90_000,
     });
