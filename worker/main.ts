@@ -1,8 +1,7 @@
-import { join } from 'node:path';
 import { openLocalKey } from '../adapters/keys/local-key.ts';
 import { createPriceSource } from '../adapters/prices/genai-prices.ts';
 import { createModelCatalogue } from '../adapters/providers/model-catalogue.ts';
-import { openSqliteStore } from '../adapters/stores/sqlite/sqlite-store.ts';
+import { describeStore, openStore } from '../adapters/stores/open-store.ts';
 import { loadProject } from '../adapters/tasks/project.ts';
 import { createToolRuntimes } from '../adapters/tools/tool-runtimes.ts';
 import { isLoopbackAddress, loadSettings } from '../config/load.ts';
@@ -20,10 +19,7 @@ const STOP_DEADLINE_MS = 20_000;
 async function main(): Promise<void> {
   const settings = loadSettings();
   const logger = createLogger({ level: settings.logLevel, name: 'worker' });
-  const store = await openSqliteStore({
-    path: join(settings.home, 'tollgate.db'),
-    ...(settings.storeMaxPages === undefined ? {} : { maxPages: settings.storeMaxPages }),
-  });
+  const store = await openStore(settings);
   const ports = await wirePorts(settings, store);
   const { address, namespace } = settings.temporal;
   const worker = await startWorker({
@@ -42,7 +38,7 @@ async function main(): Promise<void> {
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
   process.once('disconnect', stop);
-  logger.info({ address, namespace, taskQueue: settings.taskQueue, home: settings.home }, 'worker ready');
+  logger.info({ address, namespace, taskQueue: settings.taskQueue, home: settings.home, store: describeStore(settings) }, 'worker ready');
   process.send?.({ type: 'ready' });
   await worker.stopped;
   await store.close();

@@ -1,8 +1,8 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { invariant } from '../../../contracts/failures.ts';
+import type { Row } from '../rows.ts';
 import { migrate } from './migrations.ts';
 import { isBusy, translated } from './store-errors.ts';
 
@@ -10,10 +10,7 @@ import { isBusy, translated } from './store-errors.ts';
 const BUSY_TIMEOUT_MS = 2_500;
 const OPEN_TRIES = 40;
 const OPEN_RETRY_MS = 50;
-/** No list is longer than this, whatever its caller asks for. */
-const MAX_LIST_ROWS = 1_000;
 
-export type Row = Readonly<Record<string, SQLOutputValue>>;
 export type Parameters = Readonly<Record<string, SQLInputValue>>;
 
 export interface ConnectionOptions {
@@ -54,24 +51,26 @@ export class Connection {
   readonly #statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
   readonly #path: string;
   readonly now: () => number;
+  /** The schema versions before and after this connection was opened. */
+  readonly migration: { readonly from: number; readonly to: number };
 
   constructor(options: ConnectionOptions) {
     this.#path = options.path;
     this.now = options.now ?? Date.now;
     this.#database = translated(options.path, () => new DatabaseSync(options.path, { timeout: BUSY_TIMEOUT_MS }));
     try {
-      translated(options.path, () => this.#prepareFile(options));
+      this.migration = translated(options.path, () => this.#prepareFile(options));
     } catch (error) {
       this.#database.close();
       throw error;
     }
   }
 
-  #prepareFile({ path, maxPages }: ConnectionOptions): void {
+  #prepareFile({ path, maxPages }: ConnectionOptions): Connection['migration'] {
     // FULL is what the journal promises: a reply written down survives power loss.
     this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
     if (maxPages !== undefined) this.#database.exec(`PRAGMA max_page_count = ${Math.trunc(maxPages)}`);
-    this.write(() => migrate(this.#database, path));
+    return this.write(() => migrate(this.#database, path));
   }
 
   /**
@@ -153,33 +152,4 @@ export class Connection {
     this.#statements.set(sql, statement);
     return statement;
   }
-}
-
-/** How many rows a list may have. @throws TollgateError where `limit` is no positive integer. */
-export function listLimit(limit: number): number {
-  invariant(Number.isSafeInteger(limit) && limit > 0, `a list has a positive integer as its limit, not ${limit}`);
-  return Math.min(limit, MAX_LIST_ROWS);
-}
-
-export function text(row: Row, column: string): string {
-  return String(row[column]);
-}
-export function textOrNull(row: Row, column: string): string | null {
-  const value = row[column];
-  return value === null || value === undefined ? null : String(value);
-}
-export function integer(row: Row, column: string): number {
-  return Number(row[column]);
-}
-export function integerOrNull(row: Row, column: string): number | null {
-  const value = row[column];
-  return value === null || value === undefined ? null : Number(value);
-}
-/** JSON that this store wrote itself. */
-export function json<T>(row: Row, column: string): T {
-  return JSON.parse(text(row, column)) as T;
-}
-export function jsonOrNull<T>(row: Row, column: string): T | null {
-  const value = textOrNull(row, column);
-  return value === null ? null : (JSON.parse(value) as T);
 }

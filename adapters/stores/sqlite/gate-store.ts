@@ -5,10 +5,11 @@ import type { ApprovalId, RunKey } from '../../../contracts/ids.ts';
 import { close, type GateRecord } from '../../../domain/approval/gate.ts';
 import { nanoUsd } from '../../../domain/budget/ledger.ts';
 import type { GateFilter, GateStore } from '../../../domain/store/port.ts';
+import { json, listLimit, runScopeKey } from '../rows.ts';
 import { writeAudit } from './audit-store.ts';
-import { type Connection, json, listLimit } from './connection.ts';
+import type { Connection } from './connection.ts';
 import { ledgerOf } from './ledger-store.ts';
-import { findRunRow, runRow, runScopeKey } from './run-store.ts';
+import { findRunRow, runRow } from './run-store.ts';
 
 export function createGateStore(db: Connection): GateStore {
   return {
