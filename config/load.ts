@@ -56,6 +56,7 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
     taskQueue: variables.TOLLGATE_TASK_QUEUE,
     ...optional('deployment', variables.TOLLGATE_DEPLOYMENT),
     ...optional('buildId', variables.TOLLGATE_BUILD_ID),
+    ...optional('healthFile', variables.TOLLGATE_HEALTH_FILE),
     ...optional('temporalCliPath', variables.TEMPORAL_CLI_PATH),
     openai: { ...optional('apiKey', variables.OPENAI_API_KEY), ...optional('baseUrl', variables.OPENAI_BASE_URL) },
     ...optional('simulatedUrl', simulatedUrl),

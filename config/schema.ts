@@ -39,6 +39,7 @@ export const environmentSchema = z.object({
   TOLLGATE_TASK_QUEUE: z.string().max(200).default('tollgate'),
   TOLLGATE_DEPLOYMENT: versionPart.optional(),
   TOLLGATE_BUILD_ID: versionPart.optional(),
+  TOLLGATE_HEALTH_FILE: path.optional(),
   TOLLGATE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   TOLLGATE_STORE_MAX_PAGES: z.coerce.number().int().min(16).optional(),
   TOLLGATE_SEARCH_ATTRIBUTES_OFF: z
@@ -64,6 +65,8 @@ export interface Settings {
   readonly deployment?: string;
   /** In place of the digest of the workflow code. */
   readonly buildId?: string;
+  /** A file that a worker touches as long as Temporal and the store answer it. */
+  readonly healthFile?: string;
   readonly temporalCliPath?: string;
   readonly openai: { readonly apiKey?: string; readonly baseUrl?: string };
   /** Base URL of a simulated provider, including `/v1`. */

@@ -27,6 +27,7 @@ async function main(): Promise<void> {
     taskQueue: settings.taskQueue,
     home: settings.home,
     versioning: settings,
+    ...(settings.healthFile === undefined ? {} : { healthFile: settings.healthFile }),
     searchAttributesOff: settings.searchAttributesOff,
     ports,
     logger,

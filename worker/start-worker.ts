@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, type TLSConfig, Worker } from '@temporalio/worker';
@@ -31,6 +32,8 @@ export interface WorkerOptions {
   readonly taskQueue: string;
   readonly home: string;
   readonly versioning: Versioning;
+  /** Touched as long as Temporal and the store answer, for whoever watches the process. */
+  readonly healthFile?: string;
   readonly searchAttributesOff: readonly SearchAttributeTopic[];
   readonly ports: ActivityPorts;
   readonly logger: Logger;
@@ -71,8 +74,13 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     shutdownForceTime: SHUTDOWN_GRACE_MS + 5_000,
   });
   const client = new Client({ connection, namespace: temporal.namespace });
+  const lookAround = async () => {
+    await sweep(client, ports.store);
+    await connection.workflowService.getSystemInfo({});
+    if (options.healthFile !== undefined) await writeFile(options.healthFile, `${new Date().toISOString()}\n`);
+  };
   const timer = setInterval(() => {
-    sweep(client, ports.store).catch((error: unknown) => logger.warn({ error: String(error) }, 'sweep failed; it is tried again'));
+    lookAround().catch((error: unknown) => logger.warn({ error: String(error) }, 'sweep failed; it is tried again'));
   }, SWEEP_INTERVAL_MS);
   const stopped = worker.run().finally(async () => {
     clearInterval(timer);
