@@ -1,0 +1,62 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { filledIn, parseCompose, read, ROOT } from '../support/compose.ts';
+import { copiedPaths, dockerfile, importClosure } from '../support/dockerfile.ts';
+
+const { services } = parseCompose(filledIn());
+const ours = Object.values(services).filter(({ image }) => image.startsWith('tollgate:'));
+const manifest = JSON.parse(read('package.json')) as { dependencies: Record<string, string>; devDependencies: Record<string, string> };
+const entryPoint = JSON.parse(dockerfile().find(({ name }) => name === 'ENTRYPOINT')?.args ?? '[]') as string[];
+const ENTRIES = [
+  'client/cli/main.ts',
+  'worker/main.ts',
+  'worker/replay-main.ts',
+  'adapters/providers/simulated/main.ts',
+  'tollgate.config.ts',
+  'workflows/index.ts',
+];
+
+test('every path that is copied exists, and .dockerignore lets it through', () => {
+  const allowed = read('.dockerignore')
+    .split('\n')
+    .filter((line) => line.startsWith('!'))
+    .map((line) => line.slice(1));
+  expect(read('.dockerignore')).toMatch(/^\*$/m);
+  expect(copiedPaths().length).toBeGreaterThan(10);
+  expect(copiedPaths().filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+  expect(allowed.toSorted()).toEqual([...new Set([...copiedPaths(), 'package-lock.json'])].toSorted());
+});
+
+test('what the processes import is copied, and every package is one for production', () => {
+  const { files, packages } = importClosure([...ENTRIES, entryPoint[1] ?? '']);
+  expect(files.size).toBeGreaterThan(100);
+  // The dev server's download is no part of it: TEMPORAL_ADDRESS is set.
+  const needed = [...files].filter((file) => file !== 'scripts/download-temporal.ts');
+  expect(needed.filter((file) => !copiedPaths().some((path) => file === path || file.startsWith(`${path}/`)))).toEqual([]);
+  expect([...packages].filter((name) => name !== 'tollgate' && !(name in manifest.dependencies))).toEqual([]);
+});
+
+test('the image is pinned to the Node that the project uses, and does not run as root', () => {
+  const images = dockerfile().flatMap(({ name, args }) => (name === 'FROM' ? [args.split(' ')[0]] : []));
+  expect(new Set(images)).toEqual(new Set([`node:${manifest.devDependencies.node}-bookworm-slim`]));
+  const users = dockerfile().flatMap(({ name, args }) => (name === 'USER' ? [args] : []));
+  expect(users).toEqual(['node']);
+  const names = dockerfile().map(({ name }) => name);
+  expect(names.lastIndexOf('USER')).toBeGreaterThan(names.lastIndexOf('RUN'));
+});
+
+test('every variable of the Dockerfile is a setting, and every command that is run is one of the CLI', () => {
+  const variables = dockerfile().flatMap(({ name, args }) => (name === 'ENV' ? args.split(' ').map((pair) => pair.split('=')[0]) : []));
+  expect(variables).toEqual(['NODE_ENV', 'TOLLGATE_HOME']);
+  const commands = ours.flatMap(({ entrypoint, command }) => (entrypoint === undefined && command ? [command] : []));
+  const [program = '', script = ''] = entryPoint;
+  expect(program).toBe('node');
+  for (const [command = '', ...rest] of [...commands, JSON.parse(dockerfile().find(({ name }) => name === 'CMD')?.args ?? '[]') as string[]]) {
+    expect(rest).toEqual([]);
+    const { status, stdout } = spawnSync(process.execPath, [join(ROOT, script), command, '--help'], { encoding: 'utf8' });
+    expect({ status, usage: stdout.split('\n')[0] }).toEqual({ status: 0, usage: `Usage: tollgate ${command} [options]` });
+  }
+  for (const { entrypoint } of ours) if (entrypoint) expect(existsSync(join(ROOT, entrypoint[1] ?? ''))).toBe(true);
+});
