@@ -53,8 +53,12 @@ export const limitsSchema = z.strictObject({
   maxAttemptsPerStep: z.int().min(1).max(50).default(8),
   /** UTF-8 bytes of one tool result as the model sees it; the rest is cut off with a note. */
   maxToolResultBytes: z.int().min(256).max(1_000_000).default(65_536),
-  /** UTF-8 bytes of one message from outside (the run's input). */
+  /** UTF-8 bytes of one message from outside (the run's input, a message to the running run). */
   maxMessageBytes: z.int().min(256).max(262_144).default(131_072),
+  /** Messages that people may send to one run while it goes on. */
+  maxMessages: z.int().min(0).max(1_000).default(200),
+  /** Of those, how many may wait for the next model call at once. */
+  maxPendingMessages: z.int().min(1).max(64).default(16),
   /** Milliseconds a model call may take before the attempt is given up and its money held. */
   modelTimeoutMs: z.int().min(100).max(3_600_000).default(120_000),
   /** Milliseconds one tool call may take. */

@@ -74,6 +74,8 @@ function pinnedTask({ task, candidates, promptDigest }: TaskSnapshot, snapshotDi
     toolTimeoutMs,
     maxRetryWaitMs,
     maxHistoryEvents,
+    maxMessages,
+    maxPendingMessages,
   } = task.limits;
   return {
     taskName: task.name,
@@ -92,5 +94,7 @@ function pinnedTask({ task, candidates, promptDigest }: TaskSnapshot, snapshotDi
     toolTimeoutMs,
     maxRetryWaitMs,
     maxHistoryEvents,
+    maxMessages,
+    maxPendingMessages,
   };
 }

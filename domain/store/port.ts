@@ -51,6 +51,8 @@ export interface RunFilter {
   readonly status?: AgentRunStatus;
   readonly task?: string;
   readonly tenant?: string;
+  /** Only runs that were created before this one; none where the store does not know it. */
+  readonly olderThan?: RunKey;
   /** At most this many, newest first. */
   readonly limit: number;
 }
@@ -242,6 +244,8 @@ export interface ToolCallStore {
 export interface GateFilter {
   readonly runKey?: RunKey;
   readonly status?: GateStatus;
+  /** Only gates of runs for this tenant. */
+  readonly tenant?: string;
   readonly limit: number;
 }
 

@@ -65,10 +65,16 @@ function insertRun(db: Connection, run: NewRun): 'created' | 'exists' {
   return 'created';
 }
 
-function list(db: Connection, { status, task, tenant, limit }: RunFilter): RunRecord[] {
-  const conditions = [status && `${SHOWN_STATUS} = :status`, task && 'runs.task = :task', tenant && 'runs.tenant = :tenant'].filter(Boolean);
+function list(db: Connection, { status, task, tenant, olderThan, limit }: RunFilter): RunRecord[] {
+  const conditions = [
+    status && `${SHOWN_STATUS} = :status`,
+    task && 'runs.task = :task',
+    tenant && 'runs.tenant = :tenant',
+    olderThan && 'runs.id < :before',
+  ].filter(Boolean);
   const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
-  const parameters = { ...(status ? { status } : {}), ...(task ? { task } : {}), ...(tenant ? { tenant } : {}), limit: listLimit(limit) };
+  const before = olderThan ? { before: findRunRow(db, olderThan) ?? 0 } : {};
+  const parameters = { ...(status ? { status } : {}), ...(task ? { task } : {}), ...(tenant ? { tenant } : {}), ...before, limit: listLimit(limit) };
   return db.all(`${SELECT_RUN} ${where} ORDER BY runs.id DESC LIMIT :limit`, parameters).map(toRun);
 }
 

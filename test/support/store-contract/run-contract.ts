@@ -136,6 +136,10 @@ export function describeRunContract(subject: Subject): void {
     expect(await listed({ limit: 1 })).toEqual([keys[2]]);
     expect(await listed({ tenant: 'acme' })).toEqual([keys[1], keys[0]]);
     expect(await listed({ tenant: 'acme', task: 'audit' })).toEqual([]);
+    expect(await listed({ olderThan: keys[2] })).toEqual([keys[1], keys[0]]);
+    expect(await listed({ olderThan: keys[2], tenant: 'acme', limit: 1 })).toEqual([keys[1]]);
+    expect(await listed({ olderThan: keys[0] })).toEqual([]);
+    expect(await listed({ olderThan: runKey() })).toEqual([]);
     await expect(store.listRuns({ limit: 0 })).rejects.toThrow('limit');
     await expect(store.listRuns({ limit: Number.NaN })).rejects.toThrow('limit');
   });
