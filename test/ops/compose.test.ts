@@ -86,7 +86,7 @@ describe('settings', () => {
 
   test('each that a container of ours gets is one of config/schema.ts, and its value is accepted', () => {
     for (const [name, { environment = {} }] of ours) {
-      const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== '' && value !== null));
+      const given = Object.fromEntries(Object.entries(environment).flatMap(([key, value]) => (value === null || value === '' ? [] : [[key, String(value)]])));
       expect(
         Object.keys(environment).filter((variable) => !(variable in environmentSchema.shape)),
         name,
