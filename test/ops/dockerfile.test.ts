@@ -65,6 +65,6 @@ test('every variable of the Dockerfile is a setting, and every command that is r
     expect(rest).toEqual([]);
     expect((await helpOf(command)).split('\n')[0]).toBe(`Usage: tollgate ${command} [options]`);
   }
-  expect(await helpOf('migrat')).toMatch(/^exit code 2/);
+  expect(await helpOf('migrat')).not.toContain('tollgate migrat');
   for (const { entrypoint } of ours) if (entrypoint) expect(existsSync(join(ROOT, entrypoint[1] ?? ''))).toBe(true);
 });

@@ -44,17 +44,20 @@ describe.skipIf(missing)('Temporal and the store on Postgres, workers, the API',
     }
   };
 
+  const killed = new Set<number>();
+
   /** Kills the worker that has a model call of the run under way. */
   async function killInACall(agentRunId: string): Promise<void> {
     const busy = await waitFor('a model call under way', async () => {
       const { raw } = await temporal.client.workflow.getHandle(agentRunId).describe();
       const call = raw.pendingActivities?.find(({ activityType, lastWorkerIdentity }) => activityType?.name === 'callModel' && lastWorkerIdentity);
       // The SDK's identity is "pid@host".
-      return topology.workers.find(({ pid }) => call?.lastWorkerIdentity?.startsWith(`${pid}@`));
+      return topology.workers.find(({ pid }) => !killed.has(pid) && call?.lastWorkerIdentity?.startsWith(`${pid}@`));
     });
     // The provider has named the response by now, and takes longer to write it.
     await new Promise((resolve) => setTimeout(resolve, 400));
     process.kill(busy.pid, 'SIGKILL');
+    killed.add(busy.pid);
     await busy.exited;
   }
 
@@ -89,7 +92,8 @@ describe.skipIf(missing)('Temporal and the store on Postgres, workers, the API',
     const doctor = JSON.parse(await topology.tollgate(['doctor', '--json'])) as { ok: boolean; checks: { name: string; status: string }[] };
     expect(doctor.checks.filter(({ status }) => status === 'problem')).toEqual([]);
     expect(await (await fetch(`${topology.apiUrl}/readyz`)).json()).toMatchObject({ status: 'ready', temporal: true, store: true });
-    await waitFor('a worker that says it is alive', async () => existsSync(join(topology.folder, 'worker-3.alive')));
+    const alive = topology.workers.findIndex(({ pid }) => !killed.has(pid)) + 1;
+    await waitFor('the worker to say that it is alive', async () => existsSync(join(topology.folder, `worker-${alive}.alive`)));
     expect((await topology.tollgate(['replay', '--from-namespace'])).trim()).toContain('0 would break');
   }, 120_000);
 
