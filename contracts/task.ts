@@ -6,6 +6,9 @@ import type { PriceTable } from './budget.ts';
 
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/, 'letters, digits, "_", "." and "-", at most 100');
 
+/** The name of an exported function. */
+export const workflowName = z.string().regex(/^[A-Za-z_$][A-Za-z0-9_$]{0,99}$/, 'the name of a function that the workflows module exports');
+
 export const effectSchema = z.enum(['read', 'write', 'irreversible']);
 
 export const jsonObjectSchema = z.record(z.string(), z.json()) as unknown as z.ZodType<JsonObject>;
@@ -24,7 +27,17 @@ export const toolBindingSchema = z.discriminatedUnion('type', [
 ]);
 export type ToolBinding = z.infer<typeof toolBindingSchema>;
 
-export const toolDefinitionSchema = z.strictObject({
+/**
+ * Refuses `local` for what is not a read: within a workflow task nothing outside knows that a call is under way, and only a
+ * read may simply be done again.
+ */
+export function refuseLocal(tool: { readonly local?: boolean | undefined; readonly effect?: string | undefined }, context: z.core.$RefinementCtx): void {
+  if (tool.local !== true || tool.effect === 'read') return;
+  const message = `only a tool of effect "read" may be local, and this one is "${tool.effect}". Remove "local", or say effect "read" if it changes nothing.`;
+  context.addIssue({ code: 'custom', path: ['local'], message, input: tool.local });
+}
+
+const toolFields = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'letters, digits, "_" and "-", at most 64 (the limit of OpenAI function names)'),
   version: z.string().min(1).max(100).default('1'),
   description: z.string().max(8_000).default(''),
@@ -36,7 +49,10 @@ export const toolDefinitionSchema = z.strictObject({
   /** Names of top-level arguments that may differ between what was approved and what runs. Every other one binds. */
   volatileArguments: z.array(z.string()).max(64).default([]),
   gate: gatePolicySchema.optional(),
+  /** A short read, carried out within the workflow task: less history and less work for the server. See docs/local-reads.md. */
+  local: z.boolean().optional(),
 });
+export const toolDefinitionSchema = toolFields.superRefine(refuseLocal);
 export type ToolDefinition = z.infer<typeof toolDefinitionSchema>;
 
 /** Limits of a run, by name. Everything that grows has one. */
@@ -83,6 +99,8 @@ export const candidateSchema = z.strictObject({
 export const taskDefinitionSchema = z.strictObject({
   version: z.literal(1),
   name,
+  /** The workflow type that runs the task. Unset: `agentRun`. */
+  workflow: workflowName.optional(),
   /** The system prompt. */
   prompt: z.string().max(200_000),
   promptName: z.string().max(100).optional(),

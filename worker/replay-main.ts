@@ -2,13 +2,14 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { loadProject } from '../adapters/tasks/project.ts';
 import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
 import { TollgateError } from '../contracts/failures.ts';
 import { translatedConnectError } from './connect-error.ts';
 import { type ReplayVerdict, replay } from './replay.ts';
 import { historiesInFolder, historiesInNamespace, type RunningRuns, runningRunsQuery, saveHistory, type StoredHistory } from './stored-histories.ts';
-import { temporalOptions } from './temporal-options.ts';
+import { temporalTarget } from './wiring.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
 const CONNECT_TIMEOUT_MS = 4_000;
@@ -42,12 +43,12 @@ async function main(): Promise<number> {
   return await judge(settings, values.save === undefined ? histories : saving(values.save, histories), json);
 }
 
-async function connect({ temporal }: Settings): Promise<Client> {
-  const { namespace, ...options } = await temporalOptions(temporal);
+async function connect(settings: Settings): Promise<Client> {
+  const { namespace, ...options } = await temporalTarget(settings);
   try {
     return new Client({ connection: await Connection.connect({ ...options, connectTimeout: CONNECT_TIMEOUT_MS }), namespace });
   } catch (error) {
-    throw translatedConnectError(temporal.address, error);
+    throw translatedConnectError(options.address, error);
   }
 }
 
@@ -58,9 +59,11 @@ async function* saving(folder: string, histories: AsyncIterable<StoredHistory>):
   }
 }
 
-async function judge({ home }: Settings, histories: AsyncIterable<StoredHistory>, json: boolean): Promise<number> {
+async function judge({ home, configPath }: Settings, histories: AsyncIterable<StoredHistory>, json: boolean): Promise<number> {
+  const { workflowsPath } = await loadProject(configPath, process.cwd());
+  const codePath = await workflowBundle(join(home, 'cache'), workflowsPath);
   const verdicts: ReplayVerdict[] = [];
-  for await (const verdict of replay({ codePath: await workflowBundle(join(home, 'cache')) }, histories)) {
+  for await (const verdict of replay({ codePath }, histories)) {
     verdicts.push(verdict);
     if (!json) print(verdict.breaks === null ? `replays  ${verdict.agentRunId}` : `BREAKS   ${verdict.agentRunId}  ${verdict.breaks}`);
   }

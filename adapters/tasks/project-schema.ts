@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { gatePolicySchema } from '../../contracts/approval.ts';
-import { candidateSchema, effectSchema, limitsSchema, taskDefinitionSchema, toolDefinitionSchema } from '../../contracts/task.ts';
+import { candidateSchema, effectSchema, limitsSchema, refuseLocal, taskDefinitionSchema, toolDefinitionSchema } from '../../contracts/task.ts';
 import { parseUsd } from '../../domain/budget/price.ts';
 import type { FieldGuide } from './schema-mistakes.ts';
 
@@ -18,22 +18,26 @@ const gate = z.strictObject({
 });
 
 const tool = toolDefinitionSchema.shape;
-const toolSpecSchema = z.strictObject({
-  name: tool.name,
-  version: tool.version.unwrap().optional(),
-  description: tool.description.unwrap(),
-  parameters: zodSchema,
-  effect: effectSchema,
-  destination: z.string().min(1).max(500).optional(),
-  volatileArguments: tool.volatileArguments.unwrap().optional(),
-  gate: gate.optional(),
-  execute: callable,
-  reconcile: callable.optional(),
-});
+const toolSpecSchema = z
+  .strictObject({
+    name: tool.name,
+    version: tool.version.unwrap().optional(),
+    description: tool.description.unwrap(),
+    parameters: zodSchema,
+    effect: effectSchema,
+    destination: z.string().min(1).max(500).optional(),
+    volatileArguments: tool.volatileArguments.unwrap().optional(),
+    gate: gate.optional(),
+    local: z.boolean().optional(),
+    execute: callable,
+    reconcile: callable.optional(),
+  })
+  .superRefine(refuseLocal);
 
 const task = taskDefinitionSchema.shape;
 const taskSpecSchema = z.strictObject({
   name: task.name,
+  workflow: task.workflow,
   prompt: task.prompt.min(1),
   models: z.array(z.string().min(1).max(200)).min(1).max(8),
   maxOutputTokens: task.maxOutputTokens,
@@ -74,6 +78,7 @@ const endpointSpecSchema = z.strictObject({
 /** What `tollgate.config.ts` may export, checked as a whole. */
 export const projectSpecSchema = z.strictObject({
   tasks: z.array(taskSpecSchema).max(1_000),
+  workflows: z.string().min(1).optional(),
   models: z.array(modelSpecSchema).max(1_000).optional(),
   endpoints: z.record(z.string().min(1).max(100), endpointSpecSchema).optional(),
 });
@@ -96,12 +101,14 @@ const TOOL: FieldGuide = {
   volatileArguments: 'a list of argument names',
   ...nested('gate', GATE),
   gate: '{approvers, role, expiresAfterMs}',
+  local: 'true or false',
   execute: 'an async function (args, context) that returns JSON',
   reconcile: 'an async function (args, context) that answers {type: "done" | "notDone" | "unknown"}',
 };
 
 const TASK: FieldGuide = {
   name: 'a name of letters, digits, "_", "." and "-", at most 100',
+  workflow: 'the name of a function that the module "workflows" exports',
   prompt: 'the system prompt, a text of 1 to 200000 characters',
   models: 'a list of 1 to 8 model names, best first',
   'models.*': 'the name of a model, such as "gpt-5-mini"',
@@ -130,6 +137,7 @@ export const PROJECT_GUIDE: FieldGuide = {
   tasks: 'a list of tasks made by defineTask({…})',
   'tasks.*': 'a task made by defineTask({…})',
   ...nested('tasks.*', TASK),
+  workflows: 'the path of a module, such as ./workflows.ts',
   models: 'a list of {model, endpoint, price}',
   'models.*.model': 'the name of a model',
   'models.*.wireModel': 'the name that is sent to the endpoint',

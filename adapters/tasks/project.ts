@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, extname, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { TaskDefinition } from '../../contracts/task.ts';
@@ -12,11 +12,14 @@ import { suggest } from './suggestion.ts';
 import { toTaskDefinition } from './task-definition.ts';
 
 const CONFIG_FILE = 'tollgate.config.ts';
-const SHIPPED_CONFIG = fileURLToPath(new URL(`../../${CONFIG_FILE}`, import.meta.url));
+/** In the clone its own configuration, in the package what was built from it. */
+const SHIPPED_CONFIG = fileURLToPath(new URL(`../../tollgate.config${extname(import.meta.url)}`, import.meta.url));
 
 export interface Project {
   readonly registry: TaskRegistry;
   readonly spec: ProjectSpec;
+  /** The module with the project's own workflows. */
+  readonly workflowsPath?: string;
   /** The file that was loaded. */
   readonly configPath: string;
 }
@@ -31,14 +34,53 @@ export async function loadProject(configPath: string | undefined, cwd: string): 
   if (!existsSync(path))
     throw new TollgateError('invalidInput', `There is no configuration at ${path} (TOLLGATE_CONFIG). Create it, or unset TOLLGATE_CONFIG.`);
   const shown = relative(cwd, path) || path;
-  const spec = await importSpec(path, shown);
+  return { ...(await withWorkflows(toProject(await importSpec(path, shown), shown), dirname(path), shown)), configPath: path };
+}
+
+/**
+ * Checks a project's configuration; `shown` is what the messages call it.
+ * @throws TollgateError of type `invalidInput` that lists every mistake at once.
+ */
+export function toProject(spec: unknown, shown: string): Omit<Project, 'configPath'> {
   const parsed = projectSpecSchema.safeParse(spec);
   if (!parsed.success) {
     const mistakes = schemaMistakes(parsed.error, spec, PROJECT_GUIDE).map(({ message }): Mistake => ({ place: shown, message }));
     throw mistakesError(`The configuration ${shown}`, mistakes);
   }
   const project = spec as ProjectSpec;
-  return { registry: toRegistry(project, shown), spec: project, configPath: path };
+  return { registry: toRegistry(project, shown), spec: project };
+}
+
+/**
+ * Finds the project's own workflows, relative to `folder`, and checks that every workflow a task names is there.
+ * @throws TollgateError of type `invalidInput` that lists every mistake at once.
+ */
+export async function withWorkflows(project: Omit<Project, 'configPath'>, folder: string, shown: string): Promise<Omit<Project, 'configPath'>> {
+  const { workflows, tasks } = project.spec;
+  const path = workflows === undefined ? undefined : resolve(folder, workflows);
+  const exported = path === undefined ? [] : await exportedFunctions(path, workflows ?? '', shown);
+  const mistakes = tasks.flatMap(({ workflow }, index): Mistake[] => {
+    if (workflow === undefined || workflow === 'agentRun' || exported.includes(workflow)) return [];
+    const where =
+      workflows === undefined
+        ? 'the project names no module of workflows: add workflows: "./workflows.ts"'
+        : `${workflows} exports no such function. ${suggest(workflow, exported)}`;
+    return [{ place: shown, message: `${formatPath(['tasks', index, 'workflow'])}: there is no workflow "${workflow}"; ${where}` }];
+  });
+  if (mistakes.length > 0) throw mistakesError(`The configuration ${shown}`, mistakes);
+  return { ...project, ...(path === undefined ? {} : { workflowsPath: path }) };
+}
+
+async function exportedFunctions(path: string, name: string, shown: string): Promise<string[]> {
+  const unreadable = (reason: string, cause?: unknown) =>
+    new TollgateError('invalidInput', `The module "workflows" of the configuration ${shown}, ${name}, can't be loaded: ${reason}`, { cause });
+  if (!existsSync(path)) throw unreadable(`there is no file ${path}. The path is relative to the configuration.`);
+  try {
+    const loaded = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+    return Object.keys(loaded).filter((key) => typeof loaded[key] === 'function');
+  } catch (error) {
+    throw unreadable((error as Error).message, error);
+  }
 }
 
 function nearestConfig(folder: string): string | null {

@@ -30,6 +30,7 @@ export function toTaskDefinition(spec: TaskSpec): ConvertedTask {
   const definition = taskDefinitionSchema.safeParse({
     version: 1,
     name: spec.name,
+    ...present({ workflow: spec.workflow }),
     prompt: spec.prompt,
     models: spec.models.map((model) => ({ model })),
     maxOutputTokens: spec.maxOutputTokens,
@@ -56,6 +57,7 @@ function toToolDefinition(tool: ToolSpec, parameters: JsonObject): ToolDefinitio
     effect: tool.effect,
     binding: { type: 'function' },
     volatileArguments: [...(tool.volatileArguments ?? [])],
+    ...(tool.local ? { local: true } : {}),
     ...(tool.gate ? { gate: gatePolicySchema.parse(tool.gate) } : {}),
   };
 }

@@ -14,6 +14,7 @@ import type { Store } from '../../domain/store/port.ts';
 import { createAgentClient } from '../agent-client.ts';
 import { apiScript, devProcesses, replayScript, workerScript } from '../dev/dev-parts.ts';
 import { type DevPlaces, runDevSession } from '../dev/dev-session.ts';
+import { NODE_OPTIONS } from '../dev/own-script.ts';
 import { SAMPLE_TASK } from '../dev/sample-run.ts';
 import { createHttpAgentClient } from '../http-agent-client.ts';
 import { createLocalDoor } from '../local-door.ts';
@@ -118,7 +119,8 @@ function deploymentOf({ deployment }: Settings): string {
 
 /** A process of ours in the foreground: its output is ours, and so are the signals it gets. */
 async function runInForeground(script: string, { temporal }: Settings, args: readonly string[] = []): Promise<number> {
-  const child = spawn(process.execPath, [script, ...args], { stdio: 'inherit', env: childEnvironment({ TEMPORAL_ADDRESS: temporal.address }) });
+  const env = childEnvironment({ TEMPORAL_ADDRESS: temporal.address });
+  const child = spawn(process.execPath, [...process.execArgv, ...NODE_OPTIONS, script, ...args], { stdio: 'inherit', env });
   const forward = (signal: NodeJS.Signals) => child.kill(signal);
   process.on('SIGTERM', forward);
   // Ctrl-C at a terminal reaches it by itself, and twice would end it at once.

@@ -53,6 +53,8 @@ export interface RunFilter {
   readonly tenant?: string;
   /** Only runs that were created before this one; none where the store does not know it. */
   readonly olderThan?: RunKey;
+  /** Only the direct children of this run. */
+  readonly parent?: RunKey;
   /** At most this many, newest first. */
   readonly limit: number;
 }

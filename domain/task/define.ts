@@ -18,6 +18,11 @@ export interface ToolSpec<Schema extends z.ZodType = z.ZodType> {
   readonly parameters: Schema;
   /** What the tool does to the world. */
   readonly effect: Effect;
+  /**
+   * For a read that is over in a second or two: it is carried out within the workflow task, with less history and less work
+   * for the server. Only for effect `read`.
+   */
+  readonly local?: boolean;
   /** Where an irreversible action goes, as the approver sees it. Default: the tool's name on this worker. */
   readonly destination?: string;
   readonly volatileArguments?: readonly string[];
@@ -36,6 +41,8 @@ export class ToolNotDone extends Error {
 /** A task in TypeScript. Money in USD as a decimal string or number, durations in milliseconds. */
 export interface TaskSpec<Input extends z.ZodType = z.ZodType> {
   readonly name: string;
+  /** The workflow that runs the task: a function that the project's `workflows` module exports. Default: `agentRun`. */
+  readonly workflow?: string;
   /** The system prompt. */
   readonly prompt: string;
   /** The fallback chain, best first. */
@@ -81,6 +88,8 @@ export interface EndpointSpec {
 /** What `tollgate.config.ts` exports as its default. */
 export interface ProjectSpec {
   readonly tasks: readonly TaskSpec[];
+  /** Path of a module with workflows of one's own, relative to the configuration. Built from the pieces of `tollgate/workflows`. */
+  readonly workflows?: string;
   readonly models?: readonly ModelSpec[];
   readonly endpoints?: Readonly<Record<string, EndpointSpec>>;
 }

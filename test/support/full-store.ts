@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { ApprovalId, RunKey } from '../../contracts/ids.ts';
 import type { Store } from '../../domain/store/port.ts';
 import { approvedGate, END, newGate, newToolCall, permitted, reply, reserve, startRun, usd } from './store-contract/fixtures.ts';
@@ -23,7 +24,7 @@ export async function fillStore(store: Store): Promise<FilledStore> {
   await store.consumeApproval(call, permitted);
   await store.finishToolCall(child, call.callKey, { status: 'done', result: { text: ODD_TEXT }, isError: false });
   await store.appendAudit({ type: 'note', runKey: null, actor: 'alice', data: ODD_TEXT });
-  await store.putApiKey({ keyId: 'key-1', name: 'shop', scopes: ['read'], roles: [], tenant: null, secretDigest: 'd' });
+  await store.putApiKey({ keyId: randomUUID(), name: 'shop', scopes: ['read'], roles: [], tenant: null, secretDigest: randomUUID() });
   await store.endRun(parent, END, 0);
   return { parent, child, approvalId: gate.approvalId };
 }

@@ -1,9 +1,10 @@
-import type { ExecuteToolOutcome, OpenGate, PlannedCall } from '../../contracts/agent-run.ts';
+import { isCancellation, log } from '@temporalio/workflow';
+import type { ExecuteToolInput, ExecuteToolOutcome, OpenGate, PlannedCall } from '../../contracts/agent-run.ts';
 import { assertNever, invariant } from '../../contracts/failures.ts';
 import type { AttemptId } from '../../contracts/ids.ts';
 import { completeCall, dropGate, gateOfCall, setGateStatus } from '../../domain/agent-run/position.ts';
 import { callKeyOf } from '../../domain/tool/tool-call.ts';
-import { journal, outside, outsideOptions } from '../activity-options.ts';
+import { journal, nearby, outside, outsideOptions } from '../activity-options.ts';
 import type { RunState } from '../agent-run/run-state.ts';
 import { openGate } from '../approval/gates.ts';
 
@@ -13,7 +14,7 @@ export async function carryOut(run: RunState, call: PlannedCall): Promise<void> 
   if (gate?.kind === 'inDoubt') return resolveDoubt(run, call, gate);
   if (gate && (gate.status === 'denied' || gate.status === 'expired' || gate.status === 'withdrawn')) return refuse(run, call, gate, gate.status);
 
-  const outcome = await executeTool(run, call);
+  const outcome = await (call.local ? executeNearby(run, call) : executeTool(run, call));
   switch (outcome.type) {
     case 'done':
       return run.move((position) => completeCall(position, call.callIndex, callKeyOf(replyOf(run), call.callIndex, call.approvalId)));
@@ -29,11 +30,24 @@ export async function carryOut(run: RunState, call: PlannedCall): Promise<void> 
 }
 
 function executeTool(run: RunState, call: PlannedCall): Promise<ExecuteToolOutcome> {
-  const { task, runKey, position } = run;
-  const { callIndex, approvalId } = call;
+  const { task, position } = run;
   const options = outsideOptions(task.toolTimeoutMs, `step ${position.step} · ${call.tool} · ${call.effect}`);
-  const input = { version: 1, runKey, attemptId: replyOf(run), callIndex, ...(approvalId ? { approvalId } : {}) } as const;
-  return outside.executeTool.executeWithOptions(options, [input]);
+  return outside.executeTool.executeWithOptions(options, [toolInput(run, call)]);
+}
+
+/** A short read within the workflow task. One that fails or takes too long goes the ordinary way. */
+async function executeNearby(run: RunState, call: PlannedCall): Promise<ExecuteToolOutcome> {
+  try {
+    return await nearby.executeTool(toolInput(run, call));
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    log.info('a local read goes the ordinary way', { tool: call.tool, error: String(error) });
+    return await executeTool(run, call);
+  }
+}
+
+function toolInput(run: RunState, { callIndex, approvalId }: PlannedCall): ExecuteToolInput {
+  return { version: 1, runKey: run.runKey, attemptId: replyOf(run), callIndex, ...(approvalId ? { approvalId } : {}) };
 }
 
 async function refuse(run: RunState, call: PlannedCall, gate: OpenGate, reason: 'denied' | 'expired' | 'withdrawn'): Promise<void> {

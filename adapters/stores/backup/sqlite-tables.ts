@@ -14,10 +14,13 @@ export async function readSqlite<T>(path: string, body: (source: TableSource) =>
     body({
       columns: async (table) => columnsOf(path, database, table),
       async *rows(table, columns) {
-        const statement = translated(path, () => database.prepare(`SELECT ${columns.join(', ')} FROM ${table} ORDER BY ${columns.slice(0, 2).join(', ')}`));
+        // As bytes: node:sqlite cuts text at a NUL before Node 24.16.
+        const selected = columns.map((column) => (column === 'body' ? 'CAST(body AS BLOB)' : column));
+        const statement = translated(path, () => database.prepare(`SELECT ${selected.join(', ')} FROM ${table} ORDER BY ${columns.slice(0, 2).join(', ')}`));
         statement.setReturnArrays(true);
-        const rows = statement.iterate() as unknown as Iterator<Cell[]>;
-        for (let next = translated(path, () => rows.next()); next.done !== true; next = translated(path, () => rows.next())) yield next.value;
+        const rows = statement.iterate() as unknown as Iterator<(Cell | Uint8Array)[]>;
+        for (let next = translated(path, () => rows.next()); next.done !== true; next = translated(path, () => rows.next()))
+          yield next.value.map((cell) => (cell instanceof Uint8Array ? Buffer.from(cell).toString('utf8') : cell));
       },
     }),
   );

@@ -15,7 +15,7 @@ import type { AttemptRecord, LedgerStore, NewAttempt, OutcomeReport, ReserveResu
 import { integer, type Row, runScopeKey, text, toAttempt, toTotals } from '../rows.ts';
 import { ATTEMPT_COLUMNS, INSERT_ATTEMPT, RUN_ROW, SET_OUTCOME } from '../sql.ts';
 import { writeAudit } from './audit-store.ts';
-import type { Database, Session } from './database.ts';
+import type { Database, Session, Transaction } from './database.ts';
 import { findRunRow, unknownRun } from './run-store.ts';
 
 const SCOPE_COLUMNS = ['id', 'kind', 'scope_key', 'limit_nano_usd', 'settled_nano_usd', 'held_nano_usd', 'written_off_nano_usd', 'overrun_nano_usd']
@@ -80,7 +80,7 @@ export async function ledgerOf(session: Session, runKey: RunKey): Promise<Ledger
   return row ? toTotals(row) : null;
 }
 
-async function reserve(session: Session, attempt: NewAttempt): Promise<ReserveResult> {
+async function reserve(session: Transaction, attempt: NewAttempt): Promise<ReserveResult> {
   const { runKey, attemptId, head, reservedNanoUsd, setAsideNanoUsd, ...columns } = attempt;
   const reserved = nanoUsd(reservedNanoUsd);
   const setAside = nanoUsd(setAsideNanoUsd);
@@ -97,7 +97,7 @@ async function reserve(session: Session, attempt: NewAttempt): Promise<ReserveRe
   }
   const delta = reservationDelta(reserved);
   const parameters = { ...columns, run: integer(own, 'run'), attemptId, head: JSON.stringify(head), reserved, setAside };
-  const inserted = await session.get(RESERVE, { ...parameters, ...totalsAfter(scopes, delta) });
+  const inserted = await session.commitWith(RESERVE, { ...parameters, ...totalsAfter(scopes, delta) });
   if (inserted) return { type: 'reserved', attempt: toAttempt(inserted, runKey), ledger: addDelta(toTotals(own), delta) };
   return { type: 'exists', attempt: await known(session, runKey, attemptId) };
 }

@@ -4,10 +4,12 @@ import type { RunKey } from '../../../contracts/ids.ts';
 import { nanoUsd } from '../../../domain/budget/ledger.ts';
 import type { NewRun, RunFilter, RunRecord, RunStore } from '../../../domain/store/port.ts';
 import { integer, jsonOrNull, listLimit, type Row, runScopeKey, toRun } from '../rows.ts';
-import { SELECT_RUN, SHOWN_STATUS } from '../sql.ts';
+import { runCondition } from '../run-filter.ts';
+import { SELECT_RUN } from '../sql.ts';
 import type { Database, Session } from './database.ts';
 import { endGates } from './gate-store.ts';
 
+const NEAREST_PARENT = "(runs.parents_json::json -> 0 ->> 'firstExecutionRunId')";
 const OF_RUN = 'agent_run_id = :agentRunId AND first_execution_run_id = :firstExecutionRunId';
 
 export function createRunStore(db: Database): RunStore {
@@ -74,10 +76,10 @@ async function insertRun(session: Session, run: NewRun): Promise<'created' | 'ex
   return 'created';
 }
 
-async function list(session: Session, { status, task, tenant, limit }: RunFilter): Promise<RunRecord[]> {
-  const conditions = [status && `${SHOWN_STATUS} = :status`, task && 'runs.task = :task', tenant && 'runs.tenant = :tenant'].filter(Boolean);
-  const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
-  return (await session.all(`${SELECT_RUN} ${where} ORDER BY runs.id DESC LIMIT :limit`, { status, task, tenant, limit: listLimit(limit) })).map(toRun);
+async function list(session: Session, filter: RunFilter): Promise<RunRecord[]> {
+  const { where, parameters } = runCondition(filter, NEAREST_PARENT);
+  const limit = listLimit(filter.limit);
+  return (await session.all(`${SELECT_RUN} ${where} ORDER BY runs.id DESC LIMIT :limit`, { ...parameters, limit })).map(toRun);
 }
 
 async function one(session: Session, where: string, parameters: Record<string, string>): Promise<RunRecord | null> {

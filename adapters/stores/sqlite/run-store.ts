@@ -4,9 +4,12 @@ import type { RunKey } from '../../../contracts/ids.ts';
 import { nanoUsd } from '../../../domain/budget/ledger.ts';
 import type { NewRun, RunFilter, RunRecord, RunStore } from '../../../domain/store/port.ts';
 import { integer, jsonOrNull, listLimit, runScopeKey, toRun } from '../rows.ts';
-import { SELECT_RUN, SHOWN_STATUS } from '../sql.ts';
+import { runCondition } from '../run-filter.ts';
+import { SELECT_RUN } from '../sql.ts';
 import type { Connection } from './connection.ts';
 import { endGates } from './gate-store.ts';
+
+const NEAREST_PARENT = "json_extract(runs.parents_json, '$[0].firstExecutionRunId')";
 
 /** The row number of a run, null where it is not known. */
 export function findRunRow(db: Connection, { agentRunId, firstExecutionRunId }: RunKey): number | null {
@@ -65,17 +68,9 @@ function insertRun(db: Connection, run: NewRun): 'created' | 'exists' {
   return 'created';
 }
 
-function list(db: Connection, { status, task, tenant, olderThan, limit }: RunFilter): RunRecord[] {
-  const conditions = [
-    status && `${SHOWN_STATUS} = :status`,
-    task && 'runs.task = :task',
-    tenant && 'runs.tenant = :tenant',
-    olderThan && 'runs.id < :before',
-  ].filter(Boolean);
-  const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
-  const before = olderThan ? { before: findRunRow(db, olderThan) ?? 0 } : {};
-  const parameters = { ...(status ? { status } : {}), ...(task ? { task } : {}), ...(tenant ? { tenant } : {}), ...before, limit: listLimit(limit) };
-  return db.all(`${SELECT_RUN} ${where} ORDER BY runs.id DESC LIMIT :limit`, parameters).map(toRun);
+function list(db: Connection, filter: RunFilter): RunRecord[] {
+  const { where, parameters } = runCondition(filter, NEAREST_PARENT);
+  return db.all(`${SELECT_RUN} ${where} ORDER BY runs.id DESC LIMIT :limit`, { ...parameters, limit: listLimit(filter.limit) }).map(toRun);
 }
 
 function one(db: Connection, where: string, parameters: Record<string, string>): RunRecord | null {
