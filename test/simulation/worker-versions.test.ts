@@ -12,6 +12,8 @@ import { waitFor } from '../support/wait-for.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const DEPLOYMENT = 'tollgate';
+/** Commands of the CLI take a while on a busy machine. */
+const TIMEOUT_MS = 180_000;
 const NOT_COPIED = ['node_modules', '.git', '.tollgate', 'test', 'docs'];
 
 const scenarios = [
@@ -93,7 +95,7 @@ test('new runs go to the version that was made current', async () => {
   await stage.openGate(await startGated('waits-longer'));
   expect(await buildIdsOf('waits')).toEqual([first]);
   expect(await versions()).toMatchObject([{ buildId: first, status: 'current' }]);
-});
+}, TIMEOUT_MS);
 
 test('the replay gate lets this build pass and names the runs that another would break', async () => {
   const listed = () => stage.client.workflow.count("ExecutionStatus = 'Running' AND TaskQueue = 'tollgate'");
@@ -111,7 +113,7 @@ test('the replay gate lets this build pass and names the runs that another would
   }
   const one = await tollgate(['replay', '--from-namespace', '--query', "WorkflowId = 'waits'", '--json'], next);
   expect(JSON.parse(one.stdout)).toMatchObject({ replayed: 1, broken: [{ agentRunId: 'waits' }] });
-});
+}, TIMEOUT_MS);
 
 test('a run that waits at a gate stays on its version and finishes there, while new runs go to the next', async () => {
   await stage.startWorker({}, next);
@@ -131,7 +133,7 @@ test('a run that waits at a gate stays on its version and finishes there, while 
   expect(await buildIdsOf('waits')).toEqual([first]);
   expect(await stage.ledgerProblems('waits')).toEqual([]);
   expect((await stage.store.listToolCalls((await stage.run('waits')).runKey)).filter((row) => row.tool === 'pay')).toHaveLength(1);
-});
+}, TIMEOUT_MS);
 
 test('a run moved to workers that cannot read its history stands still, loses nothing, and goes on when it is put back', async () => {
   const move = (buildId: string) =>
@@ -155,7 +157,7 @@ test('a run moved to workers that cannot read its history stands still, loses no
   expect((await stage.store.listToolCalls((await stage.run('waits-longer')).runKey)).filter((row) => row.tool === 'pay')).toEqual([]);
   expect(await move(first)).toMatchObject({ code: 0 });
   expect(await handle.result()).toMatchObject({ status: 'completed', output: 'paid' });
-});
+}, TIMEOUT_MS);
 
 test('a version that no run is pinned to is drained; its workers stop, and new runs do not miss them', async () => {
   await waitFor(
@@ -170,7 +172,7 @@ test('a version that no run is pinned to is drained; its workers stop, and new r
   await stage.approve(handle);
   expect(await handle.result()).toMatchObject({ status: 'completed' });
   expect(await buildIdsOf('last')).toEqual([second]);
-});
+}, TIMEOUT_MS);
 
 test('history per step stays within its bound', async () => {
   const tools = await recordedTools(
@@ -182,10 +184,10 @@ test('history per step stays within its bound', async () => {
   expect(await handle.result()).toMatchObject({ status: 'completed', steps: 21 });
   const bytes = Number((await handle.describe()).raw.workflowExecutionInfo?.historySizeBytes);
   expect(bytes / 21).toBeLessThanOrEqual(2_500);
-});
+}, TIMEOUT_MS);
 
 test('a version that no worker has can not be made current', async () => {
   const refused = await tollgate(['workers', 'promote', 'nope']);
   expect(refused.code).toBe(2);
   expect(refused.stderr).toMatch(/^error: Temporal knows no workers of tollgate:nope /);
-});
+}, TIMEOUT_MS);
