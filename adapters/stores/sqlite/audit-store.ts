@@ -7,7 +7,7 @@ import { findRunRow } from './run-store.ts';
 export function createAuditStore(db: Connection): AuditStore {
   return {
     appendAudit: async (entry) => {
-      db.write(() => writeAudit(db, entry));
+      await db.write(() => writeAudit(db, entry));
     },
     listAudit: async ({ runKey, afterSequence, limit }) =>
       db.read(() =>

@@ -4,10 +4,12 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Row } from '../rows.ts';
 import { migrate } from './migrations.ts';
-import { isBusy, translated } from './store-errors.ts';
+import { isBusy, toStoreError, translated } from './store-errors.ts';
 
 /** How long a write waits for another process, in milliseconds. It blocks the event loop, so it stays below every heartbeat timeout. */
 const BUSY_TIMEOUT_MS = 2_500;
+/** Writes that wait for the same commit. More would hold the lock, and the event loop, for too long. */
+const MAX_GROUP = 64;
 const OPEN_TRIES = 40;
 const OPEN_RETRY_MS = 50;
 
@@ -45,9 +47,16 @@ function createPrivateFile(path: string): void {
   });
 }
 
+interface WaitingWrite {
+  readonly body: () => unknown;
+  resolve(value: unknown): void;
+  reject(reason: unknown): void;
+}
+
 /** One SQLite file: statements prepared once, writes in write-locked transactions, errors in our own words. */
 export class Connection {
   readonly #database: DatabaseSync;
+  #waiting: WaitingWrite[] = [];
   readonly #statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
   readonly #path: string;
   readonly now: () => number;
@@ -70,19 +79,75 @@ export class Connection {
     // FULL is what the journal promises: a reply written down survives power loss.
     this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
     if (maxPages !== undefined) this.#database.exec(`PRAGMA max_page_count = ${Math.trunc(maxPages)}`);
-    return this.write(() => migrate(this.#database, path));
+    return this.#transact(() => migrate(this.#database, path));
   }
 
   /**
-   * Runs `body` in one transaction that holds the write lock from its start. A deferred one would fail with
-   * BUSY_SNAPSHOT at its first write, whatever the timeout.
+   * Runs `body` in one transaction that holds the write lock from its start, and answers once it is on the disk. Writes
+   * that are asked for at the same time share one commit: waiting for the disk is most of what a write costs. Each is
+   * whole or not there, whatever becomes of the others, and sees those before it.
    */
-  write<T>(body: () => T): T {
+  write<T>(body: () => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push({ body, resolve: resolve as (value: unknown) => void, reject });
+      if (this.#waiting.length === 1) setImmediate(() => this.#commitWaiting());
+    });
+  }
+
+  #commitWaiting(): void {
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting.splice(0, MAX_GROUP);
+      if (group.length === 1) this.#writeAlone(group);
+      else this.#writeTogether(group);
+    }
+  }
+
+  #writeAlone(writes: readonly WaitingWrite[]): void {
+    for (const { body, resolve, reject } of writes) {
+      try {
+        resolve(this.#transact(body));
+      } catch (error) {
+        reject(error);
+      }
+    }
+  }
+
+  #writeTogether(group: readonly WaitingWrite[]): void {
+    let settle: (() => void)[];
+    try {
+      settle = this.#transact(() => group.map((write) => this.#inSavepoint(write)));
+    } catch (error) {
+      // A lock that did not come is waited for once, not once for each. Anything else may be the fault of a single one.
+      if (isBusy(error)) for (const { reject } of group) reject(error);
+      else this.#writeAlone(group);
+      return;
+    }
+    for (const tell of settle) tell();
+  }
+
+  /** Runs one write of a group; what it throws undoes it alone. */
+  #inSavepoint({ body, resolve, reject }: WaitingWrite): () => void {
+    this.run('SAVEPOINT one');
+    try {
+      const value = body();
+      this.run('RELEASE one');
+      return () => resolve(value);
+    } catch (error) {
+      // Some errors make SQLite roll the whole transaction back.
+      if (!this.#database.isTransaction) throw error;
+      this.run('ROLLBACK TO one');
+      this.run('RELEASE one');
+      return () => reject(toStoreError(this.#path, error));
+    }
+  }
+
+  /** A deferred transaction would fail with BUSY_SNAPSHOT at its first write, whatever the timeout. */
+  #transact<T>(body: () => T): T {
     return translated(this.#path, () => {
-      this.#database.exec('BEGIN IMMEDIATE');
+      this.run('BEGIN IMMEDIATE');
       try {
         const result = body();
-        this.#database.exec('COMMIT');
+        this.run('COMMIT');
         return result;
       } catch (error) {
         this.#rollBack();
@@ -94,14 +159,14 @@ export class Connection {
   /** SQLite has rolled back by itself after some errors; trouble in rolling back must not hide the first error. */
   #rollBack(): void {
     try {
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      if (this.#database.isTransaction) this.run('ROLLBACK');
     } catch {}
   }
 
   /** Runs `body` on one consistent state. */
   read<T>(body: () => T): T {
     return translated(this.#path, () => {
-      this.#database.exec('BEGIN');
+      this.run('BEGIN');
       try {
         return body();
       } finally {
@@ -140,7 +205,9 @@ export class Connection {
     return translated(this.#path, () => this.get('PRAGMA quick_check')?.quick_check === 'ok');
   }
 
+  /** Writes that still wait are written first. */
   close(): void {
+    if (this.#database.isOpen) this.#commitWaiting();
     this.#statements.clear();
     if (this.#database.isOpen) this.#database.close();
   }

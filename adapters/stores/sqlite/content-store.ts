@@ -11,7 +11,7 @@ export function createContentStore(db: Connection): ContentStore & TranscriptSto
   return {
     putContent: async (body) => {
       const digest = createHash('sha256').update(body, 'utf8').digest('hex') as ContentDigest;
-      db.write(() => db.run('INSERT INTO contents (digest, body) VALUES (:digest, :body) ON CONFLICT DO NOTHING', { digest, body }));
+      await db.write(() => db.run('INSERT INTO contents (digest, body) VALUES (:digest, :body) ON CONFLICT DO NOTHING', { digest, body }));
       return digest;
     },
     getContent: async (digest) => {
@@ -19,7 +19,7 @@ export function createContentStore(db: Connection): ContentStore & TranscriptSto
       return row ? text(row, 'body') : null;
     },
     putNode: async (runKey, nodeId, message) => {
-      db.write(() => putNode(db, runRow(db, runKey), nodeId, message));
+      await db.write(() => putNode(db, runRow(db, runKey), nodeId, message));
     },
     loadTranscript: async (runKey, head) => db.read(() => loadTranscript(db, runKey, head)),
   };

@@ -36,7 +36,7 @@ export function createLedgerStore(db: Connection): LedgerStore {
       db.read(() => db.all('SELECT * FROM attempts WHERE run = :run ORDER BY id', { run: findRunRow(db, runKey) ?? -1 }).map((row) => toAttempt(row, runKey))),
     findReply: async (runKey, step, requestDigest) => db.read(() => findReply(db, runKey, step, requestDigest)),
     setResponseId: async (runKey, attemptId, responseId) => {
-      db.write(() => {
+      await db.write(() => {
         known(db, runKey, attemptId);
         db.run('UPDATE attempts SET response_id = coalesce(response_id, :responseId) WHERE run = :run AND attempt_id = :attemptId', {
           run: runRow(db, runKey),

@@ -37,7 +37,7 @@ export function createRunStore(db: Connection): RunStore {
     listRuns: async (filter) => db.read(() => list(db, filter)),
     endRun: async (runKey, end, steps) => db.write(() => writeEnd(db, runKey, end, steps)),
     reopenRun: async (runKey) => {
-      db.write(() => db.run("UPDATE runs SET status = 'running', end_json = NULL, ended_at_ms = NULL WHERE id = :id", { id: runRow(db, runKey) }));
+      await db.write(() => db.run("UPDATE runs SET status = 'running', end_json = NULL, ended_at_ms = NULL WHERE id = :id", { id: runRow(db, runKey) }));
     },
   };
 }
