@@ -109,10 +109,11 @@ function lostConnection(cause: unknown): TollgateError {
 
 async function awaitResult(http: HttpTransport, agentRunId: string): Promise<RunOutcome> {
   const patience = new Patience();
-  const request = { path: `${runPath(agentRunId)}/result`, query: { waitMs: RESULT_WAIT_MS }, timeoutMs: RESULT_TIMEOUT_MS };
-  for (;;) {
+  const path = `${runPath(agentRunId)}/result`;
+  // The first one does not wait, so that an API which is not there, or which does not know the run, is told from one that went away.
+  for (let waitMs = 0; ; waitMs = RESULT_WAIT_MS) {
     try {
-      const { status, body } = await http.answer(z.union([runReportSchema, pendingResultSchema]), request);
+      const { status, body } = await http.answer(z.union([runReportSchema, pendingResultSchema]), { path, query: { waitMs }, timeoutMs: RESULT_TIMEOUT_MS });
       patience.worked();
       if (status === 200) return toOutcome(asReport(runReportSchema.parse(body)));
     } catch (error) {
@@ -145,9 +146,9 @@ async function translated<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-function listQueryOf({ status, task, tenant, limit = MAX_LISTED, olderThan }: Partial<RunFilter>) {
+function listQueryOf({ status, task, tenant, limit = MAX_LISTED, olderThan, parent }: Partial<RunFilter>) {
   const cursor = olderThan === undefined ? undefined : cursorOf(olderThan);
-  return { status, task, tenant, limit, cursor };
+  return { status, task, tenant, limit, cursor, parent: parent?.agentRunId, parentFirstExecutionRunId: parent?.firstExecutionRunId };
 }
 
 function runPath(agentRunId: string): string {

@@ -110,9 +110,14 @@ export function toTollgateError(error: unknown): unknown {
   return new TollgateError(failureType in FAILURES ? (failureType as FailureType) : 'invariantBroken', detail, { cause: error });
 }
 
-/** Waits before the next try after a failure that may get better. @throws `error` where it will not, or where nothing worked before. */
+/** What a connection dies of that stood before: somebody was there. */
+const LOST = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'];
+const MAX_FIRST_TRIES = 4;
+
+/** Waits before the next try after a failure that may get better. */
 export class Patience {
   #waitMs = 0;
+  #tries = 0;
   #hasWorked = false;
 
   worked(): void {
@@ -120,18 +125,30 @@ export class Patience {
     this.#waitMs = 0;
   }
 
+  /** @throws `error` where it will not get better, or where nothing worked before and it looks as if nobody were there. */
   async after(error: unknown, signal?: AbortSignal): Promise<void> {
-    const { type } = (toTollgateError(error) ?? {}) as { type?: FailureType };
-    if (!this.#hasWorked || type === undefined || !(type in FAILURES) || !FAILURES[type].retryable || type === 'invariantBroken') throw toTollgateError(error);
+    this.#tries += 1;
+    const translated = toTollgateError(error);
+    const isWorthATry = this.#hasWorked || (LOST.includes(codeOf(error) ?? '') && this.#tries < MAX_FIRST_TRIES);
+    if (!isWorthATry || !(translated instanceof TollgateError) || !FAILURES[translated.type].retryable || translated.type === 'invariantBroken')
+      throw translated;
     this.#waitMs = Math.min(MAX_RETRY_MS, Math.max(FIRST_RETRY_MS, this.#waitMs * 2));
     await sleep(this.#waitMs, undefined, signal ? { signal } : {}).catch(() => undefined);
   }
 }
 
-function reasonOf(error: unknown): string {
+function rootOf(error: unknown): unknown {
   let current = error;
   while (current instanceof Error && current.cause instanceof Error) current = current.cause;
-  if (current instanceof Error && current.name === 'TimeoutError') return 'no answer in time';
-  const { code, message } = current as { code?: string; message?: string };
-  return code ?? message ?? String(current);
+  return current;
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (rootOf(error) as { readonly code?: string } | undefined)?.code;
+}
+
+function reasonOf(error: unknown): string {
+  const root = rootOf(error);
+  if (root instanceof Error && root.name === 'TimeoutError') return 'no answer in time';
+  return codeOf(error) ?? (root instanceof Error ? root.message : String(root));
 }

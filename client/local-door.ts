@@ -61,6 +61,7 @@ export function createLocalDoor(ports: LocalDoorPorts): RunsDoor {
 }
 
 async function openAgentClient(ports: LocalDoorPorts, options: { readonly signs: boolean; readonly timeoutMs?: number }): Promise<AgentClient> {
+  const signer = options.signs ? await ports.signer() : null;
   const client = await ports.connect(options.timeoutMs);
   return createAgentClient({
     client,
@@ -68,7 +69,7 @@ async function openAgentClient(ports: LocalDoorPorts, options: { readonly signs:
     identity: ports.identity(),
     taskQueue: ports.taskQueue(),
     switchedOffSearchAttributes: ports.switchedOffSearchAttributes(),
-    ...(options.signs ? { signer: await ports.signer() } : {}),
+    ...(signer ? { signer } : {}),
   });
 }
 

@@ -117,10 +117,10 @@ function deploymentOf({ deployment }: Settings): string {
   );
 }
 
-/** A process of ours in the foreground: its output is ours, and so are the signals it gets. */
+/** A process of ours in the foreground: its output is ours, and so are the signals it gets. It ends when we do, because its channel closes. */
 async function runInForeground(script: string, { temporal }: Settings, args: readonly string[] = []): Promise<number> {
   const env = childEnvironment({ TEMPORAL_ADDRESS: temporal.address });
-  const child = spawn(process.execPath, [...process.execArgv, ...NODE_OPTIONS, script, ...args], { stdio: 'inherit', env });
+  const child = spawn(process.execPath, [...process.execArgv, ...NODE_OPTIONS, script, ...args], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env });
   const forward = (signal: NodeJS.Signals) => child.kill(signal);
   process.on('SIGTERM', forward);
   // Ctrl-C at a terminal reaches it by itself, and twice would end it at once.

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { AgentRunStatus } from '../../contracts/agent-run.ts';
 import type { RunReport, RunSummary } from '../run-report.ts';
+import { RUN_STATUSES } from '../run-statuses.ts';
 import { type ExitCode, exitCodeOfRun } from './exit-code.ts';
 import { runChanges } from './run-changes.ts';
 import { lastReport } from './last-report.ts';
@@ -8,17 +9,6 @@ import { renderRun } from './run-view.ts';
 import type { CliServices } from './services.ts';
 import { columns, shorten } from './text.ts';
 
-const STATUSES: readonly AgentRunStatus[] = [
-  'running',
-  'awaitingApproval',
-  'paused',
-  'completed',
-  'budgetExhausted',
-  'denied',
-  'expired',
-  'cancelled',
-  'failed',
-];
 const DEFAULT_LISTED = 50;
 const MAX_LISTED = 1_000;
 /** Steps that fit on a screen beside the rest. */
@@ -38,7 +28,7 @@ export function addRunsCommand(program: Command, services: CliServices, end: (co
   runs
     .command('list')
     .description('list runs, newest first')
-    .option('--status <status>', `one of ${STATUSES.join(', ')}`, parseStatus)
+    .option('--status <status>', `one of ${RUN_STATUSES.join(', ')}`, parseStatus)
     .option('--task <name>', 'only runs of this task')
     .option('--tenant <name>', 'only runs for this tenant')
     .option('--limit <count>', 'at most this many', parseLimit, DEFAULT_LISTED)
@@ -151,8 +141,8 @@ function print({ terminal }: CliServices, report: RunReport): void {
 }
 
 function parseStatus(value: string): AgentRunStatus {
-  const status = STATUSES.find((candidate) => candidate === value);
-  if (!status) throw new InvalidArgumentError(`It is one of ${STATUSES.join(', ')}.`);
+  const status = RUN_STATUSES.find((candidate) => candidate === value);
+  if (!status) throw new InvalidArgumentError(`It is one of ${RUN_STATUSES.join(', ')}.`);
   return status;
 }
 

@@ -135,12 +135,9 @@ function addHooks(app: FastifyInstance, options: HttpApiOptions): void {
   });
   app.addHook('preValidation', async (request) => demandShallow(request.body));
   app.addHook('onResponse', async (request, reply) => {
-    const { method, routeOptions, id } = request;
+    const { method, routeOptions } = request;
     const caller = callers.get(request)?.identity.name ?? null;
-    request.log.info(
-      { requestId: id, method, route: routeOptions.url ?? null, status: reply.statusCode, ms: Math.round(reply.elapsedTime), caller },
-      'request',
-    );
+    request.log.info({ method, route: routeOptions.url ?? null, status: reply.statusCode, ms: Math.round(reply.elapsedTime), caller }, 'request');
   });
 }
 
@@ -155,7 +152,7 @@ function originOf(request: FastifyRequest) {
 
 function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply) {
   const answer = toProblem(error, request.id);
-  if (answer.status >= 500 && !(error instanceof TollgateError)) request.log.error({ err: error, requestId: request.id }, 'request failed');
+  if (answer.status >= 500 && !(error instanceof TollgateError)) request.log.error({ err: error }, 'request failed');
   reply.headers(SECURITY_HEADERS);
   if (answer.status === 401) reply.header('www-authenticate', 'Bearer realm="tollgate"');
   if (answer.status === 429 || answer.status === 503) reply.header('retry-after', '1');

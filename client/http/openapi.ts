@@ -1,17 +1,20 @@
 import { readFileSync } from 'node:fs';
+import { findPackageJSON } from 'node:module';
 import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { invariant } from '../../contracts/failures.ts';
 import { schemaRegistry } from './schemas.ts';
 
-const PACKAGE = new URL('../../package.json', import.meta.url);
 const DESCRIPTION = `Starts, reads and steers agent runs. Errors are problem documents (RFC 9457) whose failureType docs/failures.md explains.
 Send a key as "Authorization: Bearer tg_…"; keys carry the scopes start, read and decide.`;
 
 /** Collects the routes that are registered after it, and serves them as an OpenAPI 3.1 document. */
 export async function registerOpenapi(app: FastifyInstance): Promise<void> {
-  const { version } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string };
+  const packagePath = findPackageJSON(import.meta.url);
+  invariant(packagePath, 'Tollgate is a package');
+  const { version } = JSON.parse(readFileSync(packagePath, 'utf8')) as { version: string };
   const transformObject = createJsonSchemaTransformObject({ schemaRegistry });
   await app.register(swagger, {
     openapi: {

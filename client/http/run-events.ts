@@ -1,12 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunReport } from '../run-report.ts';
+import { hasEnded } from '../run-statuses.ts';
 
 export const HEARTBEAT_MS = 15_000;
-const RUNNING: readonly string[] = ['running', 'awaitingApproval', 'paused'];
-
-export function hasEnded({ status }: Pick<RunReport, 'status'>): boolean {
-  return !RUNNING.includes(status);
-}
 
 export interface EventOptions {
   readonly detail: 'changes' | 'reports';

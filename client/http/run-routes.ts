@@ -1,16 +1,13 @@
-import { Readable } from 'node:stream';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { AgentRunId, RunKey } from '../../contracts/ids.ts';
 import type { RunFilter } from '../../domain/store/port.ts';
-import type { RunReport } from '../run-report.ts';
 import type { RunsDoor } from '../runs-door.ts';
 import type { HttpApi } from './app.ts';
 import { cursorOf, readCursor } from './cursor.ts';
 import { described, json, onTheWire, PROBLEMS } from './route-schema.ts';
-import { event, hasEnded, runEvents } from './run-events.ts';
-import { toProblem } from './problem.ts';
 import * as schemas from './schemas.ts';
+import { waitRoutes } from './wait-routes.ts';
 
 /** A task as data comes with its recordings. */
 const START_BODY_LIMIT_BYTES = 8_388_608;
@@ -62,11 +59,18 @@ function startAndListRoutes(api: HttpApi): FastifyPluginAsyncZod {
         },
       },
       async (request, reply) => {
-        const { cursor, ...filter } = request.query;
-        const runs = await api.doorFor(request).list({ ...(defined(filter) as RunFilter), ...(cursor === undefined ? {} : { olderThan: readCursor(cursor) }) });
+        const { cursor, parent, parentFirstExecutionRunId, ...filter } = request.query;
+        const door = api.doorFor(request);
+        const olderThan = cursor === undefined ? {} : { olderThan: readCursor(cursor) };
+        const children = parent === undefined ? {} : { parent: await parentKey(door, parent, parentFirstExecutionRunId) };
+        const runs = await door.list({ ...(defined(filter) as RunFilter), ...olderThan, ...children });
         const last = runs.at(-1);
         if (last && runs.length === filter.limit) {
-          const query = new URLSearchParams({ ...(defined(filter) as object), limit: String(filter.limit), cursor: cursorOf(last) });
+          const query = new URLSearchParams({
+            ...(defined({ ...filter, parent, parentFirstExecutionRunId }) as object),
+            limit: String(filter.limit),
+            cursor: cursorOf(last),
+          });
           reply.header('link', `</v1/runs?${query}>; rel="next"`);
         }
         return reply.send(onTheWire(z.array(schemas.runSummarySchema), runs));
@@ -110,107 +114,6 @@ function readRoutes(api: HttpApi): FastifyPluginAsyncZod {
   };
 }
 
-function waitRoutes(api: HttpApi): FastifyPluginAsyncZod {
-  return async (app) => {
-    app.get(
-      '/v1/runs/:agentRunId/result',
-      {
-        config: { scope: 'read' },
-        schema: {
-          ...described({ operationId: 'getRunResult', summary: 'The end of a run, waited for at most waitMs.', tags }, 'read'),
-          params: schemas.runPath,
-          querystring: schemas.resultQuery,
-          response: {
-            200: json('The run has ended.', schemas.runReportSchema),
-            202: json('It goes on; ask again.', schemas.pendingResultSchema),
-            ...PROBLEMS,
-          },
-        },
-      },
-      async (request, reply) => {
-        const { agentRunId } = request.params;
-        const report = await reportWithin(api, request, reply, request.query.waitMs);
-        if (hasEnded(report)) return reply.code(200).send(onTheWire(schemas.runReportSchema, report));
-        return reply.code(202).header('retry-after', '1').send({ agentRunId, status: report.status });
-      },
-    );
-    app.get(
-      '/v1/runs/:agentRunId/events',
-      {
-        config: { scope: 'read' },
-        schema: {
-          ...described(
-            {
-              operationId: 'followRun',
-              summary: 'A run as server-sent events: status, step, ledger, gate, and at its end result.',
-              description: 'A stream begins with the whole state. A comment comes at least every 15 seconds.',
-              tags,
-            },
-            'read',
-          ),
-          params: schemas.runPath,
-          querystring: schemas.eventsQuery,
-          response: { 200: { description: 'The events.', content: { 'text/event-stream': { schema: z.string() } } }, ...PROBLEMS },
-        },
-      },
-      (request, reply) => stream(api, request, reply, request.params.agentRunId, request.query),
-    );
-  };
-}
-
-/** The last report of a run that ends within `waitMs`, else the one that then holds. */
-async function reportWithin(api: HttpApi, request: FastifyRequest, reply: FastifyReply, waitMs: number): Promise<RunReport> {
-  const door = api.doorFor(request);
-  const { agentRunId } = request.params as { readonly agentRunId: string };
-  const first = await door.show(agentRunId);
-  if (waitMs === 0 || hasEnded(first)) return first;
-  const wait = takePlace(api, request, reply);
-  let last = first;
-  try {
-    const { firstExecutionRunId } = first;
-    const signal = AbortSignal.any([wait.signal, AbortSignal.timeout(waitMs)]);
-    for await (const report of door.follow({ agentRunId, firstExecutionRunId }, { signal })) last = report;
-    return last;
-  } finally {
-    wait.end();
-  }
-}
-
-async function stream(api: HttpApi, request: FastifyRequest, reply: FastifyReply, agentRunId: string, query: z.output<typeof schemas.eventsQuery>) {
-  const door = api.doorFor(request);
-  // What is not there is a problem, not a stream.
-  const firstExecutionRunId = query.firstExecutionRunId ?? (await door.show(agentRunId)).firstExecutionRunId;
-  const wait = takePlace(api, request, reply);
-  const reports = door.follow({ agentRunId, firstExecutionRunId }, { signal: wait.signal });
-  const mayListen = () => api.isStillWelcome(request, 'read');
-  async function* text(): AsyncGenerator<string> {
-    try {
-      yield* runEvents(reports, { detail: query.detail, heartbeatMs: api.heartbeatMs, mayListen });
-    } catch (error) {
-      request.log.warn({ err: error, requestId: request.id }, 'an event stream broke');
-      yield event('problem', toProblem(error, request.id));
-    } finally {
-      wait.end();
-    }
-  }
-  return reply
-    .type('text/event-stream')
-    .header('x-accel-buffering', 'no')
-    .send(Readable.from(text(), { highWaterMark: 1 }));
-}
-
-/** A place among those who wait, given back when the answer is sent, the client is gone, or the API stops. */
-function takePlace(api: HttpApi, request: FastifyRequest, reply: FastifyReply): { readonly signal: AbortSignal; end(): void } {
-  const giveBack = api.slots.take(api.callerOf(request).identity.name);
-  const gone = new AbortController();
-  const end = () => {
-    giveBack();
-    gone.abort();
-  };
-  reply.raw.once('close', end);
-  return { signal: AbortSignal.any([gone.signal, api.stopping]), end };
-}
-
 function steerRoutes(api: HttpApi): FastifyPluginAsyncZod {
   return async (app) => {
     app.post(
@@ -247,6 +150,10 @@ function steerRoutes(api: HttpApi): FastifyPluginAsyncZod {
       },
     );
   };
+}
+
+async function parentKey(door: RunsDoor, agentRunId: string, firstExecutionRunId?: string): Promise<RunKey> {
+  return { agentRunId: agentRunId as AgentRunId, firstExecutionRunId: firstExecutionRunId ?? (await door.show(agentRunId)).firstExecutionRunId };
 }
 
 /** Without the fields that are undefined. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { taskDefinitionSchema } from '../../contracts/task.ts';
+import { RUN_STATUSES } from '../run-statuses.ts';
 
 // Every body, query and answer of the API. Answers are loose: fields may be added, and none is dropped on the way.
 
@@ -52,14 +53,14 @@ export const startBody = named(
   }),
 );
 
-export const RUN_STATUSES = ['running', 'awaitingApproval', 'paused', 'completed', 'budgetExhausted', 'denied', 'expired', 'cancelled', 'failed'] as const;
-
 const limit = z.coerce.number().int().min(1).max(MAX_LISTED);
 export const listQuery = z.strictObject({
   status: z.enum(RUN_STATUSES).optional(),
   task: z.string().min(1).max(100).optional(),
   tenant: z.string().min(1).max(100).optional(),
   limit: limit.default(50),
+  parent: id.optional().describe('Only the direct children of this run.'),
+  parentFirstExecutionRunId: id.optional().describe('Which one, where the id of the parent was used more than once.'),
   cursor: z.string().max(2_000).optional().describe('From the `Link` header of the page before.'),
 });
 
@@ -181,6 +182,8 @@ export const runReportSchema = named(
     attempts: z.array(attemptSchema),
     gates: z.array(gateSchema),
     temporalStatus: text.exactOptional(),
+    parent: text.exactOptional().describe('The run whose budget it draws on.'),
+    children: z.array(z.unknown()).exactOptional(),
   }),
 );
 
