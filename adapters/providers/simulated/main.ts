@@ -21,7 +21,16 @@ export function readArguments(args: readonly string[]): SimulatedProviderOptions
   if (least === undefined || (most ?? least) < least) throw wrong(`--latency-ms is "${values['latency-ms']}"; give a number or LEAST-MOST`);
   const faults = values.faults === undefined ? {} : { faultTypes: values.faults.split(',').map(faultType) };
   const scenarios = loadScenarios(values.scenarios ?? [SHIPPED_SCENARIOS]);
-  return { port, ...(values.host === undefined ? {} : { host: values.host }), billFile: values.bill, scenarios, seed, faultRate, latencyMs: [least, most ?? least], ...faults };
+  return {
+    port,
+    ...(values.host === undefined ? {} : { host: values.host }),
+    billFile: values.bill,
+    scenarios,
+    seed,
+    faultRate,
+    latencyMs: [least, most ?? least],
+    ...faults,
+  };
 }
 
 type Values = ReturnType<typeof parse>['values'];
