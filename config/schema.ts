@@ -21,6 +21,7 @@ export const environmentSchema = z.object({
   TEMPORAL_TLS_KEY: path.optional(),
   TEMPORAL_TLS_CA: path.optional(),
   TEMPORAL_CLI_PATH: path.optional(),
+  XDG_CACHE_HOME: path.optional(),
   DATABASE_URL: z
     .string()
     .regex(/^postgres(ql)?:\/\//, 'postgres://…')
@@ -78,6 +79,8 @@ export interface Settings {
   /** A file that a worker touches as long as Temporal and the store answer it. */
   readonly healthFile?: string;
   readonly temporalCliPath?: string;
+  /** Where this person's programs keep what can be had again. */
+  readonly userCache: string;
   readonly openai: { readonly apiKey?: string; readonly baseUrl?: string };
   /** Base URL of a simulated provider, including `/v1`. */
   readonly simulatedUrl?: string;
