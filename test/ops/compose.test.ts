@@ -16,6 +16,7 @@ const NOT_IN_COMPOSE: Readonly<Record<string, string>> = {
   TEMPORAL_TLS_KEY: 'as TEMPORAL_API_KEY',
   TEMPORAL_TLS_CA: 'as TEMPORAL_API_KEY',
   TEMPORAL_CLI_PATH: 'for the dev server',
+  XDG_CACHE_HOME: 'where the dev server is kept',
   TOLLGATE_AS: 'plays a person at a development machine',
   TOLLGATE_ALLOW_UNSIGNED: 'would let whoever reaches Temporal approve',
   TOLLGATE_STORE_MAX_PAGES: 'bounds the SQLite file; the store is Postgres here',
