@@ -53,6 +53,8 @@ export async function startTollgateWorker({ config, settings: changes = {} }: To
       temporal,
       taskQueue,
       home,
+      versioning: settings,
+      ...(settings.healthFile === undefined ? {} : { healthFile: settings.healthFile }),
       searchAttributesOff,
       ports,
       logger,
