@@ -1,13 +1,15 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { openLocalKey } from '../adapters/keys/local-key.ts';
 import { createPriceSource } from '../adapters/prices/genai-prices.ts';
 import { createModelCatalogue } from '../adapters/providers/model-catalogue.ts';
 import { openSqliteStore } from '../adapters/stores/sqlite/sqlite-store.ts';
 import { loadProject } from '../adapters/tasks/project.ts';
+import { McpServers } from '../adapters/tools/mcp/servers.ts';
 import { createToolRuntimes } from '../adapters/tools/tool-runtimes.ts';
 import { isLoopbackAddress, loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
+import type { Logger } from 'pino';
 import { TollgateError } from '../contracts/failures.ts';
 import type { Store } from '../domain/store/port.ts';
 import { createLogger } from '../telemetry/logger.ts';
@@ -24,7 +26,7 @@ async function main(): Promise<void> {
     path: join(settings.home, 'tollgate.db'),
     ...(settings.storeMaxPages === undefined ? {} : { maxPages: settings.storeMaxPages }),
   });
-  const ports = await wirePorts(settings, store);
+  const { ports, mcpServers } = await wirePorts(settings, store, logger);
   const { address, namespace, apiKey, tls } = settings.temporal;
   const worker = await startWorker({
     temporal: { address, namespace, ...(apiKey === undefined ? {} : { apiKey }), ...(tls === undefined ? {} : { tls: await readTls(tls) }) },
@@ -44,11 +46,12 @@ async function main(): Promise<void> {
   logger.info({ address, namespace, taskQueue: settings.taskQueue, home: settings.home }, 'worker ready');
   process.send?.({ type: 'ready' });
   await worker.stopped;
+  await mcpServers.close();
   await store.close();
 }
 
-async function wirePorts(settings: Settings, store: Store): Promise<ActivityPorts> {
-  const { registry, spec } = await loadProject(settings.configPath, process.cwd());
+async function wirePorts(settings: Settings, store: Store, logger: Logger): Promise<{ readonly ports: ActivityPorts; readonly mcpServers: McpServers }> {
+  const { registry, spec, configPath } = await loadProject(settings.configPath, process.cwd());
   const { openai, simulatedUrl, secret } = settings;
   const catalogue = createModelCatalogue({
     openai,
@@ -65,15 +68,23 @@ async function wirePorts(settings: Settings, store: Store): Promise<ActivityPort
       `TEMPORAL_ADDRESS is ${settings.temporal.address}: decisions are signed with the local development key, which counts only while Temporal is on this machine. Set TOLLGATE_INSECURE=1 to accept the risk.`,
     );
   const { signer, verifier } = await openLocalKey(settings.home);
-  return {
+  const mcpServers = new McpServers({
+    servers: spec.mcpServers ?? {},
+    folder: dirname(configPath),
+    secret,
+    allowLoopback: isLocal,
+    log: (server, line) => logger.info({ server, line }, 'an MCP server wrote'),
+  });
+  const ports = {
     store,
     catalogue,
     registry,
-    runtimeOf: createToolRuntimes({ registry, store, allowLoopback: isLocal, secret }),
+    runtimeOf: createToolRuntimes({ registry, store, mcpServers, allowLoopback: isLocal, secret }),
     verifier,
     unsignedSigner: settings.allowUnsigned ? signer : null,
     requesterMayDecideByDefault: true,
   };
+  return { ports, mcpServers };
 }
 
 async function readTls(tls: NonNullable<Settings['temporal']['tls']>) {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { gatePolicySchema } from '../../contracts/approval.ts';
 import { candidateSchema, effectSchema, limitsSchema, taskDefinitionSchema, toolDefinitionSchema } from '../../contracts/task.ts';
 import { parseUsd } from '../../domain/budget/price.ts';
+import { MCP_SERVERS_GUIDE, MCP_TOOL_GUIDE, mcpServersSchema, mcpToolSpecSchema } from './mcp-schema.ts';
 import type { FieldGuide } from './schema-mistakes.ts';
 
 const usd = z.union([z.number(), z.string()]).refine((value) => parseUsd(String(value)) !== null, { error: 'invalid amount' });
@@ -18,7 +19,8 @@ const gate = z.strictObject({
 });
 
 const tool = toolDefinitionSchema.shape;
-const toolSpecSchema = z.strictObject({
+const functionToolSchema = z.strictObject({
+  type: z.undefined().optional(),
   name: tool.name,
   version: tool.version.unwrap().optional(),
   description: tool.description.unwrap(),
@@ -30,6 +32,7 @@ const toolSpecSchema = z.strictObject({
   execute: callable,
   reconcile: callable.optional(),
 });
+const toolSpecSchema = z.discriminatedUnion('type', [functionToolSchema, mcpToolSpecSchema(gate)]);
 
 const task = taskDefinitionSchema.shape;
 const taskSpecSchema = z.strictObject({
@@ -76,6 +79,7 @@ export const projectSpecSchema = z.strictObject({
   tasks: z.array(taskSpecSchema).max(1_000),
   models: z.array(modelSpecSchema).max(1_000).optional(),
   endpoints: z.record(z.string().min(1).max(100), endpointSpecSchema).optional(),
+  mcpServers: mcpServersSchema.optional(),
 });
 
 const GATE: FieldGuide = {
@@ -87,6 +91,8 @@ const GATE: FieldGuide = {
 };
 
 const TOOL: FieldGuide = {
+  type: '"mcp", as mcpTool({…}) makes it, or nothing',
+  ...MCP_TOOL_GUIDE,
   name: 'a function name of letters, digits, "_" and "-", at most 64',
   version: 'a text such as "1"',
   description: 'a text of at most 8000 characters',
@@ -109,8 +115,8 @@ const TASK: FieldGuide = {
   budgetUsd: 'an amount in USD with at most nine decimal places, such as 0.25',
   onBudgetExhausted: '"ask", "wrapUp" or "fail"',
   raiseByUsd: 'an amount in USD with at most nine decimal places',
-  tools: 'a list of tools made by defineTool({…})',
-  'tools.*': 'a tool made by defineTool({…})',
+  tools: 'a list of tools made by defineTool({…}) or mcpTool({…})',
+  'tools.*': 'a tool made by defineTool({…}) or mcpTool({…})',
   ...nested('tools.*', TOOL),
   gates: '{irreversible: {approvers, role, expiresAfterMs}}',
   ...nested('gates.irreversible', GATE),
@@ -148,6 +154,7 @@ export const PROJECT_GUIDE: FieldGuide = {
   'endpoints.*.headers': 'header names with their values',
   'endpoints.*.api': '"chat" or "responses"',
   'endpoints.*.background': 'true or false',
+  ...MCP_SERVERS_GUIDE,
 };
 
 function nested(prefix: string, guide: FieldGuide): FieldGuide {
