@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { openLocalKey } from '../../adapters/keys/local-key.ts';
 import { createPriceSource } from '../../adapters/prices/genai-prices.ts';
 import { priceLine } from '../../adapters/prices/price-line.ts';
@@ -9,6 +9,9 @@ import { openConnection } from '../../adapters/stores/sqlite/connection.ts';
 import { openSqliteStore } from '../../adapters/stores/sqlite/sqlite-store.ts';
 import { loadProject } from '../../adapters/tasks/project.ts';
 import { readTaskFolder } from '../../adapters/tasks/task-folder.ts';
+import { checkMcpServers } from '../../adapters/tools/mcp/check.ts';
+import { listMcpTools } from '../../adapters/tools/mcp/listing.ts';
+import { McpServers } from '../../adapters/tools/mcp/servers.ts';
 import { childEnvironment, isLoopbackAddress, loadSettings } from '../../config/load.ts';
 import type { Settings } from '../../config/schema.ts';
 import { TollgateError } from '../../contracts/failures.ts';
@@ -23,6 +26,9 @@ import { connectTemporal, type TemporalAddress, type TemporalConnection } from '
 import { runCli } from './program.ts';
 import type { CliServices } from './services.ts';
 import { processTerminal } from './terminal.ts';
+
+/** An MCP server that is started for the first time may have to be downloaded. */
+const MCP_TIMEOUT_MS = 60_000;
 
 const terminal = processTerminal();
 const settings = once(loadSettings);
@@ -42,7 +48,12 @@ const services: CliServices = {
   checkStore: () => checkStore(settings()),
   signer: () => openSigner(settings()),
   project: once(() => loadProject(settings().configPath, process.cwd())),
-  readTaskFolder,
+  readTaskFolder: async (folder) => await readTaskFolder(folder, { mcpServers: Object.keys((await services.project()).spec.mcpServers ?? {}) }),
+  listMcpTools: (server) => withMcpServers(settings(), async (servers) => await listMcpTools(servers, server, AbortSignal.timeout(MCP_TIMEOUT_MS))),
+  checkMcp: () =>
+    withMcpServers(settings(), async (servers) =>
+      checkMcpServers(servers, (await services.project()).registry.tasks.values(), AbortSignal.timeout(MCP_TIMEOUT_MS)),
+    ),
   catalogue: (spec) => catalogueOf(settings(), spec),
   provider: () => (settings().openai.apiKey !== undefined ? 'real' : settings().simulatedUrl !== undefined ? 'simulated' : 'none'),
   priceLine: async (line) => JSON.stringify(priceLine(parseLine(line), await prices(), Date.now())),
@@ -108,6 +119,18 @@ async function checkStore({ home }: Settings): Promise<string> {
 
 function storePath(home: string): string {
   return join(home, 'tollgate.db');
+}
+
+/** The project's MCP servers for the time of `use`, by the same rules as in a worker. */
+async function withMcpServers<T>({ temporal, insecure, secret }: Settings, use: (servers: McpServers) => Promise<T>): Promise<T> {
+  const { spec, configPath } = await services.project();
+  const allowLoopback = isLoopbackAddress(temporal.address) || insecure;
+  const servers = new McpServers({ servers: spec.mcpServers ?? {}, folder: dirname(configPath), secret, allowLoopback, log: () => undefined });
+  try {
+    return await use(servers);
+  } finally {
+    await servers.close();
+  }
 }
 
 async function openSigner({ home, temporal, insecure }: Settings) {

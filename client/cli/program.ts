@@ -4,6 +4,7 @@ import { addDoctorCommand } from './doctor-command.ts';
 import { printError } from './error-output.ts';
 import type { ExitCode } from './exit-code.ts';
 import { addLineCommands } from './line-commands.ts';
+import { addMcpCommand } from './mcp-command.ts';
 import { addProcessCommands } from './process-commands.ts';
 import { addRunCommand } from './run-command.ts';
 import { addRunsCommand } from './runs-command.ts';
@@ -36,6 +37,7 @@ function createProgram(services: CliServices, end: (code: ExitCode) => void): Co
   addRunsCommand(program, services, end);
   addApprovalCommands(program, services, end);
   addLineCommands(program, services, end);
+  addMcpCommand(program, services, end);
   addDoctorCommand(program, services, end);
   return program;
 }
