@@ -1,14 +1,13 @@
-import { StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { type CallToolResult, ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js';
+import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import type { ToolDefinition } from '../../contracts/task.ts';
 import type { ToolBindingRuntime, ToolContext, ToolDispatch } from '../../domain/tool/runtime-port.ts';
 import { NotSentError } from './guarded-request.ts';
-import { NOT_DONE_STATUSES } from './http-tool.ts';
+import { type CallErrorKind, McpCallError } from './mcp/call-error.ts';
 import { changed, pinned } from './mcp/pinned-tool.ts';
 import { resultOf, textOf } from './mcp/result.ts';
-import { type Offered, reasonOf } from './mcp/server.ts';
+import type { Offered } from './mcp/server.ts';
 import type { McpServers } from './mcp/servers.ts';
 
 /** Where the idempotency key is found in the `_meta` of a call. */
@@ -16,8 +15,6 @@ export const IDEMPOTENCY_KEY_META = 'tollgate/idempotencyKey';
 /** How old the list of tools may be that an irreversible action was prepared with. */
 const PREPARED_MAX_AGE_MS = 10_000;
 const MAX_DETAIL_LENGTH = 1_000;
-/** Answers of JSON-RPC that say for certain that the request was not carried out. */
-const REFUSALS: ReadonlySet<number> = new Set([ErrorCode.ParseError, ErrorCode.InvalidRequest, ErrorCode.MethodNotFound, ErrorCode.InvalidParams]);
 
 /** Tools of MCP servers. Only the tool that a run is pinned to is ever called: one that has changed since is refused. */
 export function createMcpRuntime(servers: McpServers): ToolBindingRuntime {
@@ -51,7 +48,7 @@ async function dispatchRepeatable(servers: McpServers, tool: ToolDefinition, arg
     if (error instanceof TollgateError && error.type === 'toolServerUnavailable') return { type: 'unknown', message: error.message };
     if (error instanceof TollgateError) throw error;
     // Another try finds another connection; only what the server itself refused stays so.
-    return { type: isRefusal(error) ? 'notDone' : 'unknown', message: describeError(tool, error) };
+    return { type: isOfKind(error, 'refused') ? 'notDone' : 'unknown', message: describeError(tool, error) };
   }
 }
 
@@ -70,17 +67,18 @@ async function dispatchOnce(servers: McpServers, tool: ToolDefinition, args: Jso
     const said = errorText(result).slice(0, MAX_DETAIL_LENGTH);
     return { type: 'unknown', message: `The server answered with an error, which does not say that nothing was done: ${said}` };
   } catch (error) {
-    const isCertain = isRefusal(error) || error instanceof NotSentError || (error instanceof StreamableHTTPError && NOT_DONE_STATUSES.has(error.code ?? 0));
+    const isCertain = error instanceof NotSentError || isOfKind(error, 'refused', 'notTaken');
     return { type: isCertain ? 'notDone' : 'unknown', message: describeError(tool, error) };
   }
 }
 
-function isRefusal(error: unknown): boolean {
-  return error instanceof McpError && REFUSALS.has(error.code);
+function isOfKind(error: unknown, ...kinds: readonly CallErrorKind[]): boolean {
+  return error instanceof McpCallError && kinds.includes(error.kind);
 }
 
 function describeError(tool: ToolDefinition, error: unknown): string {
-  return error instanceof NotSentError ? error.message : `MCP server "${mcpBinding(tool).server}": ${reasonOf(error)}`;
+  const message = error instanceof Error ? error.message : String(error);
+  return error instanceof NotSentError ? message : `MCP server "${mcpBinding(tool).server}": ${message}`;
 }
 
 function errorText({ content }: CallToolResult): string {

@@ -87,7 +87,7 @@ describe('a server with a command', () => {
     const shop = open(stage.stdio);
     await shop.offeredNow(soon());
     stage.set({ behaviour: { look: 'die' } });
-    await expect(shop.callAtOnce(look, soon())).rejects.toThrow('Connection closed');
+    await expect(shop.callAtOnce(look, soon())).rejects.toMatchObject({ kind: 'open', message: 'the server ended or closed the connection' });
     expect(shop.heard(60_000)).toBeNull();
     stage.set({});
     await shop.offeredNow(soon());
@@ -166,7 +166,7 @@ describe('a server with a URL', () => {
     await shop.offeredNow(soon());
     await stage.killHttp();
     await stage.startHttp(Number(new URL(url).port));
-    await expect(shop.callAtOnce(look, soon())).rejects.toMatchObject({ code: 404 });
+    await expect(shop.callAtOnce(look, soon())).rejects.toMatchObject({ kind: 'notTaken' });
     await shop.offered(soon());
     expect(await textOf(shop.callAtOnce(look, soon()))).toBe('look done');
     expect(stage.arrivals).toHaveLength(1);

@@ -1,9 +1,18 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { StreamableHTTPClientTransport, StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { type CallToolResult, CallToolResultSchema, ListToolsResultSchema, ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
+import {
+  type CallToolResult,
+  CallToolResultSchema,
+  ErrorCode,
+  ListToolsResultSchema,
+  McpError,
+  ToolListChangedNotificationSchema,
+} from '@modelcontextprotocol/sdk/types.js';
 import type { JsonObject } from '../../../contracts/json.ts';
 import { NotSentError } from '../guarded-request.ts';
+import { NOT_DONE_STATUSES } from '../http-tool.ts';
+import { McpCallError } from './call-error.ts';
 import { type OfferedTool, toOfferedTool } from './offered-tool.ts';
 
 /** Above the longest a tool may take: our own signal ends a call. */
@@ -13,6 +22,8 @@ const MAX_PAGES = 100;
 /** How long a list is believed that the server promises to announce changes of: an announcement can be lost. */
 const LIST_MAX_AGE_MS = 60_000;
 const GOODBYE_TIMEOUT_MS = 1_000;
+/** Answers of JSON-RPC that say for certain that the request was not carried out. */
+const REFUSALS: ReadonlySet<number> = new Set([ErrorCode.ParseError, ErrorCode.InvalidRequest, ErrorCode.MethodNotFound, ErrorCode.InvalidParams]);
 
 export interface McpCall {
   readonly tool: string;
@@ -37,7 +48,7 @@ export class McpConnection {
     this.#transport = transport;
   }
 
-  /** Connects and shakes hands. We offer servers nothing: no model, no questions to people, no files. */
+  /** Connects and shakes hands. We offer servers nothing: no model, no questions to people, no files. @throws McpCallError. */
   static async open(transport: Transport, timeoutMs: number): Promise<McpConnection> {
     const client = new Client({ name: 'tollgate', version: '1' }, { capabilities: {} });
     const connection = new McpConnection(client, transport);
@@ -53,7 +64,7 @@ export class McpConnection {
       return connection;
     } catch (error) {
       await transport.close();
-      throw error;
+      throw translated(error);
     }
   }
 
@@ -72,18 +83,20 @@ export class McpConnection {
     return this.isUsable && this.#known && Date.now() - this.#known.atMs < limitMs ? this.#known.tools : null;
   }
 
-  /** Asks the server what it offers now. */
+  /** Asks the server what it offers now. @throws McpCallError. */
   async list(signal: AbortSignal): Promise<ReadonlyMap<string, OfferedTool>> {
     for (;;) {
       const changes = this.#changes;
-      const tools = await this.#pages(signal);
+      const tools = await this.#pages(signal).catch((error: unknown) => {
+        throw translated(error);
+      });
       if (changes !== this.#changes) continue;
       this.#known = { tools, atMs: Date.now() };
       return tools;
     }
   }
 
-  /** Sends one call, at once. @throws NotSentError where the connection has ended before. */
+  /** Sends one call, at once. @throws NotSentError where nothing was sent, else McpCallError. */
   async call({ tool, arguments: args, meta }: McpCall, signal: AbortSignal): Promise<CallToolResult> {
     if (this.#isClosed) throw new NotSentError('The connection to the server had ended. Nothing was sent.');
     if (signal.aborted) throw new NotSentError('The time for the call was over before it began. Nothing was sent.');
@@ -92,6 +105,8 @@ export class McpConnection {
       // Not the SDK's callTool: it reports a result that does not fit its schema as if the call had been refused.
       const request = { method: 'tools/call' as const, params: { name: tool, arguments: args, _meta: meta } };
       return await withSignal(signal, (own) => this.#client.request(request, CallToolResultSchema, { signal: own, timeout: CALL_TIMEOUT_MS }));
+    } catch (error) {
+      throw translated(error);
     } finally {
       this.#inFlight -= 1;
       if (this.#isRetired && this.#inFlight === 0) await this.close();
@@ -124,6 +139,19 @@ export class McpConnection {
     }
     throw new Error(`its list of tools has more than ${MAX_PAGES} pages`);
   }
+}
+
+function translated(error: unknown): Error {
+  if (error instanceof NotSentError) return error;
+  if (error instanceof McpError) {
+    if (error.code === ErrorCode.ConnectionClosed) return new McpCallError('open', 'the server ended or closed the connection', error);
+    if (error.code === ErrorCode.RequestTimeout) return new McpCallError('open', 'no answer came in time', error);
+    return new McpCallError(REFUSALS.has(error.code) ? 'refused' : 'open', error.message, error);
+  }
+  if (error instanceof StreamableHTTPError) return new McpCallError(NOT_DONE_STATUSES.has(error.code ?? 0) ? 'notTaken' : 'lost', error.message, error);
+  const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+  const message = error instanceof Error ? error.message : String(error);
+  return new McpCallError('lost', isMissing ? 'its command or its folder (cwd) is not there' : message, error);
 }
 
 /** The SDK never lets go of a signal, and tells the server of a cancellation also after the answer. */

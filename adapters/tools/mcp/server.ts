@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { McpError, ErrorCode } from '@modelcontextprotocol/sdk/types.js';
 import { TollgateError } from '../../../contracts/failures.ts';
 import type { McpServerSpec } from '../../../domain/task/define.ts';
 import { NotSentError } from '../guarded-request.ts';
-import { McpConnection, type McpCall } from './connection.ts';
+import { McpCallError } from './call-error.ts';
+import type { McpCall, McpConnection } from './connection.ts';
 import type { OfferedTool } from './offered-tool.ts';
 import { Slots } from './slots.ts';
-import { createTransport, type TransportOptions } from './transports.ts';
+import type { TransportOptions } from './transports.ts';
 
 /** A first start may download the server. */
 const CONNECT_TIMEOUT_MS = 60_000;
@@ -16,8 +16,6 @@ const LIST_TIMEOUT_MS = 15_000;
 const PAUSE_AFTER_FAILURE_MS = 1_000;
 const MAX_CALLS_AT_ONCE = 8;
 const MAX_DESCRIPTION_LENGTH = 500;
-/** It goes into Temporal's history. */
-const MAX_REASON_LENGTH = 1_000;
 
 export type Offered = ReadonlyMap<string, OfferedTool>;
 
@@ -73,8 +71,8 @@ export class McpServer {
     try {
       return await connection.call(call, signal);
     } catch (error) {
-      // What the protocol has no words for: the session is forgotten, the host is gone.
-      if (!(error instanceof McpError)) this.#drop(connection);
+      // The session is forgotten, the host is gone.
+      if (!(error instanceof McpCallError) || error.kind === 'lost' || error.kind === 'notTaken') this.#drop(connection);
       throw error;
     }
   }
@@ -99,7 +97,7 @@ export class McpServer {
     } catch (error) {
       // A server that is busy with a call may answer later; one that is idle and silent is stuck.
       if (!signal.aborted && (!deadline.aborted || connection.isIdle)) this.#drop(connection);
-      const why = deadline.aborted ? `it did not say within ${LIST_TIMEOUT_MS / 1_000} s which tools it offers` : reasonOf(error);
+      const why = deadline.aborted ? `it did not say within ${LIST_TIMEOUT_MS / 1_000} s which tools it offers` : messageOf(error);
       throw this.#unavailable(signal.aborted ? 'there was no time left to ask which tools it offers' : why);
     }
   }
@@ -123,6 +121,9 @@ export class McpServer {
   async #open(): Promise<McpConnection> {
     let tail = () => '';
     try {
+      // Loaded here, because a process that uses no MCP server has no need of the SDK.
+      const [{ McpConnection }, { createTransport }] = await Promise.all([import('./connection.ts'), import('./transports.ts')]);
+      if (this.#isClosed) throw new Error('this process is stopping');
       const created = createTransport(this.#spec, this.#options);
       tail = created.tail;
       this.#starting = created.transport;
@@ -130,7 +131,7 @@ export class McpServer {
       this.#failure = null;
       return this.#connection;
     } catch (error) {
-      this.#failure = { error: this.#unavailable(reasonOf(error) + tail()), atMs: Date.now() };
+      this.#failure = { error: this.#unavailable(messageOf(error) + tail()), atMs: Date.now() };
       throw this.#failure.error;
     }
   }
@@ -171,11 +172,6 @@ function describeServer(spec: McpServerSpec): string {
   return `${host}${path}${search === '' ? '' : `?#${digest(search)}`}`;
 }
 
-/** What went wrong, in words of ours where the SDK's say too little. */
-export function reasonOf(error: unknown): string {
-  if (error instanceof McpError && error.code === ErrorCode.ConnectionClosed) return 'the server ended or closed the connection';
-  if (error instanceof McpError && error.code === ErrorCode.RequestTimeout) return 'no answer came in time';
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT') return 'its command or its folder (cwd) is not there';
-  return (error instanceof Error ? error.message : String(error)).slice(0, MAX_REASON_LENGTH);
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
