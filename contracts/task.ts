@@ -38,7 +38,17 @@ export const toolBindingSchema = z.discriminatedUnion('type', [
 ]);
 export type ToolBinding = z.infer<typeof toolBindingSchema>;
 
-const toolObject = z.strictObject({
+/**
+ * Refuses `local` for what is not a read: within a workflow task nothing outside knows that a call is under way, and only a
+ * read may simply be done again.
+ */
+export function refuseLocal(tool: { readonly local?: boolean | undefined; readonly effect?: string | undefined }, context: z.core.$RefinementCtx): void {
+  if (tool.local !== true || tool.effect === 'read') return;
+  const message = `only a tool of effect "read" may be local, and this one is "${tool.effect}". Remove "local", or say effect "read" if it changes nothing.`;
+  context.addIssue({ code: 'custom', path: ['local'], message, input: tool.local });
+}
+
+const toolFields = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'letters, digits, "_" and "-", at most 64 (the limit of OpenAI function names)'),
   version: z.string().min(1).max(100).default('1'),
   description: z.string().max(8_000).default(''),
@@ -50,6 +60,8 @@ const toolObject = z.strictObject({
   /** Names of top-level arguments that may differ between what was approved and what runs. Every other one binds. */
   volatileArguments: z.array(z.string()).max(64).default([]),
   gate: gatePolicySchema.optional(),
+  /** A short read, carried out within the workflow task: less history and less work for the server. See docs/local-reads.md. */
+  local: z.boolean().optional(),
 });
 
 /** For people who lower the effect of an MCP tool without saying which tool they looked at. */
@@ -57,7 +69,7 @@ export function unpinnedEffect(effect: string, server: string): string {
   return `the effect "${effect}" of an MCP tool counts only with the digest of the tool that was looked at; "tollgate mcp list ${server}" prints it. Add "schemaDigest"`;
 }
 
-export const toolDefinitionSchema = toolObject.superRefine(({ effect, binding }, context) => {
+export const toolDefinitionSchema = toolFields.superRefine(refuseLocal).superRefine(({ effect, binding }, context) => {
   if (binding.type === 'mcp' && effect !== 'irreversible' && binding.schemaDigest === undefined)
     context.addIssue({ code: 'custom', message: unpinnedEffect(effect, binding.server) });
 });
@@ -77,8 +89,12 @@ export const limitsSchema = z.strictObject({
   maxAttemptsPerStep: z.int().min(1).max(50).default(8),
   /** UTF-8 bytes of one tool result as the model sees it; the rest is cut off with a note. */
   maxToolResultBytes: z.int().min(256).max(1_000_000).default(65_536),
-  /** UTF-8 bytes of one message from outside (the run's input). */
+  /** UTF-8 bytes of one message from outside (the run's input, a message to the running run). */
   maxMessageBytes: z.int().min(256).max(262_144).default(131_072),
+  /** Messages that people may send to one run while it goes on. */
+  maxMessages: z.int().min(0).max(1_000).default(200),
+  /** Of those, how many may wait for the next model call at once. */
+  maxPendingMessages: z.int().min(1).max(64).default(16),
   /** Milliseconds a model call may take before the attempt is given up and its money held. */
   modelTimeoutMs: z.int().min(100).max(3_600_000).default(120_000),
   /** Milliseconds one tool call may take. */

@@ -82,6 +82,8 @@ function pinnedTask({ task, candidates, promptDigest }: TaskSnapshot, snapshotDi
     toolTimeoutMs,
     maxRetryWaitMs,
     maxHistoryEvents,
+    maxMessages,
+    maxPendingMessages,
   } = task.limits;
   return {
     taskName: task.name,
@@ -100,5 +102,7 @@ function pinnedTask({ task, candidates, promptDigest }: TaskSnapshot, snapshotDi
     toolTimeoutMs,
     maxRetryWaitMs,
     maxHistoryEvents,
+    maxMessages,
+    maxPendingMessages,
   };
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { effectSchema, mcpServerNameSchema, sha256Schema, toolDefinitionSchema } from '../../contracts/task.ts';
+import { effectSchema, mcpServerNameSchema, refuseLocal, sha256Schema, toolDefinitionSchema } from '../../contracts/task.ts';
 import type { FieldGuide } from './schema-mistakes.ts';
 
 const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
@@ -26,7 +26,7 @@ export const mcpServersSchema = z.record(mcpServerNameSchema, mcpServerSpecSchem
 
 /** What `mcpTool({…})` makes; `gate` as the project's other tools have it. */
 export function mcpToolSpecSchema<Gate extends z.ZodType>(gate: Gate) {
-  return z.strictObject({
+  const spec = z.strictObject({
     type: z.literal('mcp'),
     server: z.string().min(1).max(64),
     tool: z.string().min(1).max(256),
@@ -37,7 +37,9 @@ export function mcpToolSpecSchema<Gate extends z.ZodType>(gate: Gate) {
     errorMeans: z.enum(['unknown', 'notDone']).optional(),
     volatileArguments: tool.volatileArguments.unwrap().optional(),
     gate: gate.optional(),
+    local: z.boolean().optional(),
   });
+  return spec.superRefine(({ effect = 'irreversible', local }, context) => refuseLocal({ effect, local }, context));
 }
 
 export const MCP_SERVERS_GUIDE: FieldGuide = {

@@ -57,12 +57,13 @@ function toToolDefinition(tool: ToolSpec, parameters: JsonObject): ToolDefinitio
     effect: tool.effect,
     binding: { type: 'function' },
     volatileArguments: [...(tool.volatileArguments ?? [])],
+    ...(tool.local ? { local: true } : {}),
     ...(tool.gate ? { gate: gatePolicySchema.parse(tool.gate) } : {}),
   };
 }
 
 /** Without description and parameters, which the server has. */
-function mcpToolDefinition({ name, version, effect, gate, volatileArguments, ...tool }: McpToolSpec): ToolDefinition {
+function mcpToolDefinition({ name, version, effect, gate, volatileArguments, local, ...tool }: McpToolSpec): ToolDefinition {
   const { server, tool: toolName, schemaDigest, errorMeans } = tool;
   return {
     name,
@@ -72,6 +73,7 @@ function mcpToolDefinition({ name, version, effect, gate, volatileArguments, ...
     effect: effect ?? 'irreversible',
     binding: { type: 'mcp', server, tool: toolName, ...present({ schemaDigest, errorMeans }) },
     volatileArguments: [...(volatileArguments ?? [])],
+    ...(local ? { local: true } : {}),
     ...(gate ? { gate: gatePolicySchema.parse(gate) } : {}),
   };
 }

@@ -3,6 +3,7 @@ import type { JsonObject } from '../../contracts/json.ts';
 import {
   effectSchema,
   jsonObjectSchema,
+  refuseLocal,
   sha256Schema,
   type ToolBinding,
   type ToolDefinition,
@@ -15,20 +16,23 @@ import { parseJson, type SourceFile } from './source-file.ts';
 
 const tool = toolDefinitionSchema.shape;
 const toolFileSchema = z.array(
-  z.strictObject({
-    type: z.literal('function'),
-    function: z.strictObject({
-      name: tool.name,
-      description: tool.description,
-      parameters: jsonObjectSchema.default({ type: 'object', properties: {} }),
-      strict: z.boolean().nullish(),
-    }),
-    effect: effectSchema.default('irreversible'),
-    version: tool.version,
-    volatileArguments: tool.volatileArguments,
-    schemaDigest: sha256Schema.optional(),
-    errorMeans: z.enum(['unknown', 'notDone']).optional(),
-  }),
+  z
+    .strictObject({
+      type: z.literal('function'),
+      function: z.strictObject({
+        name: tool.name,
+        description: tool.description,
+        parameters: jsonObjectSchema.default({ type: 'object', properties: {} }),
+        strict: z.boolean().nullish(),
+      }),
+      effect: effectSchema.default('irreversible'),
+      version: tool.version,
+      volatileArguments: tool.volatileArguments,
+      local: z.boolean().optional(),
+      schemaDigest: sha256Schema.optional(),
+      errorMeans: z.enum(['unknown', 'notDone']).optional(),
+    })
+    .superRefine(refuseLocal),
 );
 
 const GUIDE: FieldGuide = {
@@ -44,6 +48,7 @@ const GUIDE: FieldGuide = {
   '*.volatileArguments': 'a list of argument names',
   '*.schemaDigest': 'the digest of an MCP tool, 64 hex digits, as "tollgate mcp list <server>" prints it',
   '*.errorMeans': '"unknown" or "notDone"',
+  '*.local': 'true (a short read, carried out within the workflow task) or false',
 };
 
 export interface ToolsFile {
@@ -72,6 +77,7 @@ export function parseToolsFile(place: string, text: string, binding: GroupBindin
       effect: entry.effect,
       binding: bindingOf(entry, binding),
       volatileArguments: entry.volatileArguments,
+      ...(entry.local ? { local: true } : {}),
     }),
   );
   return { tools, mistakes: [] };

@@ -18,6 +18,11 @@ export interface ToolSpec<Schema extends z.ZodType = z.ZodType> {
   readonly parameters: Schema;
   /** What the tool does to the world. */
   readonly effect: Effect;
+  /**
+   * For a read that is over in a second or two: it is carried out within the workflow task, with less history and less work
+   * for the server. Only for effect `read`.
+   */
+  readonly local?: boolean;
   /** Where an irreversible action goes, as the approver sees it. Default: the tool's name on this worker. */
   readonly destination?: string;
   readonly volatileArguments?: readonly string[];
@@ -44,6 +49,8 @@ export interface McpToolSpec {
   readonly schemaDigest?: string;
   /** What an error result of an irreversible call says. Default `unknown`: nothing certain, so a person is asked. */
   readonly errorMeans?: 'unknown' | 'notDone';
+  /** As in `defineTool`: a short read. Hints that raise the effect end it. */
+  readonly local?: boolean;
   readonly volatileArguments?: readonly string[];
   readonly gate?: GatePolicyInput;
 }

@@ -87,12 +87,12 @@ const MCP_TASK = (tools: string) => `{ name: 'shop', prompt: 'Sell.', models: ['
 test('tools of MCP servers are declared with mcpTool; what the server says of them is left open', async () => {
   const { registry } = await load(
     `import { defineConfig, defineTask, mcpTool } from 'tollgate';
-     const tools = [mcpTool({ server: 'shop', tool: 'orders/cancel' }), mcpTool({ server: 'shop', tool: 'look', effect: 'read', schemaDigest: '${'a'.repeat(64)}', gate: { role: 'lead' } })];
+     const tools = [mcpTool({ server: 'shop', tool: 'orders/cancel' }), mcpTool({ server: 'shop', tool: 'look', effect: 'read', schemaDigest: '${'a'.repeat(64)}', gate: { role: 'lead' }, local: true })];
      export default defineConfig({ tasks: [defineTask(${MCP_TASK('tools')})], mcpServers: { shop: { command: 'node', args: ['shop.js'], env: ['SHOP_TOKEN'] } } });`,
   );
   expect(registry.tasks.get('shop')?.tools).toMatchObject([
     { name: 'orders_cancel', effect: 'irreversible', description: '', parameters: {}, binding: { type: 'mcp', server: 'shop', tool: 'orders/cancel' } },
-    { name: 'look', effect: 'read', gate: { role: 'lead' }, binding: { schemaDigest: 'a'.repeat(64) } },
+    { name: 'look', effect: 'read', gate: { role: 'lead' }, local: true, binding: { schemaDigest: 'a'.repeat(64) } },
   ]);
   expect(registry.tools.size).toBe(0);
 });
@@ -100,13 +100,14 @@ test('tools of MCP servers are declared with mcpTool; what the server says of th
 test('every mistake of MCP servers and their tools is listed at once', async () => {
   const message = await messageOf(
     load(
-      `export default { tasks: [${MCP_TASK("[{ type: 'mcp', server: 'shop', tool: 'a', name: 'a', effect: 'reed', schemaDigest: 'x' }, { type: 'mpc' }]")}],
+      `export default { tasks: [${MCP_TASK("[{ type: 'mcp', server: 'shop', tool: 'a', name: 'a', effect: 'reed', schemaDigest: 'x' }, { type: 'mpc' }, { type: 'mcp', server: 'shop', tool: 'b', name: 'b', local: true }]")}],
        mcpServers: { shop: { command: 'node', url: 'https://shop.example/mcp' }, bank: { url: 'bank', secretHeaders: { authorization: 'Bearer abc' } }, files: { command: 'node', env: { HOME: '/x' }, arg: [] }, box: { url: 'https://box.example', env: [] } } };`,
     ),
   );
   expect(message).toContain('tasks[0].tools[0].effect: expected "read"');
   expect(message).toContain('tasks[0].tools[0].schemaDigest: expected the digest of the tool');
   expect(message).toContain('tasks[0].tools[1].type: expected "mcp"');
+  expect(message).toContain('tasks[0].tools[2].local: only a tool of effect "read" may be local, and this one is "irreversible"');
   expect(message).toContain('mcpServers.shop: an MCP server says exactly one of "command"');
   expect(message).toContain('mcpServers.bank.url: expected an address');
   expect(message).toContain('mcpServers.bank.secretHeaders.authorization: expected the name of an environment variable');
@@ -137,4 +138,20 @@ test('a folder inside a project finds the project, and one outside finds the shi
   await mkdir(join(folder, 'inner'));
   expect((await loadProject(undefined, join(folder, 'inner'))).configPath).toBe(join(folder, 'tollgate.config.ts'));
   expect([...(await loadProject(undefined, '/')).registry.tasks.keys()]).toContain('customer-support');
+});
+
+test('only a read may be local: any other effect is refused with the fix, as is anything but true or false', async () => {
+  const withTool = (rest: string) =>
+    load(
+      `${IMPORTS}const t = { name: 't', description: '', parameters: z.object({}), execute: async () => null, ${rest} };
+       export default defineConfig({ tasks: [defineTask({ name: 'a', prompt: 'x', models: ['m'], maxOutputTokens: 1, budgetUsd: 0, tools: [t] })] });`,
+      `local-${rest.replace(/\W+/g, '-')}.ts`,
+    );
+  for (const effect of ['write', 'irreversible'])
+    expect(await messageOf(withTool(`effect: '${effect}', local: true`))).toContain(
+      `tasks[0].tools[0].local: only a tool of effect "read" may be local, and this one is "${effect}".`,
+    );
+  expect(await messageOf(withTool(`effect: 'read', local: 'yes'`))).toContain('tasks[0].tools[0].local: expected true or false, saw "yes".');
+  expect((await withTool(`effect: 'read', local: true`)).registry.tasks.get('a')?.tools).toMatchObject([{ name: 't', local: true }]);
+  expect((await withTool(`effect: 'write', local: false`)).registry.tasks.get('a')?.tools[0]).not.toHaveProperty('local');
 });

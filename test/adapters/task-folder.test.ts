@@ -218,3 +218,12 @@ test('a digest beside a tool that is no MCP tool is a mistake', async () => {
 test('a folder without task.yaml says so', async () => {
   expect(await mistakesOf()).toContain("task.yaml: can't be read: there is no such file. A task folder has a task.yaml.");
 });
+
+test('only a read may be local: a tool of another effect, or of none, is refused with its place', async () => {
+  await write({ 'tools.json': JSON.stringify(TOOLS.map((tool) => ({ ...tool, local: true }))) });
+  const message = await mistakesOf();
+  expect(message).toMatch(/tools\.json:\d+:\d+: \[1\]\.local: only a tool of effect "read" may be local, and this one is "irreversible"\./);
+  expect(message).not.toContain('[0].local');
+  await write({ 'tools.json': JSON.stringify(TOOLS.map((tool, index) => (index === 0 ? { ...tool, local: true } : tool))) });
+  expect((await readTaskFolder(folder)).definition.tools.map(({ local }) => local)).toEqual([true, undefined]);
+});

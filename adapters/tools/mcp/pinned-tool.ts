@@ -28,12 +28,15 @@ export function pinned(tool: ToolDefinition, binding: McpBinding, offered: Offer
   const parameters = isComplete(tool) ? tool.parameters : withoutDialect(found.inputSchema);
   const problem = parametersProblem(parameters);
   if (problem) throw notOffered(binding, `describes "${binding.tool}" in a way that can't be used: ${problem} Or declare the tool in a tools.json.`);
+  const effect = raisedEffect(tool.effect, found.hints);
+  const { local, ...rest } = tool;
   const complete = {
-    ...tool,
+    ...rest,
     description,
     parameters,
-    effect: raisedEffect(tool.effect, found.hints),
+    effect,
     binding: { ...binding, schemaDigest: found.schemaDigest },
+    ...(local && effect === 'read' ? { local } : {}),
   };
   const parsed = toolDefinitionSchema.safeParse(complete);
   if (parsed.success) return parsed.data;
