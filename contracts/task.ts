@@ -13,6 +13,9 @@ export const effectSchema = z.enum(['read', 'write', 'irreversible']);
 
 export const jsonObjectSchema = z.record(z.string(), z.json()) as unknown as z.ZodType<JsonObject>;
 
+export const mcpServerNameSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, 'letters, digits, "_", "." and "-", at most 64');
+export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in hex');
+
 /** Where a tool's code is. A `recorded` binding names stored content, JSON lines of `{name, arguments, result}`. */
 export const toolBindingSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('function') }),
@@ -23,6 +26,17 @@ export const toolBindingSchema = z.discriminatedUnion('type', [
     /** Header name to the name of a secret; the value is looked up by the worker at the moment of the call. */
     secretHeaders: z.record(z.string(), z.string()).optional(),
     timeoutMs: z.int().min(100).max(600_000).optional(),
+  }),
+  z.strictObject({
+    type: z.literal('mcp'),
+    /** Names an entry of `mcpServers` in the worker's configuration. */
+    server: mcpServerNameSchema,
+    /** The tool's name at the server. */
+    tool: z.string().min(1).max(256),
+    /** Over name, description and input schema as the server offers them. The task that a run is pinned to always has it. */
+    schemaDigest: sha256Schema.optional(),
+    /** What an error result of an irreversible call says: nothing certain (the default), or that nothing was done. */
+    errorMeans: z.enum(['unknown', 'notDone']).optional(),
   }),
 ]);
 export type ToolBinding = z.infer<typeof toolBindingSchema>;
@@ -41,7 +55,7 @@ const toolFields = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'letters, digits, "_" and "-", at most 64 (the limit of OpenAI function names)'),
   version: z.string().min(1).max(100).default('1'),
   description: z.string().max(8_000).default(''),
-  /** JSON Schema of the arguments object. */
+  /** JSON Schema of the arguments object. Empty: that and the description are taken from the MCP server when a run is pinned. */
   parameters: jsonObjectSchema,
   /** A tool that says nothing is treated as irreversible. */
   effect: effectSchema.default('irreversible'),
@@ -52,7 +66,16 @@ const toolFields = z.strictObject({
   /** A short read, carried out within the workflow task: less history and less work for the server. See docs/local-reads.md. */
   local: z.boolean().optional(),
 });
-export const toolDefinitionSchema = toolFields.superRefine(refuseLocal);
+
+/** For people who lower the effect of an MCP tool without saying which tool they looked at. */
+export function unpinnedEffect(effect: string, server: string): string {
+  return `the effect "${effect}" of an MCP tool counts only with the digest of the tool that was looked at; "tollgate mcp list ${server}" prints it. Add "schemaDigest"`;
+}
+
+export const toolDefinitionSchema = toolFields.superRefine(refuseLocal).superRefine(({ effect, binding }, context) => {
+  if (binding.type === 'mcp' && effect !== 'irreversible' && binding.schemaDigest === undefined)
+    context.addIssue({ code: 'custom', message: unpinnedEffect(effect, binding.server) });
+});
 export type ToolDefinition = z.infer<typeof toolDefinitionSchema>;
 
 /** Limits of a run, by name. Everything that grows has one. */

@@ -2,11 +2,10 @@ import { describeStore, openStore } from '../adapters/stores/open-store.ts';
 import { loadProject, toProject, withWorkflows } from '../adapters/tasks/project.ts';
 import { childEnvironment, loadSettings } from '../config/load.ts';
 import type { SettingName } from '../config/schema.ts';
-import type { Store } from '../domain/store/port.ts';
 import type { ProjectSpec } from '../domain/task/define.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { type RunningWorker, startWorker } from './start-worker.ts';
-import { temporalTarget, wirePorts } from './wiring.ts';
+import { mcpServersOf, temporalTarget, wirePorts } from './wiring.ts';
 
 export { TollgateError } from '../contracts/failures.ts';
 export type { SettingName } from '../config/schema.ts';
@@ -48,7 +47,8 @@ export async function startTollgateWorker({ config, settings: changes = {} }: To
   try {
     const logger = createLogger({ level: settings.logLevel, name: 'worker' });
     const { home, taskQueue, searchAttributesOff } = settings;
-    const [temporal, ports] = await Promise.all([temporalTarget(settings), wirePorts(settings, project, store)]);
+    const mcpServers = mcpServersOf(settings, project, logger);
+    const [temporal, ports] = await Promise.all([temporalTarget(settings), wirePorts(settings, project, store, mcpServers)]);
     const worker = await startWorker({
       temporal,
       taskQueue,
@@ -61,16 +61,18 @@ export async function startTollgateWorker({ config, settings: changes = {} }: To
       ...(project.workflowsPath === undefined ? {} : { workflowsPath: project.workflowsPath }),
     });
     logger.info({ address: temporal.address, namespace: temporal.namespace, taskQueue, home, store: describeStore(settings) }, 'worker ready');
-    return withStore(worker, store);
+    return closing(worker, [mcpServers, store]);
   } catch (error) {
     await store.close();
     throw error;
   }
 }
 
-/** The store outlives the worker, which writes to it until its last activity has ended. */
-function withStore(worker: RunningWorker, store: Store): TollgateWorker {
-  const stopped = worker.stopped.finally(() => store.close());
+/** What a worker uses outlives it: it writes to the store until its last activity has ended. */
+function closing(worker: RunningWorker, parts: readonly { close(): Promise<void> }[]): TollgateWorker {
+  const stopped = worker.stopped.finally(async () => {
+    for (const part of parts) await part.close();
+  });
   let isStopping = false;
   return {
     stopped,

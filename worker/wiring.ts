@@ -3,7 +3,10 @@ import type { ActivityPorts } from '../activities/ports.ts';
 import { openLocalKey } from '../adapters/keys/local-key.ts';
 import { createPriceSource } from '../adapters/prices/genai-prices.ts';
 import { createModelCatalogue } from '../adapters/providers/model-catalogue.ts';
+import { dirname } from 'node:path';
+import type { Logger } from 'pino';
 import type { Project } from '../adapters/tasks/project.ts';
+import { McpServers } from '../adapters/tools/mcp/servers.ts';
 import { createToolRuntimes } from '../adapters/tools/tool-runtimes.ts';
 import { isLoopbackAddress } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
@@ -12,7 +15,12 @@ import type { Store } from '../domain/store/port.ts';
 import type { WorkerOptions } from './start-worker.ts';
 
 /** The ports of the activities, as the settings and the project say. @throws TollgateError `invalidInput`. */
-export async function wirePorts(settings: Settings, { registry, spec }: Pick<Project, 'registry' | 'spec'>, store: Store): Promise<ActivityPorts> {
+export async function wirePorts(
+  settings: Settings,
+  { registry, spec }: Pick<Project, 'registry' | 'spec'>,
+  store: Store,
+  mcpServers: McpServers,
+): Promise<ActivityPorts> {
   const { openai, simulatedUrl, secret } = settings;
   const catalogue = createModelCatalogue({
     openai,
@@ -22,7 +30,7 @@ export async function wirePorts(settings: Settings, { registry, spec }: Pick<Pro
     secret,
     prices: createPriceSource(),
   });
-  const isLocal = isLoopbackAddress(settings.temporal.address) || settings.insecure;
+  const isLocal = isOnThisMachine(settings);
   if (!isLocal)
     throw new TollgateError(
       'invalidInput',
@@ -33,11 +41,26 @@ export async function wirePorts(settings: Settings, { registry, spec }: Pick<Pro
     store,
     catalogue,
     registry,
-    runtimeOf: createToolRuntimes({ registry, store, allowLoopback: isLocal, secret }),
+    runtimeOf: createToolRuntimes({ registry, store, mcpServers, allowLoopback: isLocal, secret }),
     verifier,
     unsignedSigner: settings.allowUnsigned ? signer : null,
     requesterMayDecideByDefault: true,
   };
+}
+
+/** The MCP servers of the project; relative paths begin at its configuration. Whoever asks for them closes them. */
+export function mcpServersOf(settings: Settings, { spec, configPath }: Pick<Project, 'spec'> & { readonly configPath?: string }, logger: Logger): McpServers {
+  return new McpServers({
+    servers: spec.mcpServers ?? {},
+    folder: configPath === undefined ? process.cwd() : dirname(configPath),
+    secret: settings.secret,
+    allowLoopback: isOnThisMachine(settings),
+    log: (server, line) => logger.info({ server, line }, 'an MCP server wrote'),
+  });
+}
+
+function isOnThisMachine({ temporal, insecure }: Settings): boolean {
+  return isLoopbackAddress(temporal.address) || insecure;
 }
 
 /** Where Temporal is and how it is reached, with the certificates read. */

@@ -10,6 +10,8 @@ import type { ActivityPorts } from '../ports.ts';
 import { labelOf, loadRun, loadSnapshot } from './snapshot.ts';
 
 const INPUT_NODE_ID = 'input';
+/** Shorter than the activity may take: a server that needs longer to start is found started by the next try. */
+const PIN_TIMEOUT_MS = 4_500;
 /** Runs may have children that have children, so far down. */
 const MAX_DEPTH = 8;
 
@@ -25,7 +27,7 @@ export async function pinTask(ports: ActivityPorts, input: PinTaskInput): Promis
 
   // A run that a reset takes back to its start keeps the task that it was pinned to.
   const earlier = await store.getRun(runKey);
-  const snapshot = earlier ? await loadSnapshot(store, earlier.snapshotDigest) : takeSnapshot(ports, task);
+  const snapshot = earlier ? await loadSnapshot(store, earlier.snapshotDigest) : takeSnapshot(ports, await completed(ports, task));
   const snapshotDigest = earlier?.snapshotDigest ?? (await store.putContent(JSON.stringify(snapshot)));
   const limitNanoUsd = nanoUsd(input.budgetLimitNanoUsd ?? task.budgetLimitNanoUsd);
   const parentRunKeys = input.parent ? await chainOf(ports, input.parent) : [];
@@ -62,6 +64,12 @@ async function findTask({ registry, store }: ActivityPorts, { task }: PinTaskInp
   const parsed = taskDefinitionSchema.safeParse(JSON.parse(text));
   if (parsed.success) return parsed.data;
   throw new TollgateError('invalidInput', `The stored definition of task "${task.name}" is not valid: ${parsed.error.message}`);
+}
+
+/** The task with its tools as those who bring them describe them now. */
+async function completed({ runtimeOf }: ActivityPorts, task: TaskDefinition): Promise<TaskDefinition> {
+  const signal = AbortSignal.timeout(PIN_TIMEOUT_MS);
+  return { ...task, tools: await Promise.all(task.tools.map(async (tool) => (await runtimeOf(tool).pin?.(tool, signal)) ?? tool)) };
 }
 
 function takeSnapshot({ catalogue }: ActivityPorts, task: TaskDefinition): TaskSnapshot {

@@ -7,7 +7,8 @@ import type { GateRecord } from '../../domain/approval/gate.ts';
 import { policyFor } from '../../domain/approval/policy.ts';
 import { remainingNanoUsd } from '../../domain/budget/ledger.ts';
 import { formatUsd } from '../../domain/budget/price.ts';
-import type { RunRecord } from '../../domain/store/port.ts';
+import type { RunRecord, ToolCallRecord } from '../../domain/store/port.ts';
+import { callKeyOf } from '../../domain/tool/tool-call.ts';
 import { loadRun, loadSnapshot, toolOf } from '../agent-run/snapshot.ts';
 import { canonicalDigest } from '../digest.ts';
 import type { ActivityPorts } from '../ports.ts';
@@ -80,16 +81,22 @@ async function actionSubject(ports: ActivityPorts, input: OpenGateInput, snapsho
 async function doubtSubject({ store }: ActivityPorts, input: OpenGateInput, snapshot: TaskSnapshot): Promise<Subject> {
   invariant(input.aboutApprovalId, 'an inDoubt gate names the gate whose action is in doubt');
   const about = await store.getGate(input.runKey, input.aboutApprovalId);
-  invariant(about, `gate ${input.aboutApprovalId} is in the store`);
+  invariant(about && about.attemptId !== null && about.callIndex !== null, `gate ${input.aboutApprovalId} of an action is in the store`);
+  const call = await store.getToolCall(input.runKey, callKeyOf(about.attemptId, about.callIndex, about.approvalId));
   return {
     tool: about.tool,
     toolVersion: about.toolVersion,
     destination: about.destination,
     arguments: about.arguments,
     occurrence: about.occurrence,
-    reason: `It is not known whether ${about.tool} happened: it was begun, and no answer came. Look at ${about.destination}. Approve = it was done; deny = it was not done. Nothing is sent either way.`,
+    reason: `It is not known whether ${about.tool} happened. ${whyInDoubt(call)} Look at ${about.destination}. Approve = it was done; deny = it was not done. Nothing is sent either way.`,
     volatile: toolOf(snapshot, about.tool)?.volatileArguments ?? [],
   };
+}
+
+function whyInDoubt(call: ToolCallRecord | null): string {
+  const said = (call?.result as { readonly error?: unknown } | null)?.error;
+  return typeof said === 'string' ? said.slice(0, 2_000) : 'It was begun, and no answer came.';
 }
 
 async function budgetSubject({ store }: ActivityPorts, input: OpenGateInput, run: RunRecord, snapshot: TaskSnapshot): Promise<Subject> {

@@ -19,20 +19,34 @@ const MAX_TRIES = 3;
 
 /** Carries out one tool call. The effect is the pinned tool's, raised where this worker's own configuration is stricter. */
 export function executeTool(ports: ActivityPorts, input: ExecuteToolInput): Promise<ExecuteToolOutcome> {
-  return withHeartbeat({ reserved: true, initially: false }, async () => {
-    const run = await loadRunFacts(ports.store, input.runKey);
-    const snapshot = await loadSnapshot(ports.store, run.snapshotDigest);
-    const call = await loadCall(ports.store, snapshot, input.runKey, input.attemptId, input.callIndex);
-    const own = ports.registry.tasks.get(snapshot.task.name)?.tools.find((tool) => tool.name === call.tool.name && tool.version === call.tool.version);
-    const isIrreversible = call.tool.effect === 'irreversible' || own?.effect === 'irreversible';
-    if (!isIrreversible) return executeRepeatable(ports, input, snapshot, call, run.tenant);
-    if (!input.approvalId)
-      throw new TollgateError(
-        'notPermitted',
-        `"${call.tool.name}" is irreversible and runs only by the approvalId of its gate; none was given. Nothing was sent.`,
-      );
-    return executeIrreversible(ports, { ...input, approvalId: input.approvalId }, snapshot, call, run.tenant);
-  });
+  return withHeartbeat({ reserved: true, initially: false }, () => auditingChange(ports, input, () => execute(ports, input)));
+}
+
+async function execute(ports: ActivityPorts, input: ExecuteToolInput): Promise<ExecuteToolOutcome> {
+  const run = await loadRunFacts(ports.store, input.runKey);
+  const snapshot = await loadSnapshot(ports.store, run.snapshotDigest);
+  const call = await loadCall(ports.store, snapshot, input.runKey, input.attemptId, input.callIndex);
+  const own = ports.registry.tasks.get(snapshot.task.name)?.tools.find((tool) => tool.name === call.tool.name && tool.version === call.tool.version);
+  const isIrreversible = call.tool.effect === 'irreversible' || own?.effect === 'irreversible';
+  if (!isIrreversible) return executeRepeatable(ports, input, snapshot, call, run.tenant);
+  if (!input.approvalId)
+    throw new TollgateError(
+      'notPermitted',
+      `"${call.tool.name}" is irreversible and runs only by the approvalId of its gate; none was given. Nothing was sent.`,
+    );
+  return executeIrreversible(ports, { ...input, approvalId: input.approvalId }, snapshot, call, run.tenant);
+}
+
+/** A tool that is no longer the pinned one is refused for as long as that lasts: each doubling of the tries is in the audit. */
+async function auditingChange<T>({ store }: ActivityPorts, { runKey, attemptId, callIndex }: ExecuteToolInput, body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    const tries = activityInfo().attempt;
+    if (error instanceof TollgateError && error.type === 'toolChanged' && Number.isInteger(Math.log2(tries)))
+      await store.appendAudit({ type: 'tool.changed', runKey, actor: 'tollgate', data: { attemptId, callIndex, tries, message: error.message } });
+    throw error;
+  }
 }
 
 async function executeRepeatable(

@@ -50,10 +50,11 @@ export async function executeIrreversible(
 
   const args = gate.arguments as JsonObject;
   const callKey = callKeyOf(input.attemptId, input.callIndex, approvalId);
-  const execution = (intent: ToolCallRecord): Execution => {
-    const context = toolContext(runKey, callKey, intent.idempotencyKey, tenant, snapshot.task.limits.toolTimeoutMs);
-    return { ports, snapshot, call, args, intent, context };
-  };
+  const contextOf = (idempotencyKey: string): ToolContext => ({
+    ...toolContext(runKey, callKey, idempotencyKey, tenant, snapshot.task.limits.toolTimeoutMs),
+    atMostOnce: true,
+  });
+  const execution = (intent: ToolCallRecord): Execution => ({ ports, snapshot, call, args, intent, context: contextOf(intent.idempotencyKey) });
   const digest = actionDigestOf(
     { ...gate, tool: call.tool.name, toolVersion: call.tool.version, destination: destinationOf(ports, call.tool) },
     call.tool.volatileArguments,
@@ -70,6 +71,7 @@ export async function executeIrreversible(
 
   if (!isShown) return { type: 'reopen', message: 'What would run here is not what the gate shows (destination, version or arguments differ).' };
 
+  await ports.runtimeOf(call.tool).prepare?.(call.tool, contextOf(actionKey(input, gate, call, args)));
   const consumed = await store.consumeApproval(intentOf(input, gate, call, args, callKey, await store.nowMs()), (row, nowMs) =>
     permits(row, provenVotes(ports, row, digest), nowMs),
   );
@@ -106,11 +108,15 @@ function intentOf(
     toolVersion: call.tool.version,
     effect: 'irreversible',
     argumentsDigest: canonicalDigest(args),
-    idempotencyKey: canonicalDigest(actionKeyParts(input.runKey, call.tool.name, args, gate.occurrence)),
+    idempotencyKey: actionKey(input, gate, call, args),
     approvalId: input.approvalId,
     occurrence: gate.occurrence,
     dispatchDeadlineMs: nowMs + DISPATCH_WINDOW_MS,
   };
+}
+
+function actionKey({ runKey }: GatedInput, { occurrence }: GateRecord, { tool }: LoadedCall, args: JsonObject): string {
+  return canonicalDigest(actionKeyParts(runKey, tool.name, args, occurrence));
 }
 
 /** The one dispatch that the consumed approval permits. A sender that is late does not send, and says so. */
@@ -164,7 +170,7 @@ async function reconcile(execution: Execution, why: string, redispatches: number
 
 async function doubt({ ports, call, intent }: Execution, why: string): Promise<ExecuteToolOutcome> {
   const { runKey, callKey } = intent;
-  const row = await persist(() => ports.store.finishToolCall(runKey, callKey, { status: 'inDoubt', result: null, isError: true }));
+  const row = await persist(() => ports.store.finishToolCall(runKey, callKey, { status: 'inDoubt', result: { error: why }, isError: true }));
   if (row.status === 'done' || row.status === 'failed') return { type: 'done', isError: row.isError };
   await ports.store.appendAudit({ type: 'action.inDoubt', runKey, actor: 'tollgate', data: { tool: call.tool.name, callKey, why } });
   return { type: 'inDoubt', message: why };

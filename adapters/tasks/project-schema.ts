@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { gatePolicySchema } from '../../contracts/approval.ts';
 import { candidateSchema, effectSchema, limitsSchema, refuseLocal, taskDefinitionSchema, toolDefinitionSchema } from '../../contracts/task.ts';
 import { parseUsd } from '../../domain/budget/price.ts';
+import { MCP_SERVERS_GUIDE, MCP_TOOL_GUIDE, mcpServersSchema, mcpToolSpecSchema } from './mcp-schema.ts';
 import type { FieldGuide } from './schema-mistakes.ts';
 
 const usd = z.union([z.number(), z.string()]).refine((value) => parseUsd(String(value)) !== null, { error: 'invalid amount' });
@@ -18,8 +19,9 @@ const gate = z.strictObject({
 });
 
 const tool = toolDefinitionSchema.shape;
-const toolSpecSchema = z
+const functionToolSchema = z
   .strictObject({
+    type: z.undefined().optional(),
     name: tool.name,
     version: tool.version.unwrap().optional(),
     description: tool.description.unwrap(),
@@ -33,6 +35,7 @@ const toolSpecSchema = z
     reconcile: callable.optional(),
   })
   .superRefine(refuseLocal);
+const toolSpecSchema = z.discriminatedUnion('type', [functionToolSchema, mcpToolSpecSchema(gate)]);
 
 const task = taskDefinitionSchema.shape;
 const taskSpecSchema = z.strictObject({
@@ -81,6 +84,7 @@ export const projectSpecSchema = z.strictObject({
   workflows: z.string().min(1).optional(),
   models: z.array(modelSpecSchema).max(1_000).optional(),
   endpoints: z.record(z.string().min(1).max(100), endpointSpecSchema).optional(),
+  mcpServers: mcpServersSchema.optional(),
 });
 
 const GATE: FieldGuide = {
@@ -92,6 +96,8 @@ const GATE: FieldGuide = {
 };
 
 const TOOL: FieldGuide = {
+  type: '"mcp", as mcpTool({…}) makes it, or nothing',
+  ...MCP_TOOL_GUIDE,
   name: 'a function name of letters, digits, "_" and "-", at most 64',
   version: 'a text such as "1"',
   description: 'a text of at most 8000 characters',
@@ -116,8 +122,8 @@ const TASK: FieldGuide = {
   budgetUsd: 'an amount in USD with at most nine decimal places, such as 0.25',
   onBudgetExhausted: '"ask", "wrapUp" or "fail"',
   raiseByUsd: 'an amount in USD with at most nine decimal places',
-  tools: 'a list of tools made by defineTool({…})',
-  'tools.*': 'a tool made by defineTool({…})',
+  tools: 'a list of tools made by defineTool({…}) or mcpTool({…})',
+  'tools.*': 'a tool made by defineTool({…}) or mcpTool({…})',
   ...nested('tools.*', TOOL),
   gates: '{irreversible: {approvers, role, expiresAfterMs}}',
   ...nested('gates.irreversible', GATE),
@@ -156,6 +162,7 @@ export const PROJECT_GUIDE: FieldGuide = {
   'endpoints.*.headers': 'header names with their values',
   'endpoints.*.api': '"chat" or "responses"',
   'endpoints.*.background': 'true or false',
+  ...MCP_SERVERS_GUIDE,
 };
 
 function nested(prefix: string, guide: FieldGuide): FieldGuide {

@@ -3,7 +3,7 @@ import { dirname, extname, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { TaskDefinition } from '../../contracts/task.ts';
-import type { ProjectSpec, TaskSpec, ToolSpec } from '../../domain/task/define.ts';
+import { isMcpTool, type ProjectSpec, type TaskSpec, type ToolSpec } from '../../domain/task/define.ts';
 import { type TaskRegistry, toolKey } from '../../domain/task/registry-port.ts';
 import { type Mistake, mistakesError } from './mistakes.ts';
 import { PROJECT_GUIDE, projectSpecSchema } from './project-schema.ts';
@@ -122,6 +122,7 @@ function toRegistry(project: ProjectSpec, shown: string): TaskRegistry {
     addTools(task, tools, (toolIndex, message) => report(['tasks', index, 'tools', toolIndex], message));
   }
   checkEndpoints(project, report);
+  checkMcpServers(project, report);
   if (mistakes.length > 0) throw mistakesError(`The configuration ${shown}`, mistakes);
   return { tasks, tools };
 }
@@ -131,11 +132,21 @@ function addTools(task: TaskSpec, tools: Map<string, ToolSpec>, report: (toolInd
   for (const [index, tool] of (task.tools ?? []).entries()) {
     if (own.has(tool.name)) report(index, `the tool "${tool.name}" is in this task twice. Each tool of a task has its own name.`);
     own.add(tool.name);
+    if (isMcpTool(tool)) continue;
     const key = toolKey(tool.name, tool.version ?? '1');
     const other = tools.get(key);
     if (other && other !== tool) report(index, `another tool is "${key}" already. Give one of them another name or version.`);
     tools.set(key, tool);
   }
+}
+
+function checkMcpServers(project: ProjectSpec, report: (path: readonly PropertyKey[], message: string) => void): void {
+  const names = Object.keys(project.mcpServers ?? {});
+  for (const [index, task] of project.tasks.entries())
+    for (const [toolIndex, tool] of (task.tools ?? []).entries()) {
+      if (!isMcpTool(tool) || names.includes(tool.server)) continue;
+      report(['tasks', index, 'tools', toolIndex, 'server'], `there is no MCP server "${tool.server}" in "mcpServers". ${suggest(tool.server, names)}`);
+    }
 }
 
 function checkEndpoints(project: ProjectSpec, report: (path: readonly PropertyKey[], message: string) => void): void {

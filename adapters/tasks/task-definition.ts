@@ -3,7 +3,7 @@ import { gatePolicySchema } from '../../contracts/approval.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import { limitsSchema, type TaskDefinition, type ToolDefinition, taskDefinitionSchema } from '../../contracts/task.ts';
 import { parseUsd } from '../../domain/budget/price.ts';
-import type { TaskSpec, ToolSpec } from '../../domain/task/define.ts';
+import { isMcpTool, type McpToolSpec, type TaskSpec, type ToolSpec } from '../../domain/task/define.ts';
 import { parametersProblem } from './tools-file.ts';
 
 /** Something of a task in TypeScript that has no form as data. */
@@ -20,6 +20,7 @@ export type ConvertedTask =
 export function toTaskDefinition(spec: TaskSpec): ConvertedTask {
   const problems: ConversionProblem[] = [];
   const tools = (spec.tools ?? []).map((tool, index): ToolDefinition | null => {
+    if (isMcpTool(tool)) return mcpToolDefinition(tool);
     const parameters = toParameters(tool.parameters);
     if (typeof parameters !== 'string') return toToolDefinition(tool, parameters);
     problems.push({ path: ['tools', index, 'parameters'], message: parameters });
@@ -59,6 +60,22 @@ function toToolDefinition(tool: ToolSpec, parameters: JsonObject): ToolDefinitio
     volatileArguments: [...(tool.volatileArguments ?? [])],
     ...(tool.local ? { local: true } : {}),
     ...(tool.gate ? { gate: gatePolicySchema.parse(tool.gate) } : {}),
+  };
+}
+
+/** Without description and parameters, which the server has. */
+function mcpToolDefinition({ name, version, effect, gate, volatileArguments, local, ...tool }: McpToolSpec): ToolDefinition {
+  const { server, tool: toolName, schemaDigest, errorMeans } = tool;
+  return {
+    name,
+    version: version ?? '1',
+    description: '',
+    parameters: {},
+    effect: effect ?? 'irreversible',
+    binding: { type: 'mcp', server, tool: toolName, ...present({ schemaDigest, errorMeans }) },
+    volatileArguments: [...(volatileArguments ?? [])],
+    ...(local ? { local: true } : {}),
+    ...(gate ? { gate: gatePolicySchema.parse(gate) } : {}),
   };
 }
 

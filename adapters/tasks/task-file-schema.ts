@@ -53,14 +53,15 @@ const bindingFileSchema = z
     http: z.url({ protocol: /^https?$/ }).optional(),
     secretHeaders: z.record(z.string(), z.string()).optional(),
     timeout: duration.pipe(z.int().min(100).max(600_000)).optional(),
-    mcp: z.unknown().optional(),
+    mcp: z.strictObject({ server: z.string().min(1).max(64), tool: z.string().min(1).max(256).optional() }).optional(),
   })
   .superRefine((binding, context) => {
-    if (binding.mcp !== undefined)
-      context.addIssue({ code: 'custom', path: ['mcp'], message: 'tools by MCP are not supported yet. Bind them by "recorded" or "http".' });
-    else if ((binding.recorded === undefined) === (binding.http === undefined))
-      context.addIssue({ code: 'custom', message: 'a binding says exactly one of "recorded" (a file of results) and "http" (an address).' });
-    else if (binding.recorded !== undefined && (binding.secretHeaders ?? binding.timeout) !== undefined)
+    if ([binding.recorded, binding.http, binding.mcp].filter((place) => place !== undefined).length !== 1)
+      context.addIssue({
+        code: 'custom',
+        message: 'a binding says exactly one of "recorded" (a file of results), "http" (an address) and "mcp" (a server of the configuration).',
+      });
+    else if (binding.http === undefined && (binding.secretHeaders ?? binding.timeout) !== undefined)
       context.addIssue({ code: 'custom', message: '"secretHeaders" and "timeout" belong to an "http" binding.' });
   });
 
@@ -120,12 +121,14 @@ export const TASK_FILE_GUIDE: FieldGuide = {
   tools: 'a list of {from, bind}',
   'tools.*': '{from: ./tools.json, bind: {recorded: ./results.jsonl}}',
   'tools.*.from': 'the path of a JSON file with OpenAI function schemas, such as ./tools.json',
-  'tools.*.bind': '{recorded: ./results.jsonl} or {http: https://…}',
+  'tools.*.bind': '{recorded: ./results.jsonl}, {http: https://…} or {mcp: {server: shop}}',
   'tools.*.bind.recorded': 'the path of a file of recorded results, such as ./results.jsonl',
   'tools.*.bind.http': 'an address that starts with https:// or http://',
   'tools.*.bind.secretHeaders': 'header names with the names of secrets, such as {Authorization: SHOP_TOKEN}; never a value',
   'tools.*.bind.timeout': 'a duration from 100ms to 10m, such as 15s',
-  'tools.*.bind.mcp': 'nothing yet',
+  'tools.*.bind.mcp': '{server, tool}, such as {server: shop}',
+  'tools.*.bind.mcp.server': 'the name of an MCP server in "mcpServers" of tollgate.config.ts',
+  'tools.*.bind.mcp.tool': 'the name of the tool at the server, where it is not the name in the file; for a file with one tool',
   gates: '{irreversible: {approvers, role, expiresAfter}}',
   'gates.irreversible': '{approvers: 1, role: support-lead, expiresAfter: 24h}',
   'gates.budget': '{approvers: 1, role: support-lead, expiresAfter: 24h}',

@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import type { GatePolicy } from '../../contracts/approval.ts';
 import { gatePolicySchema } from '../../contracts/approval.ts';
-import { limitsSchema, type TaskDefinition, type ToolBinding, type ToolDefinition, taskDefinitionSchema } from '../../contracts/task.ts';
+import { limitsSchema, type TaskDefinition, type ToolDefinition, taskDefinitionSchema } from '../../contracts/task.ts';
 import { type Mistake, mistakesError } from './mistakes.ts';
 import { recordingMistakes } from './recording-file.ts';
 import { schemaMistakes } from './schema-mistakes.ts';
 import { parseYaml, readText, type SourceFile } from './source-file.ts';
 import { type GateFile, TASK_FILE_GUIDE, type TaskFile, taskFileSchema } from './task-file-schema.ts';
-import { parseToolsFile } from './tools-file.ts';
+import { suggest } from './suggestion.ts';
+import { type GroupBinding, parseToolsFile } from './tools-file.ts';
 
 const TASK_FILE = 'task.yaml';
 
@@ -19,11 +20,16 @@ export interface TaskFolder {
   readonly contents: string[];
 }
 
+export interface TaskFolderOptions {
+  /** Names of the MCP servers that the project has. Absent: not known here, so names are not checked. */
+  readonly mcpServers?: readonly string[];
+}
+
 /**
  * Reads `task.yaml` and the files that it names.
  * @throws TollgateError of type `invalidInput` that lists every mistake of every file at once, each with file, line, column and fix.
  */
-export async function readTaskFolder(folder: string): Promise<TaskFolder> {
+export async function readTaskFolder(folder: string, { mcpServers }: TaskFolderOptions = {}): Promise<TaskFolder> {
   const place = join(folder, TASK_FILE);
   const read = await readText(resolve(place));
   if (read.type === 'unreadable')
@@ -31,7 +37,7 @@ export async function readTaskFolder(folder: string): Promise<TaskFolder> {
   const source = parseYaml(place, read.text);
   if ('mistakes' in source) throw mistakesError(`The task in ${folder}`, source.mistakes);
 
-  const reader = new FolderReader(folder, source);
+  const reader = new FolderReader(folder, source, mcpServers);
   const parsed = taskFileSchema.safeParse(source.value);
   const promptName = fieldOf(source.value, 'prompt');
   const prompt = typeof promptName === 'string' ? await reader.referenced(promptName, ['prompt']) : null;
@@ -55,10 +61,12 @@ class FolderReader {
   readonly contents: string[] = [];
   readonly #folder: string;
   readonly #source: SourceFile;
+  readonly #mcpServers: readonly string[] | undefined;
 
-  constructor(folder: string, source: SourceFile) {
+  constructor(folder: string, source: SourceFile, mcpServers: readonly string[] | undefined) {
     this.#folder = folder;
     this.#source = source;
+    this.#mcpServers = mcpServers;
   }
 
   async referenced(path: string, at: readonly PropertyKey[]): Promise<{ readonly place: string; readonly text: string } | null> {
@@ -89,7 +97,7 @@ class FolderReader {
     return tools;
   }
 
-  async #binding(bind: unknown, at: readonly PropertyKey[]): Promise<ToolBinding> {
+  async #binding(bind: unknown, at: readonly PropertyKey[]): Promise<GroupBinding> {
     const recorded = fieldOf(bind, 'recorded');
     if (typeof recorded === 'string') {
       const file = await this.referenced(recorded, [...at, 'recorded']);
@@ -98,10 +106,19 @@ class FolderReader {
       if (!this.contents.includes(file.text)) this.contents.push(file.text);
       return { type: 'recorded', contentDigest: createHash('sha256').update(file.text, 'utf8').digest('hex') };
     }
+    const mcp = fieldOf(bind, 'mcp');
+    const server = fieldOf(mcp, 'server');
+    if (typeof server === 'string') return this.#mcpBinding(server, fieldOf(mcp, 'tool'), [...at, 'mcp', 'server']);
     const parsed = taskFileSchema.shape.tools.unwrap().element.shape.bind.safeParse(bind);
     if (!parsed.success) return { type: 'recorded', contentDigest: '' };
     const { http = '', secretHeaders, timeout } = parsed.data;
     return { type: 'http', url: http, ...(secretHeaders ? { secretHeaders } : {}), ...(timeout === undefined ? {} : { timeoutMs: timeout }) };
+  }
+
+  #mcpBinding(server: string, tool: unknown, at: readonly PropertyKey[]): GroupBinding {
+    if (this.#mcpServers?.includes(server) === false)
+      this.#mistake(at, `server: there is no MCP server "${server}" in the configuration. ${suggest(server, this.#mcpServers)}`);
+    return { type: 'mcp', server, ...(typeof tool === 'string' ? { tool } : {}) };
   }
 
   #mistake(at: readonly PropertyKey[], message: string): void {

@@ -1,6 +1,15 @@
 import { z } from 'zod';
 import type { JsonObject } from '../../contracts/json.ts';
-import { effectSchema, jsonObjectSchema, refuseLocal, type ToolBinding, type ToolDefinition, toolDefinitionSchema } from '../../contracts/task.ts';
+import {
+  effectSchema,
+  jsonObjectSchema,
+  refuseLocal,
+  sha256Schema,
+  type ToolBinding,
+  type ToolDefinition,
+  toolDefinitionSchema,
+  unpinnedEffect,
+} from '../../contracts/task.ts';
 import type { Mistake } from './mistakes.ts';
 import { type FieldGuide, schemaMistakes } from './schema-mistakes.ts';
 import { parseJson, type SourceFile } from './source-file.ts';
@@ -20,6 +29,8 @@ const toolFileSchema = z.array(
       version: tool.version,
       volatileArguments: tool.volatileArguments,
       local: z.boolean().optional(),
+      schemaDigest: sha256Schema.optional(),
+      errorMeans: z.enum(['unknown', 'notDone']).optional(),
     })
     .superRefine(refuseLocal),
 );
@@ -35,6 +46,8 @@ const GUIDE: FieldGuide = {
   '*.effect': '"read", "write" (repeatable with an idempotency key) or "irreversible"',
   '*.version': 'a text such as "1"',
   '*.volatileArguments': 'a list of argument names',
+  '*.schemaDigest': 'the digest of an MCP tool, 64 hex digits, as "tollgate mcp list <server>" prints it',
+  '*.errorMeans': '"unknown" or "notDone"',
   '*.local': 'true (a short read, carried out within the workflow task) or false',
 };
 
@@ -43,13 +56,17 @@ export interface ToolsFile {
   readonly mistakes: readonly Mistake[];
 }
 
+/** What a task file says of where its tools are. An MCP tool has the name in the file, unless the binding has another. */
+export type GroupBinding = Exclude<ToolBinding, { type: 'mcp' }> | { readonly type: 'mcp'; readonly server: string; readonly tool?: string | undefined };
+
 /** Reads OpenAI function schemas, each with an effect. A tool that says none is treated as irreversible. */
-export function parseToolsFile(place: string, text: string, binding: ToolBinding): ToolsFile {
+export function parseToolsFile(place: string, text: string, binding: GroupBinding): ToolsFile {
   const file = parseJson(place, text);
   if ('mistakes' in file) return { tools: [], mistakes: file.mistakes };
   const parsed = toolFileSchema.safeParse(file.value);
   const mistakes = parsed.success ? [] : schemaMistakes(parsed.error, file.value, GUIDE).map((found) => at(file, found.path, found.message, found.key));
   mistakes.push(...schemaProblems(file));
+  if (parsed.success) mistakes.push(...bindingProblems(file, parsed.data, binding));
   if (!parsed.success || mistakes.length > 0) return { tools: [], mistakes };
   const tools = parsed.data.map(
     (entry): ToolDefinition => ({
@@ -58,12 +75,35 @@ export function parseToolsFile(place: string, text: string, binding: ToolBinding
       description: entry.function.description,
       parameters: entry.function.parameters,
       effect: entry.effect,
-      binding,
+      binding: bindingOf(entry, binding),
       volatileArguments: entry.volatileArguments,
       ...(entry.local ? { local: true } : {}),
     }),
   );
   return { tools, mistakes: [] };
+}
+
+type ToolEntry = z.infer<typeof toolFileSchema>[number];
+
+function bindingOf({ function: { name }, schemaDigest, errorMeans }: ToolEntry, binding: GroupBinding): ToolBinding {
+  if (binding.type !== 'mcp') return binding;
+  return {
+    type: 'mcp',
+    server: binding.server,
+    tool: binding.tool ?? name,
+    ...(schemaDigest === undefined ? {} : { schemaDigest }),
+    ...(errorMeans === undefined ? {} : { errorMeans }),
+  };
+}
+
+function bindingProblems(file: SourceFile, entries: readonly ToolEntry[], binding: GroupBinding): Mistake[] {
+  if (binding.type === 'mcp' && binding.tool !== undefined && entries.length > 1)
+    return [at(file, [], `bind.mcp.tool names one tool, and this file has ${entries.length}. Give each its own file, or its name at the server.`)];
+  return entries.flatMap(({ effect, schemaDigest, errorMeans }, index) => {
+    if (binding.type !== 'mcp')
+      return (schemaDigest ?? errorMeans) === undefined ? [] : [at(file, [index], '"schemaDigest" and "errorMeans" belong to tools with an "mcp" binding.')];
+    return effect === 'irreversible' || schemaDigest !== undefined ? [] : [at(file, [index, 'effect'], `effect: ${unpinnedEffect(effect, binding.server)}.`)];
+  });
 }
 
 function schemaProblems(file: SourceFile): Mistake[] {

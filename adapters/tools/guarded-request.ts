@@ -8,7 +8,7 @@ import { isAllowedAddress } from './allowed-address.ts';
 const MAX_RESPONSE_BYTES = 1_048_576;
 
 export interface GuardedOptions {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly signal: AbortSignal;
@@ -25,12 +25,17 @@ export interface GuardedResponse {
 /** The request can't or must not be made as configured; certainly nothing was sent. */
 export class NotSentError extends Error {}
 
+/** One HTTP request with its whole answer, by `guardedExchange`. */
+export async function guardedRequest(url: string, options: GuardedOptions): Promise<GuardedResponse> {
+  return await readBody(await guardedExchange(url, options));
+}
+
 /**
  * One HTTP request to an address that was checked and then pinned: the name is resolved once, in the connection itself,
  * so that a second answer of the name server can't lead elsewhere. Redirects are not followed.
- * @throws NotSentError where the address is not allowed; other errors where no complete answer came.
+ * @throws NotSentError where the address is not allowed; other errors where no answer came.
  */
-export function guardedRequest(url: string, options: GuardedOptions): Promise<GuardedResponse> {
+export function guardedExchange(url: string, options: GuardedOptions): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const target = checkedTarget(url, options);
     const send = target.protocol === 'https:' ? httpsRequest : httpRequest;
@@ -38,7 +43,9 @@ export function guardedRequest(url: string, options: GuardedOptions): Promise<Gu
     // An agent of its own: a connection that somebody else opened was not checked.
     const outgoing = prepared(() => send(target, { method, headers, signal, lookup: checkedLookup(target, allowLoopback), agent: false }));
     outgoing.on('response', (response) => {
-      readBody(response).then(resolve, reject);
+      // Whoever reads it hears of a cut; until somebody does, that must not end the process.
+      response.on('error', () => undefined);
+      resolve(response);
     });
     outgoing.on('error', reject);
     outgoing.end(body);

@@ -10,7 +10,7 @@ export interface HttpRuntimeOptions {
 }
 
 /** Answers that say for certain that nothing was done. */
-const NOT_DONE = new Set([400, 401, 403, 404, 422]);
+export const NOT_DONE_STATUSES: ReadonlySet<number> = new Set([400, 401, 403, 404, 422]);
 const MAX_DETAIL_LENGTH = 1_000;
 
 /** `POST <url>/<tool>` with an Idempotency-Key; `GET <url>/<tool>/outcomes/<key>` says what became of one. */
@@ -49,7 +49,7 @@ function outcomeOf({ status, json, text }: GuardedResponse): ToolDispatch {
   if (status >= 200 && status < 300)
     return json === undefined ? { type: 'unknown', message: `HTTP ${status} with a body that is no JSON.` } : { type: 'done', result: json };
   const message = `HTTP ${status}${text.trim() === '' ? '' : `: ${text.trim().slice(0, MAX_DETAIL_LENGTH)}`}`;
-  if (NOT_DONE.has(status)) return { type: 'notDone', message };
+  if (NOT_DONE_STATUSES.has(status)) return { type: 'notDone', message };
   return { type: 'unknown', message: status >= 300 && status < 400 ? `${message} (redirects are not followed)` : message };
 }
 

@@ -48,6 +48,7 @@ export async function diagnose(services: CliServices): Promise<readonly Check[]>
   });
   await check('provider', () => checkProvider(services));
   await check('models', () => (hasProject ? checkModels(services) : skipped('the configuration')));
+  await check('MCP servers', () => (hasProject ? checkMcpServers(services) : skipped('the configuration')));
   let temporal: TemporalConnection | null = null;
   await check('Temporal', async () => {
     temporal = await services.connect();
@@ -95,6 +96,15 @@ async function checkModels(services: CliServices): Promise<Finding> {
   const models = [...new Set([...registry.tasks.values()].flatMap((task) => task.models.map(({ model }) => model)))];
   if (problems.length === 0) return ok(models.length > 0 ? `${models.join(', ')}: endpoint, key and price known` : 'none configured');
   return problem('some can not be used', [...new Set(problems)].join(' '));
+}
+
+async function checkMcpServers(services: CliServices): Promise<Finding> {
+  const names = Object.keys((await services.project()).spec.mcpServers ?? {});
+  if (names.length === 0) return ok('none configured');
+  const { problems, raised } = await services.checkMcp();
+  if (problems.length > 0)
+    return problem(problems.join(' '), 'Runs of these tasks do not get past this. "tollgate mcp list <server>" shows what a server offers.');
+  return ok([`${names.join(', ')}: start, and offer the tools of the tasks as declared`, ...raised].join('; '));
 }
 
 async function checkNamespace({ connection, at }: TemporalConnection): Promise<Finding> {

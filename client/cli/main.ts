@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { dirname } from 'node:path';
 import { createPriceSource } from '../../adapters/prices/genai-prices.ts';
 import { priceLine } from '../../adapters/prices/price-line.ts';
 import { explainErrorLine } from '../../adapters/providers/explain-error-line.ts';
@@ -6,7 +7,10 @@ import { backupStore, restoreStore } from '../../adapters/stores/backup/backup.t
 import { checkStore, describeStore, migrateStore, openStore } from '../../adapters/stores/open-store.ts';
 import { loadProject } from '../../adapters/tasks/project.ts';
 import { readTaskFolder } from '../../adapters/tasks/task-folder.ts';
-import { childEnvironment, loadSettings } from '../../config/load.ts';
+import { checkMcpServers } from '../../adapters/tools/mcp/check.ts';
+import { listMcpTools } from '../../adapters/tools/mcp/listing.ts';
+import { McpServers } from '../../adapters/tools/mcp/servers.ts';
+import { childEnvironment, isLoopbackAddress, loadSettings } from '../../config/load.ts';
 import type { Settings } from '../../config/schema.ts';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { PriceSource } from '../../domain/budget/price-port.ts';
@@ -24,6 +28,9 @@ import { TemporalConnections } from '../temporal-connection.ts';
 import { runCli } from './program.ts';
 import type { CliServices } from './services.ts';
 import { processTerminal } from './terminal.ts';
+
+/** An MCP server that is started for the first time may have to be downloaded. */
+const MCP_TIMEOUT_MS = 60_000;
 
 const terminal = processTerminal();
 const settings = once(loadSettings);
@@ -50,7 +57,12 @@ const services: CliServices = {
   },
   signer: () => openSigner(settings()),
   project: once(() => loadProject(settings().configPath, process.cwd())),
-  readTaskFolder,
+  readTaskFolder: readFolder,
+  listMcpTools: (server) => withMcpServers(settings(), async (servers) => await listMcpTools(servers, server, AbortSignal.timeout(MCP_TIMEOUT_MS))),
+  checkMcp: () =>
+    withMcpServers(settings(), async (servers) =>
+      checkMcpServers(servers, (await services.project()).registry.tasks.values(), AbortSignal.timeout(MCP_TIMEOUT_MS)),
+    ),
   catalogue: (spec) => catalogueOf(settings(), spec),
   provider: () => (settings().api ? 'none' : settings().openai.apiKey !== undefined ? 'real' : settings().simulatedUrl !== undefined ? 'simulated' : 'none'),
   priceLine: async (line) => JSON.stringify(priceLine(parseLine(line), await prices(), Date.now())),
@@ -92,6 +104,24 @@ function openRuns(): RunsDoor {
 function store(): Promise<Store> {
   openedStore ??= openStore(settings());
   return openedStore;
+}
+
+/** Names of MCP servers are checked against the project that carries the task out, where that is this one. */
+async function readFolder(folder: string) {
+  if (settings().api) return await readTaskFolder(folder);
+  return await readTaskFolder(folder, { mcpServers: Object.keys((await services.project()).spec.mcpServers ?? {}) });
+}
+
+/** The project's MCP servers for the time of `use`, by the same rules as in a worker. */
+async function withMcpServers<T>({ temporal, insecure, secret }: Settings, use: (servers: McpServers) => Promise<T>): Promise<T> {
+  const { spec, configPath } = await services.project();
+  const allowLoopback = isLoopbackAddress(temporal.address) || insecure;
+  const servers = new McpServers({ servers: spec.mcpServers ?? {}, folder: dirname(configPath), secret, allowLoopback, log: () => undefined });
+  try {
+    return await use(servers);
+  } finally {
+    await servers.close();
+  }
 }
 
 /** The prices that runs book with: those of the project before the list's. */

@@ -5,6 +5,7 @@ import { printError } from './error-output.ts';
 import type { ExitCode } from './exit-code.ts';
 import { addKeysCommand } from './keys-command.ts';
 import { addLineCommands } from './line-commands.ts';
+import { addMcpCommand } from './mcp-command.ts';
 import { addProcessCommands } from './process-commands.ts';
 import { addReleaseCommands } from './release-commands.ts';
 import { addRunCommand } from './run-command.ts';
@@ -41,6 +42,7 @@ function createProgram(services: CliServices, end: (code: ExitCode) => void): Co
   addKeysCommand(program, services, end);
   addLineCommands(program, services, end);
   addReleaseCommands(program, services, end);
+  addMcpCommand(program, services, end);
   addStoreCommands(program, services, end);
   addDoctorCommand(program, services, end);
   return program;

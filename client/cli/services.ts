@@ -8,6 +8,7 @@ import type { StoredTask } from '../known-task.ts';
 import type { Project } from '../local-door.ts';
 import type { RunsDoor } from '../runs-door.ts';
 import type { TemporalConnection } from '../temporal-connection.ts';
+import type { McpToolView } from './mcp-command.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface StoreKeeping {
@@ -53,6 +54,10 @@ export interface CliServices {
   signer(): Promise<DecisionSigner>;
   project(): Promise<Project>;
   readTaskFolder(folder: string): Promise<StoredTask>;
+  /** Starts an MCP server of the project and asks what it offers. */
+  listMcpTools(server: string): Promise<readonly McpToolView[]>;
+  /** Starts every MCP server of the project and compares what it offers with what the tasks declare. */
+  checkMcp(): Promise<{ readonly problems: readonly string[]; readonly raised: readonly string[] }>;
   catalogue(spec: ProjectSpec): ModelCatalogue;
   /** What plays the models: scripted answers, a real provider, or nothing yet. */
   provider(): 'simulated' | 'real' | 'none';

@@ -33,6 +33,46 @@ export interface ToolSpec<Schema extends z.ZodType = z.ZodType> {
   reconcile?(args: z.output<Schema>, context: ToolContext): Promise<ToolReconciliation>;
 }
 
+/** A tool of an MCP server. Its description and schema are the server's, pinned when a run starts. */
+export interface McpToolSpec {
+  readonly type: 'mcp';
+  /** Names an entry of the project's `mcpServers`. */
+  readonly server: string;
+  /** The tool's name at the server. */
+  readonly tool: string;
+  /** The name that the model sees. */
+  readonly name: string;
+  readonly version?: string;
+  /** What the tool does to the world. Default `irreversible`; hints of the server may raise it and never lower it. */
+  readonly effect?: Effect;
+  /** Digest of what the server offers, as `tollgate mcp list` prints it. Any other tool is refused; a lower effect needs it. */
+  readonly schemaDigest?: string;
+  /** What an error result of an irreversible call says. Default `unknown`: nothing certain, so a person is asked. */
+  readonly errorMeans?: 'unknown' | 'notDone';
+  /** As in `defineTool`: a short read. Hints that raise the effect end it. */
+  readonly local?: boolean;
+  readonly volatileArguments?: readonly string[];
+  readonly gate?: GatePolicyInput;
+}
+
+/** An MCP server: a command on the worker's machine, or a URL. */
+export type McpServerSpec = McpCommandSpec | McpUrlSpec;
+
+export interface McpCommandSpec {
+  readonly command: string;
+  readonly args?: readonly string[];
+  /** Names of environment variables that the server gets. Beside these it gets PATH alone. */
+  readonly env?: readonly string[];
+  /** Relative to the folder of the configuration, which is also the default. */
+  readonly cwd?: string;
+}
+
+export interface McpUrlSpec {
+  readonly url: string;
+  /** Header name to the name of an environment variable with its value. */
+  readonly secretHeaders?: Readonly<Record<string, string>>;
+}
+
 /** Thrown by a tool to say that certainly nothing was done; its message goes to the model. */
 export class ToolNotDone extends Error {
   override readonly name = 'ToolNotDone';
@@ -51,7 +91,7 @@ export interface TaskSpec<Input extends z.ZodType = z.ZodType> {
   readonly budgetUsd: number | string;
   readonly onBudgetExhausted?: 'ask' | 'wrapUp' | 'fail';
   readonly raiseByUsd?: number | string;
-  readonly tools?: readonly ToolSpec[];
+  readonly tools?: readonly (ToolSpec | McpToolSpec)[];
   readonly gates?: { readonly irreversible?: GatePolicyInput; readonly budget?: GatePolicyInput; readonly inDoubt?: GatePolicyInput };
   readonly onDenied?: 'tellModel' | 'endRun';
   readonly onExpired?: 'tellModel' | 'endRun';
@@ -92,11 +132,22 @@ export interface ProjectSpec {
   readonly workflows?: string;
   readonly models?: readonly ModelSpec[];
   readonly endpoints?: Readonly<Record<string, EndpointSpec>>;
+  /** By the name that tools use. */
+  readonly mcpServers?: Readonly<Record<string, McpServerSpec>>;
 }
 
 /** Types a tool from its schema. */
 export function defineTool<Schema extends z.ZodType>(spec: ToolSpec<Schema>): ToolSpec {
   return spec as unknown as ToolSpec;
+}
+
+/** A tool of an MCP server. The model sees it under its own name, with what OpenAI does not take in names replaced by `_`. */
+export function mcpTool(spec: Omit<McpToolSpec, 'type' | 'name'> & { readonly name?: string }): McpToolSpec {
+  return { ...spec, type: 'mcp', name: spec.name ?? spec.tool.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 64) };
+}
+
+export function isMcpTool(tool: ToolSpec | McpToolSpec): tool is McpToolSpec {
+  return 'type' in tool;
 }
 
 /** Types a task, and through it the client's input. */

@@ -9,6 +9,8 @@ export interface ToolContext {
   readonly tenant: string;
   /** Aborted when the call's own deadline passes or the run is cancelled. */
   readonly signal: AbortSignal;
+  /** Set for an irreversible action: `prepare` was called, and the sending waits for nothing any more. */
+  readonly atMostOnce?: true;
 }
 
 /** What one dispatch of a tool came to. */
@@ -28,6 +30,16 @@ export type ToolReconciliation =
 export interface ToolBindingRuntime {
   /** Where the action goes, as the approver sees it and the digest binds it. */
   destination(tool: ToolDefinition): string;
+  /**
+   * Completes a tool that somebody else describes, when a run is pinned. Absent: the definition is complete.
+   * @throws TollgateError `toolNotOffered` where it is not there as declared.
+   */
+  pin?(tool: ToolDefinition, signal: AbortSignal): Promise<ToolDefinition>;
+  /**
+   * Whatever an irreversible action needs before it can be sent at once. Called before its approval is consumed, so what
+   * it throws costs nothing. Absent: nothing is needed.
+   */
+  prepare?(tool: ToolDefinition, context: ToolContext): Promise<void>;
   dispatch(tool: ToolDefinition, args: JsonObject, context: ToolContext): Promise<ToolDispatch>;
   /** Asks the destination whether the action under that key happened. Absent: it can't be asked. */
   reconcile?(tool: ToolDefinition, args: JsonObject, context: ToolContext): Promise<ToolReconciliation>;

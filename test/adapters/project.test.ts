@@ -82,6 +82,51 @@ test('what the types can not see is found too: names twice, schemas without a JS
   expect(message).toContain('models[0].endpoint: there is no endpoint "gatway". Did you mean "gateway"?');
 });
 
+const MCP_TASK = (tools: string) => `{ name: 'shop', prompt: 'Sell.', models: ['gpt-5-nano'], maxOutputTokens: 64, budgetUsd: 1, tools: ${tools} }`;
+
+test('tools of MCP servers are declared with mcpTool; what the server says of them is left open', async () => {
+  const { registry } = await load(
+    `import { defineConfig, defineTask, mcpTool } from 'tollgate';
+     const tools = [mcpTool({ server: 'shop', tool: 'orders/cancel' }), mcpTool({ server: 'shop', tool: 'look', effect: 'read', schemaDigest: '${'a'.repeat(64)}', gate: { role: 'lead' }, local: true })];
+     export default defineConfig({ tasks: [defineTask(${MCP_TASK('tools')})], mcpServers: { shop: { command: 'node', args: ['shop.js'], env: ['SHOP_TOKEN'] } } });`,
+  );
+  expect(registry.tasks.get('shop')?.tools).toMatchObject([
+    { name: 'orders_cancel', effect: 'irreversible', description: '', parameters: {}, binding: { type: 'mcp', server: 'shop', tool: 'orders/cancel' } },
+    { name: 'look', effect: 'read', gate: { role: 'lead' }, local: true, binding: { schemaDigest: 'a'.repeat(64) } },
+  ]);
+  expect(registry.tools.size).toBe(0);
+});
+
+test('every mistake of MCP servers and their tools is listed at once', async () => {
+  const message = await messageOf(
+    load(
+      `export default { tasks: [${MCP_TASK("[{ type: 'mcp', server: 'shop', tool: 'a', name: 'a', effect: 'reed', schemaDigest: 'x' }, { type: 'mpc' }, { type: 'mcp', server: 'shop', tool: 'b', name: 'b', local: true }]")}],
+       mcpServers: { shop: { command: 'node', url: 'https://shop.example/mcp' }, bank: { url: 'bank', secretHeaders: { authorization: 'Bearer abc' } }, files: { command: 'node', env: { HOME: '/x' }, arg: [] }, box: { url: 'https://box.example', env: [] } } };`,
+    ),
+  );
+  expect(message).toContain('tasks[0].tools[0].effect: expected "read"');
+  expect(message).toContain('tasks[0].tools[0].schemaDigest: expected the digest of the tool');
+  expect(message).toContain('tasks[0].tools[1].type: expected "mcp"');
+  expect(message).toContain('tasks[0].tools[2].local: only a tool of effect "read" may be local, and this one is "irreversible"');
+  expect(message).toContain('mcpServers.shop: an MCP server says exactly one of "command"');
+  expect(message).toContain('mcpServers.bank.url: expected an address');
+  expect(message).toContain('mcpServers.bank.secretHeaders.authorization: expected the name of an environment variable');
+  expect(message).toContain('mcpServers.files.env: expected a list of names of environment variables');
+  expect(message).toContain('unknown key "arg" in mcpServers.files. Did you mean "args"?');
+  expect(message).toContain('mcpServers.box: "args", "env" and "cwd" belong to a server with a "command"');
+});
+
+test('an unknown MCP server and an effect lowered without its digest are found with the place and the fix', async () => {
+  const message = await messageOf(
+    load(
+      `export default { tasks: [${MCP_TASK("[{ type: 'mcp', server: 'shp', tool: 'a', name: 'a' }]")}, { ...${MCP_TASK("[{ type: 'mcp', server: 'shop', tool: 'b', name: 'b', effect: 'read' }]")}, name: 'other' }], mcpServers: { shop: { command: 'node' } } };`,
+    ),
+  );
+  expect(message).toContain('tasks[0].tools[0].server: there is no MCP server "shp" in "mcpServers". Did you mean "shop"?');
+  expect(message).toContain('tasks[1].tools[0]: the effect "read" of an MCP tool counts only with the digest');
+  expect(message).toContain('"tollgate mcp list shop" prints it. Add "schemaDigest".');
+});
+
 test('a configuration that does not load is one plain error', async () => {
   expect(await messageOf(load('export default {', 'broken.config.ts'))).toContain("broken.config.ts can't be loaded");
   expect(await messageOf(load('export const tasks = [];', 'empty.config.ts'))).toContain('has no default export');

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { APIError } from 'openai';
 import { describe, expect, test } from 'vitest';
 import { loadScenarios, SHIPPED_SCENARIOS } from '../../adapters/providers/simulated/main.ts';
+import { isMcpTool } from '../../domain/task/define.ts';
 import { createCustomerSupport } from '../../tasks/customer-support/task.ts';
 import {
   type ChatMessage,
@@ -235,6 +236,7 @@ describe('the shipped scenario', () => {
       input.push(...calls.map(({ call_id, name, arguments: args }): Item => ({ type: 'function_call', call_id, name, arguments: args })));
       for (const call of calls) {
         const tool = task.tools?.find((candidate) => candidate.name === call.name) ?? expect.fail(`no tool ${call.name}`);
+        if (isMcpTool(tool)) expect.fail(`${tool.name} is none of ours`);
         expect(tool.parameters.safeParse(JSON.parse(call.arguments)).success).toBe(true);
         called.push(call.name);
         input.push({ type: 'function_call_output', call_id: call.call_id, output: call.name === 'refund_order' ? refundResult : '{}' });

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { readTaskFolder } from '../../adapters/tasks/task-folder.ts';
+import { readTaskFolder, type TaskFolderOptions } from '../../adapters/tasks/task-folder.ts';
 import { TollgateError } from '../../contracts/failures.ts';
 
 let folder: string;
@@ -48,8 +48,8 @@ async function write(files: Record<string, string>): Promise<void> {
   for (const [name, text] of Object.entries(all)) await writeFile(join(folder, name), text);
 }
 
-async function mistakesOf(): Promise<string> {
-  const error: unknown = await readTaskFolder(folder).then(
+async function mistakesOf(options: TaskFolderOptions = {}): Promise<string> {
+  const error: unknown = await readTaskFolder(folder, options).then(
     () => null,
     (thrown: unknown) => thrown,
   );
@@ -142,7 +142,7 @@ test('broken JSON is reported with its line', async () => {
   expect(await mistakesOf()).toContain('tools.json:3:3: this is not valid JSON');
 });
 
-test('a binding to MCP, two bindings at once and no binding are refused with what to do', async () => {
+test('two bindings at once, no binding and one to MCP that names no server are refused with what to do', async () => {
   await write({
     'task.yaml': TASK.replace(
       '    bind: { recorded: ./results.jsonl }',
@@ -150,7 +150,7 @@ test('a binding to MCP, two bindings at once and no binding are refused with wha
     ),
   });
   const message = await mistakesOf();
-  expect(message).toContain('tools by MCP are not supported yet');
+  expect(message).toContain('task.yaml:10:18: tools[0].bind.mcp: expected {server, tool}, such as {server: shop}, saw "x".');
   expect(message.match(/exactly one of "recorded"/g)).toHaveLength(2);
   expect(message).toContain('the tool "get_order" is there twice');
 });
@@ -170,6 +170,49 @@ test('an http binding carries names of secrets and its own timeout', async () =>
     secretHeaders: { Authorization: 'SHOP_TOKEN' },
     timeoutMs: 15_000,
   });
+});
+
+const DIGEST = 'a'.repeat(64);
+const withMcp = (binding: string) => TASK.replace('{ recorded: ./results.jsonl }', binding);
+
+test('an MCP binding names the server, the tool there and the digest that a lower effect counts with', async () => {
+  const [look, cancel] = TOOLS;
+  await write({ 'task.yaml': withMcp('{ mcp: { server: shop } }'), 'tools.json': JSON.stringify([{ ...look, schemaDigest: DIGEST }, cancel]) });
+  const { definition } = await readTaskFolder(folder, { mcpServers: ['shop'] });
+  expect(definition.tools.map(({ effect, binding }) => [effect, binding])).toEqual([
+    ['read', { type: 'mcp', server: 'shop', tool: 'get_order', schemaDigest: DIGEST }],
+    ['irreversible', { type: 'mcp', server: 'shop', tool: 'cancel_order' }],
+  ]);
+  await write({ 'task.yaml': withMcp('{ mcp: { server: shop, tool: orders/cancel } }'), 'tools.json': JSON.stringify([{ ...cancel, errorMeans: 'notDone' }]) });
+  const [renamed] = (await readTaskFolder(folder)).definition.tools;
+  expect(renamed).toMatchObject({ name: 'cancel_order', binding: { tool: 'orders/cancel', errorMeans: 'notDone' } });
+});
+
+test('mistakes of MCP bindings are listed at once: server, key, effect without digest, digest, name for two tools', async () => {
+  const [look, cancel] = TOOLS;
+  await write({
+    'task.yaml': withMcp('{ mcp: { server: shp, tol: x } }').replace('gates:', '  - from: ./two.json\n    bind: { mcp: { server: shop, tool: one } }\ngates:'),
+    'tools.json': JSON.stringify([look, { ...cancel, schemaDigest: 'abc' }], null, 1),
+    'two.json': JSON.stringify([
+      { type: 'function', function: { name: 'one' } },
+      { type: 'function', function: { name: 'two' } },
+    ]),
+  });
+  const message = await mistakesOf({ mcpServers: ['shop'] });
+  expect(message).toContain('task.yaml:10:33: unknown key "tol" in tools[0].bind.mcp. Did you mean "tool"?');
+  expect(message).toMatch(/tools\.json:\d+:\d+: \[1\]\.schemaDigest: expected the digest of an MCP tool, 64 hex digits/);
+  expect(message).toContain('task.yaml:10:28: server: there is no MCP server "shp" in the configuration. Did you mean "shop"?');
+  expect(message).toContain('two.json:1:1: bind.mcp.tool names one tool, and this file has 2.');
+  await write({ 'task.yaml': withMcp('{ mcp: { server: shop } }') });
+  const second = await mistakesOf({ mcpServers: ['shop'] });
+  expect(second).toMatch(
+    /tools\.json:\d+:\d+: effect: the effect "read" of an MCP tool counts only with the digest .* "tollgate mcp list shop" prints it\. Add "schemaDigest"\./,
+  );
+});
+
+test('a digest beside a tool that is no MCP tool is a mistake', async () => {
+  await write({ 'tools.json': JSON.stringify(TOOLS.map((tool) => ({ ...tool, schemaDigest: DIGEST }))) });
+  expect(await mistakesOf()).toContain('"schemaDigest" and "errorMeans" belong to tools with an "mcp" binding');
 });
 
 test('a folder without task.yaml says so', async () => {

@@ -9,6 +9,7 @@ export interface Mutant {
 
 const PROCESSES = 'test/adapters/sqlite-store-processes.test.ts';
 const LATE = 'test/activities/late-sender.test.ts';
+const MCP = 'test/adapters/mcp-tool.test.ts';
 const DECISIONS = 'test/workflows/decisions.test.ts';
 const OWN_WORKFLOWS = 'test/workflows/own-workflows.test.ts';
 
@@ -82,6 +83,48 @@ export const MUTANTS: readonly Mutant[] = [
     safeguard: "if (verdict.billed !== 'no') return {};",
     without: "if (verdict.billed !== 'no') return { money: { type: 'release' } };",
     tests: ['test/workflows/agent-run.test.ts'],
+  },
+  {
+    name: 'the comparison of an MCP tool before a read or write',
+    file: 'adapters/tools/mcp-tool.ts',
+    safeguard: 'mustBePinned(tool, await server.offered(context.signal));',
+    without: 'await server.offered(context.signal);',
+    tests: [MCP],
+  },
+  {
+    name: 'the comparison of an MCP tool in the moment of an action',
+    file: 'adapters/tools/mcp-tool.ts',
+    safeguard: "if (change) return { type: 'notDone', message: change };",
+    without: '',
+    tests: [MCP],
+  },
+  {
+    name: 'the comparison of an MCP tool before an approval is consumed',
+    file: 'adapters/tools/mcp-tool.ts',
+    safeguard: 'mustBePinned(tool, await servers.get(mcpBinding(tool).server).offeredNow(signal));',
+    without: 'await servers.get(mcpBinding(tool).server).offeredNow(signal);',
+    tests: [MCP],
+  },
+  {
+    name: 'the announcement that ends the belief in a list of MCP tools',
+    file: 'adapters/tools/mcp/connection.ts',
+    safeguard: 'connection.#known = null;',
+    without: '',
+    tests: [MCP],
+  },
+  {
+    name: 'the doubt about an action that an MCP server answers with an error',
+    file: 'adapters/tools/mcp-tool.ts',
+    safeguard: "if (binding.errorMeans === 'notDone') return",
+    without: 'if (result.isError) return',
+    tests: [MCP],
+  },
+  {
+    name: 'the digest that a lower effect of an MCP tool needs',
+    file: 'contracts/task.ts',
+    safeguard: "if (binding.type === 'mcp' && effect !== 'irreversible' && binding.schemaDigest === undefined)",
+    without: 'if (context.value === undefined)',
+    tests: ['test/adapters/project.test.ts'],
   },
   {
     name: 'the proof of an approval before an intent is dispatched again',

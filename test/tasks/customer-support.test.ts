@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { RunKey } from '../../contracts/ids.ts';
 import type { JsonValue } from '../../contracts/json.ts';
-import { ToolNotDone } from '../../domain/task/define.ts';
+import { isMcpTool, ToolNotDone } from '../../domain/task/define.ts';
 import type { ToolReconciliation } from '../../domain/tool/runtime-port.ts';
 import { CUSTOMERS, ORDERS } from '../../tasks/customer-support/catalogue.ts';
 import { createCustomerSupport } from '../../tasks/customer-support/task.ts';
@@ -21,7 +21,7 @@ function worker() {
   const task = createCustomerSupport({ databasePath: join(folder, 'northwind.db') });
   const find = (name: string) => {
     const tool = task.tools?.find((candidate) => candidate.name === name);
-    if (!tool) throw new Error(`no tool ${name}`);
+    if (!tool || isMcpTool(tool)) throw new Error(`no tool ${name}`);
     return tool;
   };
   const context = (idempotencyKey: string) => ({
