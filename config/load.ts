@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 import { TollgateError } from '../contracts/failures.ts';
 import { environmentSchema, isLoopbackAddress, type Settings } from './schema.ts';
@@ -38,6 +39,7 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
   if ((certPath === undefined) !== (keyPath === undefined))
     throw new TollgateError('invalidInput', 'TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY belong together: set both or neither.');
   const tls = certPath && keyPath ? { certPath, keyPath, ...optional('caPath', caPath) } : undefined;
+  const api = variables.TOLLGATE_URL === undefined ? undefined : { url: variables.TOLLGATE_URL, ...optional('token', variables.TOLLGATE_TOKEN) };
   const [name, roles] = variables.TOLLGATE_AS?.split(':') ?? [];
   return {
     home: variables.TOLLGATE_HOME,
@@ -50,6 +52,7 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
     },
     taskQueue: variables.TOLLGATE_TASK_QUEUE,
     ...optional('temporalCliPath', variables.TEMPORAL_CLI_PATH),
+    userCache: userCache(variables.XDG_CACHE_HOME),
     openai: { ...optional('apiKey', variables.OPENAI_API_KEY), ...optional('baseUrl', variables.OPENAI_BASE_URL) },
     ...optional('simulatedUrl', simulatedUrl),
     ...optional('databaseUrl', variables.DATABASE_URL),
@@ -58,11 +61,27 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
     insecure: variables.TOLLGATE_INSECURE,
     allowUnsigned: variables.TOLLGATE_ALLOW_UNSIGNED ?? isLoopbackAddress(address),
     ...optional('as', name && roles ? { name, roles: roles.split(',') } : undefined),
+    ...optional('api', api),
+    listen: { address: variables.TOLLGATE_LISTEN, isConfigured: Boolean(env.TOLLGATE_LISTEN) },
+    ...optional('localDeveloper', variables.TOLLGATE_LOCAL_DEVELOPER),
     logLevel: variables.TOLLGATE_LOG_LEVEL,
     ...optional('storeMaxPages', variables.TOLLGATE_STORE_MAX_PAGES),
     searchAttributesOff: variables.TOLLGATE_SEARCH_ATTRIBUTES_OFF,
     secret: (variable) => env[variable] || undefined,
   };
+}
+
+/** The XDG specification says to ignore a relative path. */
+function userCache(configured: string | undefined): string {
+  if (configured !== undefined && isAbsolute(configured)) return configured;
+  switch (process.platform) {
+    case 'win32':
+      return join(homedir(), 'AppData', 'Local');
+    case 'darwin':
+      return join(homedir(), 'Library', 'Caches');
+    default:
+      return join(homedir(), '.cache');
+  }
 }
 
 /** The environment for a process of ours: this one's, with `changes` applied; undefined unsets. */

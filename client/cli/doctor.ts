@@ -29,6 +29,14 @@ export async function diagnose(services: CliServices): Promise<readonly Check[]>
   };
   await check('Node', checkNode);
   if (!(await check('settings', () => ok(`data folder ${services.home()}, deciding as ${services.identity().name}`)))) return checks;
+  const api = services.api();
+  if (api) {
+    await check('API', async () => {
+      await services.runs().list({ limit: 1 });
+      return ok(`answers at ${api.url}, and lets this caller read`);
+    });
+    return checks;
+  }
   const hasProject = await check('configuration', async () => {
     const { configPath, registry } = await services.project();
     return ok(`${configPath}: ${[...registry.tasks.keys()].join(', ') || 'no tasks'}`);
@@ -59,7 +67,7 @@ function checkNode(): Finding {
   if (major >= NODE_MAJOR) return ok(process.versions.node);
   return problem(
     `${process.versions.node} runs this`,
-    `Node ${NODE_MAJOR} or newer is needed. Run "npm install" and start through "npx tollgate" or "npm start", which bring it.`,
+    `Node ${NODE_MAJOR} or newer is needed. Install it, or start through "npx tollgate", which finds the one that a clone brings.`,
   );
 }
 
@@ -72,7 +80,7 @@ function checkProvider(services: CliServices): Finding {
     case 'none':
       return problem(
         'there is none: OPENAI_API_KEY is not set, and no simulated provider runs',
-        'Set OPENAI_API_KEY, or run "npm start", which brings a simulated provider.',
+        'Set OPENAI_API_KEY, or run "npx tollgate dev", which brings a simulated provider.',
       );
   }
 }
