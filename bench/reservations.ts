@@ -12,6 +12,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { migrateStore, openStore, type StoreSettings } from '../adapters/stores/open-store.ts';
+import { TollgateError } from '../contracts/failures.ts';
 import type { AttemptId, RunKey } from '../contracts/ids.ts';
 import { hasPostgres, PostgresServer } from '../test/support/postgres.ts';
 import { newAttempt, startRun, usd } from '../test/support/store-contract/fixtures.ts';
@@ -29,40 +30,52 @@ const SHAPES = [
   { processes: 4, inFlight: 2 },
 ] as const;
 
+interface Count {
+  readonly made: number;
+  /** Tries that another process kept waiting for too long; a run's activity would try again. */
+  readonly locked: number;
+}
+
 /** In a process of its own: reserves until the time is over, and answers how often. */
-async function reserveFor({ settings, runKey, inFlight, seconds }: Job): Promise<number> {
+async function reserveFor({ settings, runKey, inFlight, seconds }: Job): Promise<Count> {
   const store = await openStore(settings);
   const untilMs = Date.now() + seconds * 1_000;
-  let made = 0;
+  const count = { made: 0, locked: 0 };
+  const reserveOnce = async () => {
+    const { type } = await store.reserveAttempt(newAttempt(runKey, { attemptId: randomUUID() as AttemptId, reservedNanoUsd: usd(1) }));
+    if (type !== 'reserved') throw new Error(`a reservation was ${type}`);
+    count.made += 1;
+  };
   const keepReserving = async () => {
-    while (Date.now() < untilMs) {
-      const { type } = await store.reserveAttempt(newAttempt(runKey, { attemptId: randomUUID() as AttemptId, reservedNanoUsd: usd(1) }));
-      if (type !== 'reserved') throw new Error(`a reservation was ${type}`);
-      made += 1;
-      // SQLite answers without waiting; let the other loops have their turn.
-      await new Promise(setImmediate);
-    }
+    while (Date.now() < untilMs)
+      await reserveOnce().catch((error: unknown) => {
+        if (!(error instanceof TollgateError) || error.type !== 'storeUnavailable') throw error;
+        count.locked += 1;
+      });
   };
   await Promise.all(Array.from({ length: inFlight }, keepReserving));
   await store.close();
-  return made;
+  return count;
 }
 
-async function measure(settings: StoreSettings, { processes, inFlight }: (typeof SHAPES)[number], seconds: number): Promise<number> {
+async function measure(settings: StoreSettings, { processes, inFlight }: (typeof SHAPES)[number], seconds: number): Promise<Count> {
   const store = await openStore(settings);
   const runKey = await startRun(store, { limitNanoUsd: usd(Number.MAX_SAFE_INTEGER) });
   const children: ChildProcess[] = Array.from({ length: processes }, () => fork(import.meta.filename, ['--child']));
   await Promise.all(children.map((child) => once(child, 'message')));
-  const counts = children.map(async (child) => {
-    child.send({ settings, runKey, inFlight, seconds } satisfies Job);
-    const [made] = (await once(child, 'message')) as [number];
-    return made;
-  });
-  const total = (await Promise.all(counts)).reduce((sum, made) => sum + made, 0);
+  const counts = await Promise.all(
+    children.map(async (child) => {
+      const answer = once(child, 'message') as Promise<[Count]>;
+      const died = once(child, 'exit').then(() => Promise.reject(new Error('a process died')));
+      child.send({ settings, runKey, inFlight, seconds } satisfies Job);
+      return (await Promise.race([answer, died]))[0];
+    }),
+  );
+  const made = counts.reduce((sum, count) => sum + count.made, 0);
   const ledger = await store.getLedger(runKey);
   await store.close();
-  if (ledger?.heldNanoUsd !== total) throw new Error(`${total} reservations of 1 nano-USD hold ${ledger?.heldNanoUsd}`);
-  return total / seconds;
+  if (ledger?.heldNanoUsd !== made) throw new Error(`${made} reservations of 1 nano-USD hold ${ledger?.heldNanoUsd}`);
+  return { made: made / seconds, locked: counts.reduce((sum, count) => sum + count.locked, 0) };
 }
 
 function summary(values: readonly number[]) {
@@ -77,11 +90,16 @@ async function main(rounds: number, seconds: number): Promise<void> {
     const stores: { readonly store: string; readonly settings: StoreSettings }[] = [{ store: 'sqlite', settings: { home } }];
     if (server) stores.push({ store: 'postgres', settings: { home, databaseUrl: await server.createDatabase() } });
     for (const { settings } of stores) await migrateStore(settings);
-    const cases = stores.flatMap(({ store, settings }) => SHAPES.map((shape) => ({ store, settings, shape, perSecond: [] as number[] })));
+    const cases = stores.flatMap(({ store, settings }) => SHAPES.map((shape) => ({ store, settings, shape, counts: [] as Count[] })));
     for (let round = 0; round < rounds; round += 1)
       for (const one of cases.toSorted((a, b) => SHAPES.indexOf(a.shape) - SHAPES.indexOf(b.shape)))
-        one.perSecond.push(await measure(one.settings, one.shape, seconds));
-    const results = cases.map(({ store, shape, perSecond }) => ({ store, ...shape, reservationsPerSecond: summary(perSecond) }));
+        one.counts.push(await measure(one.settings, one.shape, seconds));
+    const results = cases.map(({ store, shape, counts }) => ({
+      store,
+      ...shape,
+      reservationsPerSecond: summary(counts.map(({ made }) => made)),
+      locked: counts.reduce((sum, { locked }) => sum + locked, 0),
+    }));
     console.log(JSON.stringify({ rounds, seconds, cpus: availableParallelism(), node: process.versions.node, results }, null, 2));
   } finally {
     await server?.close();

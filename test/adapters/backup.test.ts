@@ -41,6 +41,7 @@ test('what is restored is what was backed up, and the store goes on from there',
   expect(await restore('new')).toMatchObject({ runs: 2, header: { store: expect.stringContaining('tollgate.db') } });
   await withStore('new', async (store) => {
     expect(await lookAt(store, filled)).toEqual(before);
+    expect(await store.lastRestoredAtMs()).toBeGreaterThan(Date.now() - 60_000);
     expect(await store.reserveAttempt(newAttempt(filled.child, { step: 3 }))).toMatchObject({ type: 'reserved' });
     expect(await store.lastRestoredAtMs()).toBeGreaterThan(0);
     await store.appendAudit({ type: 'after', runKey: null, actor: 'x', data: null });

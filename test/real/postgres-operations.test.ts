@@ -138,6 +138,7 @@ describe.runIf(hasPostgres())('operations with a real Postgres', () => {
       await restoreStore(postgres(other), file(), { replace: false });
       expect(await look(postgres(other), filled)).toEqual(before);
       const store = await openStore(postgres(other));
+      expect(await store.lastRestoredAtMs()).toBeGreaterThan(Date.now() - 60_000);
       expect((await store.reserveAttempt(newAttempt(filled.child, { step: 3 }))).type).toBe('reserved');
       await startRun(store);
       await store.appendAudit({ type: 'after', runKey: null, actor: 'x', data: null });

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { TollgateError } from '../../../contracts/failures.ts';
-import { describeStore, openStore, type StoreSettings, storePath } from '../open-store.ts';
+import { describeStore, type StoreSettings, storePath } from '../open-store.ts';
 import { RESTORED } from '../sql.ts';
 import { type BackupHeader, BackupWriter, readBackup } from './file-format.ts';
 import { readPostgres, writePostgres } from './postgres-tables.ts';
@@ -61,7 +61,7 @@ async function writeTables(writer: BackupWriter, source: TableSource): Promise<n
 export async function restoreStore(settings: StoreSettings, path: string, { replace }: { readonly replace: boolean }): Promise<RestoreReport> {
   if (!existsSync(path)) throw new TollgateError('invalidInput', `There is no file ${path}.`);
   for await (const _ of readBackup(path));
-  const report = await writing(settings, async (target) => {
+  return await writing(settings, async (target) => {
     if (replace) await target.clear();
     else if (!(await target.isEmpty()))
       throw new TollgateError(
@@ -70,20 +70,13 @@ export async function restoreStore(settings: StoreSettings, path: string, { repl
       );
     return await fill(target, path);
   });
-  // Whoever finds something missing in the journal learns that it may be missing for this reason.
-  const store = await openStore(settings);
-  try {
-    await store.appendAudit({ type: RESTORED, runKey: null, actor: 'tollgate', data: { backupCreatedAtMs: report.header.createdAtMs, rows: report.rows } });
-  } finally {
-    await store.close();
-  }
-  return report;
 }
 
 async function fill(target: TableTarget, path: string): Promise<RestoreReport> {
   let header: BackupHeader = { tollgateBackup: 1, createdAtMs: 0, store: '' };
   let runs = 0;
   let rows = 0;
+  let lastSequence = 0;
   let place: { readonly table: TableName; readonly columns: readonly string[] } | null = null;
   let batch: (readonly Cell[])[] = [];
   let characters = 0;
@@ -102,12 +95,20 @@ async function fill(target: TableTarget, path: string): Promise<RestoreReport> {
     if (piece.type !== 'row') continue;
     rows += 1;
     if (place?.table === 'runs') runs += 1;
+    if (place?.table === 'audit') lastSequence = Math.max(lastSequence, Number(piece.cells[place.columns.indexOf('sequence')]));
     batch.push(piece.cells);
     characters += piece.cells.reduce<number>((sum, cell) => sum + (typeof cell === 'string' ? cell.length : 0), 0);
     if (batch.length >= INSERT_ROWS || characters >= INSERT_CHARACTERS) await flush();
   }
   await flush();
+  await markRestored(target, lastSequence + 1, { backupCreatedAtMs: header.createdAtMs, rows });
   return { header, rows, runs };
+}
+
+/** Whoever finds something missing in the journal learns that it may be missing for this reason. */
+async function markRestored(target: TableTarget, sequence: number, data: object): Promise<void> {
+  const row = [sequence, await target.nowMs(), RESTORED, 'tollgate', JSON.stringify(data)];
+  await target.insert('audit', ['sequence', 'at_ms', 'type', 'actor', 'data_json'], [row]);
 }
 
 /** Columns that the backup lacks take their default; those that the store lacks would be lost. */

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { TollgateError } from '../../../contracts/failures.ts';
-import { Database } from '../postgres/database.ts';
+import { Database, SERVER_TIME } from '../postgres/database.ts';
 import { checkSchema } from '../postgres/schema.ts';
 import { describeAddress, toStoreError } from '../postgres/store-errors.ts';
 import { integer } from '../rows.ts';
@@ -35,6 +35,7 @@ export async function writePostgres<T>(url: string, body: (target: TableTarget) 
     await ask(`SET LOCAL lock_timeout TO ${LOCK_TIMEOUT_MS}`);
     await ask(`LOCK TABLE ${TABLES.join(', ')} IN EXCLUSIVE MODE`);
     const result = await body({
+      nowMs: async () => integer({ now: (await ask(`SELECT ${SERVER_TIME}`))[0]?.[0] }, 'now'),
       columns: async (table) => [...(await columnsOf(ask, table)).keys()],
       isEmpty: async () => {
         for (const table of TABLES) if ((await ask(`SELECT 1 FROM ${table} LIMIT 1`)).length > 0) return false;

@@ -30,6 +30,7 @@ export async function readSqlite<T>(path: string, body: (source: TableSource) =>
 export async function writeSqlite<T>(path: string, body: (target: TableTarget) => Promise<T>): Promise<T> {
   return await onFile(path, 'BEGIN IMMEDIATE', (database) =>
     body({
+      nowMs: async () => Date.now(),
       columns: async (table) => columnsOf(path, database, table),
       isEmpty: async () => translated(path, () => TABLES.every((table) => database.prepare(`SELECT 1 FROM ${table} LIMIT 1`).get() === undefined)),
       clear: async () => translated(path, () => clear(database)),

@@ -14,6 +14,8 @@ export interface TableSource {
 
 /** Fills a store in one transaction that nobody sees before its end. */
 export interface TableTarget {
+  /** The store's time. */
+  nowMs(): Promise<number>;
   columns(table: TableName): Promise<readonly string[]>;
   isEmpty(): Promise<boolean>;
   /** Removes every row, the audit's too. */
