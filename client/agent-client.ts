@@ -11,9 +11,10 @@ import type { RunFilter, Store } from '../domain/store/port.ts';
 import { type DecisionResult, type Identity, sendDecision, settled, toDecisionRequest } from './decision.ts';
 import { type InputOf, knownTask, putTask, type StartableTask } from './known-task.ts';
 import { reportGate, type GateReport } from './gate-report.ts';
-import { completeOutcome, outcomeOfFailure, outcomeOfResult, type RunOutcome } from './run-result.ts';
+import { completeOutcome, outcomeOfFailure, outcomeOfResult, type OutputOf, type RunOutcome } from './run-result.ts';
 import { type RunSummary, summarizeRun } from './run-report.ts';
 import { type KnownTask, type StartOptions, startDetails, startSearchAttributes, toStartRequest } from './start-request.ts';
+import { typedOutcome } from './task-output.ts';
 import { GRPC_INVALID_ARGUMENT, isUnavailable, unavailable } from './temporal-connection.ts';
 
 /** How long reading a run from Temporal may take, in milliseconds. */
@@ -66,6 +67,8 @@ export interface AgentClient {
   start<Task extends StartableTask>(task: Task, input: InputOf<Task>, options?: StartOptions): Promise<StartedRun>;
   /** Waits for the end of a run, through every continue-as-new. Also a run that failed is an answer. */
   result(agentRunId: string): Promise<RunOutcome>;
+  /** The same, with the answer as the task's output schema types it. */
+  result<Task extends StartableTask>(agentRunId: string, task: Task): Promise<RunOutcome<OutputOf<Task>>>;
   describe(agentRunId: string): Promise<RunDescription>;
   approve(approvalId: string, options: DecideOptions & { readonly actionDigest: string }): Promise<DecisionResult>;
   deny(approvalId: string, options: DecideOptions & { readonly reason: string }): Promise<DecisionResult>;
@@ -118,9 +121,16 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     return settled(result, { verdict, digest, approver: identity.name }, store && gate ? await store.getGate(gate.runKey, gate.approvalId) : null);
   }
 
+  async function result(agentRunId: string): Promise<RunOutcome>;
+  async function result<Task extends StartableTask>(agentRunId: string, task: Task): Promise<RunOutcome<OutputOf<Task>>>;
+  async function result(agentRunId: string, task?: StartableTask): Promise<RunOutcome | RunOutcome<unknown>> {
+    const outcome = await awaitResult(options, agentRunId as AgentRunId);
+    return task === undefined ? outcome : await typedOutcome(outcome, task);
+  }
+
   return {
     start,
-    result: (agentRunId) => awaitResult(options, agentRunId as AgentRunId),
+    result,
     describe: (agentRunId) => describeRun(options, agentRunId as AgentRunId),
     approve: (approvalId, decideOptions) => decide(approvalId, 'approve', decideOptions),
     deny: (approvalId, { reason, ...decideOptions }) => decide(approvalId, 'deny', { ...decideOptions, comment: reason }),

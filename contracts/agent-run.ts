@@ -70,6 +70,8 @@ export interface PinnedTask {
   readonly maxPendingApprovals: number;
   readonly maxTriesPerGate: number;
   readonly maxAttemptsPerStep: number;
+  /** Set where the task has an output schema. */
+  readonly maxOutputCorrections?: number;
   readonly modelTimeoutMs: number;
   readonly toolTimeoutMs: number;
   readonly maxRetryWaitMs: number;
@@ -115,6 +117,8 @@ export interface RunPosition {
   readonly shortOfNanoUsd: NanoUsd | null;
   /** Set once the next model call must be the last one. */
   readonly wrappingUp: boolean;
+  /** Answers so far that broke the output schema, and what was wrong where the last reply was one. */
+  readonly invalidOutput?: { readonly count: number; readonly message: string | null };
   readonly lastModel: string | null;
   readonly end: RunEnd | null;
 }
@@ -183,6 +187,12 @@ export interface ReplyCall {
   readonly valid: boolean;
 }
 
+export interface InvalidOutput {
+  readonly nodeId: string;
+  /** What is wrong with the answer and how it begins. */
+  readonly message: string;
+}
+
 export type CallModelOutcome =
   | {
       readonly type: 'reply';
@@ -191,6 +201,8 @@ export type CallModelOutcome =
       readonly model: string;
       /** At most `maxToolCallsPerStep`; the model is told that the rest was not carried out. */
       readonly calls: readonly ReplyCall[];
+      /** Set where the reply is an answer that breaks the task's output schema; the node tells the model so. */
+      readonly invalidOutput?: InvalidOutput;
       readonly costNanoUsd: NanoUsd;
       readonly ledger: LedgerTotals;
       readonly recovered: boolean;

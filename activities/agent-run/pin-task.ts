@@ -10,6 +10,8 @@ import type { ActivityPorts } from '../ports.ts';
 import { labelOf, loadSnapshot } from './snapshot.ts';
 
 const INPUT_NODE_ID = 'input';
+/** Where the task's limits do not say. */
+const DEFAULT_OUTPUT_CORRECTIONS = 2;
 
 /** Pins the task as it is deployed now, and opens the run in the store. The same call again changes nothing. */
 export async function pinTask(ports: ActivityPorts, input: PinTaskInput): Promise<PinTaskOutcome> {
@@ -70,6 +72,7 @@ function pinnedTask({ task, candidates, promptDigest }: TaskSnapshot, snapshotDi
     maxPendingApprovals,
     maxTriesPerGate,
     maxAttemptsPerStep,
+    maxOutputCorrections = DEFAULT_OUTPUT_CORRECTIONS,
     modelTimeoutMs,
     toolTimeoutMs,
     maxRetryWaitMs,
@@ -88,6 +91,7 @@ function pinnedTask({ task, candidates, promptDigest }: TaskSnapshot, snapshotDi
     maxPendingApprovals,
     maxTriesPerGate,
     maxAttemptsPerStep,
+    ...(task.outputSchema ? { maxOutputCorrections } : {}),
     modelTimeoutMs,
     toolTimeoutMs,
     maxRetryWaitMs,

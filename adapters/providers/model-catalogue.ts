@@ -30,6 +30,7 @@ interface EndpointPlan {
   readonly headers?: Readonly<Record<string, string>>;
   readonly api: ModelApi;
   readonly background: boolean;
+  readonly structuredOutput: boolean;
   readonly isOpenAi: boolean;
 }
 
@@ -68,6 +69,7 @@ function entryOf(model: string, spec: ModelSpec | undefined, plan: EndpointPlan,
     endpoint: plan.name,
     api: plan.provider === 'simulated' ? plan.api : (spec?.api ?? plan.api),
     background: plan.provider === 'simulated' ? plan.background : (spec?.background ?? plan.background),
+    ...((spec?.structuredOutput ?? plan.structuredOutput) ? {} : { structuredOutput: false }),
     price: spec?.price ? taskPrice(model, spec.price, 'tollgate.config.ts') : prices.priceOf(wireModel, plan.pricedAs, Date.now()),
     missingKey: plan.apiKey === undefined ? plan.keyVariable : null,
   };
@@ -85,6 +87,7 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       keyVariable: 'OPENAI_API_KEY',
       api: isOwn ? 'responses' : 'chat',
       background: isOwn,
+      structuredOutput: true,
       isOpenAi: isOwn,
     },
   ];
@@ -98,6 +101,7 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       keyVariable: '',
       api: 'responses',
       background: true,
+      structuredOutput: true,
       isOpenAi: true,
     });
   for (const [name, spec] of Object.entries(endpoints)) {
@@ -112,6 +116,7 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       ...(spec.headers ? { headers: spec.headers } : {}),
       api: spec.api ?? (own ? 'responses' : 'chat'),
       background: spec.background ?? own,
+      structuredOutput: spec.structuredOutput ?? true,
       isOpenAi: own,
     });
   }

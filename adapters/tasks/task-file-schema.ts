@@ -37,6 +37,7 @@ const limitsFileSchema = z.strictObject({
   maxPendingApprovals: limits.maxPendingApprovals.unwrap().optional(),
   maxTriesPerGate: limits.maxTriesPerGate.unwrap().optional(),
   maxAttemptsPerStep: limits.maxAttemptsPerStep.unwrap().optional(),
+  maxOutputCorrections: limits.maxOutputCorrections,
   maxToolResultBytes: limits.maxToolResultBytes.unwrap().optional(),
   maxMessageBytes: limits.maxMessageBytes.unwrap().optional(),
   modelTimeout: duration.pipe(limits.modelTimeoutMs.unwrap()).optional(),
@@ -80,6 +81,7 @@ export const taskFileSchema = z.strictObject({
     .array(z.strictObject({ from: z.string().min(1), bind: bindingFileSchema }))
     .max(32)
     .default([]),
+  output: z.string().min(1).optional(),
   gates: z.strictObject({ irreversible: gateFileSchema.optional(), budget: gateFileSchema.optional(), inDoubt: gateFileSchema.optional() }).default({}),
   onDenied: task.onDenied,
   onExpired: task.onExpired,
@@ -124,6 +126,7 @@ export const TASK_FILE_GUIDE: FieldGuide = {
   'tools.*.bind.secretHeaders': 'header names with the names of secrets, such as {Authorization: SHOP_TOKEN}; never a value',
   'tools.*.bind.timeout': 'a duration from 100ms to 10m, such as 15s',
   'tools.*.bind.mcp': 'nothing yet',
+  output: 'the path of a JSON Schema that the answer must fit, such as ./output.schema.json',
   gates: '{irreversible: {approvers, role, expiresAfter}}',
   'gates.irreversible': '{approvers: 1, role: support-lead, expiresAfter: 24h}',
   'gates.budget': '{approvers: 1, role: support-lead, expiresAfter: 24h}',
@@ -140,6 +143,7 @@ export const TASK_FILE_GUIDE: FieldGuide = {
   'limits.maxPendingApprovals': 'a whole number, 1 to 32',
   'limits.maxTriesPerGate': 'a whole number, 1 to 1000',
   'limits.maxAttemptsPerStep': 'a whole number, 1 to 50',
+  'limits.maxOutputCorrections': 'a whole number, 0 to 20',
   'limits.maxToolResultBytes': 'a whole number of bytes, 256 to 1000000',
   'limits.maxMessageBytes': 'a whole number of bytes, 256 to 262144',
   'limits.modelTimeout': 'a duration from 100ms to 60m, such as 2m',
