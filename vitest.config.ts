@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
+  // `import … from 'tollgate'` leads to the sources, as in every process of the clone.
+  ssr: { resolve: { conditions: ['tollgate-source'] } },
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/real/**', 'node_modules/**'],

@@ -42,6 +42,9 @@ export const environmentSchema = z.object({
     .default([]),
 });
 
+/** The name of a setting: an environment variable. */
+export type SettingName = keyof typeof environmentSchema.shape;
+
 export interface Settings {
   /** The data folder. */
   readonly home: string;

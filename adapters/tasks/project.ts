@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, extname, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { z } from 'zod';
 import { TollgateError } from '../../contracts/failures.ts';
@@ -13,7 +13,8 @@ import { suggest } from './suggestion.ts';
 import { toTaskDefinition } from './task-definition.ts';
 
 const CONFIG_FILE = 'tollgate.config.ts';
-const SHIPPED_CONFIG = fileURLToPath(new URL(`../../${CONFIG_FILE}`, import.meta.url));
+/** In the clone its own configuration, in the package what was built from it. */
+const SHIPPED_CONFIG = fileURLToPath(new URL(`../../tollgate.config${extname(import.meta.url)}`, import.meta.url));
 
 export interface Project {
   readonly registry: TaskRegistry;
@@ -32,14 +33,21 @@ export async function loadProject(configPath: string | undefined, cwd: string): 
   if (!existsSync(path))
     throw new TollgateError('invalidInput', `There is no configuration at ${path} (TOLLGATE_CONFIG). Create it, or unset TOLLGATE_CONFIG.`);
   const shown = relative(cwd, path) || path;
-  const spec = await importSpec(path, shown);
+  return { ...toProject(await importSpec(path, shown), shown), configPath: path };
+}
+
+/**
+ * Checks a project's configuration; `shown` is what the messages call it.
+ * @throws TollgateError of type `invalidInput` that lists every mistake at once.
+ */
+export function toProject(spec: unknown, shown: string): Omit<Project, 'configPath'> {
   const parsed = projectSpecSchema.safeParse(spec);
   if (!parsed.success) {
     const mistakes = schemaMistakes(parsed.error, spec, PROJECT_GUIDE).map(({ message }): Mistake => ({ place: shown, message }));
     throw mistakesError(`The configuration ${shown}`, mistakes);
   }
   const project = spec as ProjectSpec;
-  return { registry: toRegistry(project, shown), spec: project, configPath: path };
+  return { registry: toRegistry(project, shown), spec: project };
 }
 
 function nearestConfig(folder: string): string | null {

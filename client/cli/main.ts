@@ -18,6 +18,7 @@ import type { ProjectSpec } from '../../domain/task/define.ts';
 import { createAgentClient } from '../agent-client.ts';
 import { devProcesses, workerScript } from '../dev/dev-parts.ts';
 import { type DevPlaces, runDevSession } from '../dev/dev-session.ts';
+import { NODE_OPTIONS } from '../dev/own-script.ts';
 import { SAMPLE_TASK } from '../dev/sample-run.ts';
 import { connectTemporal, type TemporalAddress, type TemporalConnection } from '../temporal-connection.ts';
 import { runCli } from './program.ts';
@@ -147,7 +148,8 @@ function parseLine(line: string): unknown {
 
 /** A worker in the foreground: its output is ours, and so are the signals it gets. */
 async function runWorker({ temporal }: Settings): Promise<number> {
-  const child = spawn(process.execPath, [workerScript], { stdio: 'inherit', env: childEnvironment({ TEMPORAL_ADDRESS: temporal.address }) });
+  const env = childEnvironment({ TEMPORAL_ADDRESS: temporal.address });
+  const child = spawn(process.execPath, [...process.execArgv, ...NODE_OPTIONS, workerScript], { stdio: 'inherit', env });
   const forward = (signal: NodeJS.Signals) => child.kill(signal);
   process.on('SIGTERM', forward);
   // Ctrl-C at a terminal reaches the worker by itself, and twice would end it at once.

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { createWriteStream, mkdirSync, statSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { TollgateError } from '../../contracts/failures.ts';
+import { NODE_OPTIONS } from './own-script.ts';
 import type { RunningChild } from './supervisor.ts';
 
 const STOP_DEADLINE_MS = 18_000;
@@ -35,6 +36,7 @@ export async function startChild(options: ChildOptions): Promise<ReadyChild> {
   const { name, script, args = [], env, logPath, readyTimeoutMs = 60_000 } = options;
   const child = fork(script, [...args], {
     env,
+    execArgv: [...process.execArgv, ...NODE_OPTIONS],
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

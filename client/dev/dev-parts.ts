@@ -1,16 +1,15 @@
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { childEnvironment } from '../../config/load.ts';
 import type { Settings } from '../../config/schema.ts';
 import { TollgateError } from '../../contracts/failures.ts';
 import { type ReadyChild, startChild } from './child-process.ts';
 import type { DevParts, DevPlaces, ProviderChild, TemporalChild } from './dev-session.ts';
+import { ownScript } from './own-script.ts';
 import { resolveTemporalCli } from './temporal-cli.ts';
 import { startTemporalServer } from './temporal-server.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const WORKER_SCRIPT = join(ROOT, 'worker', 'main.ts');
-const PROVIDER_SCRIPT = join(ROOT, 'adapters', 'providers', 'simulated', 'main.ts');
+const WORKER_SCRIPT = ownScript('worker/main');
+const PROVIDER_SCRIPT = ownScript('adapters/providers/simulated/main');
 const TEMPORAL_PORT = 7233;
 const TEMPORAL_UI_PORT = 8233;
 const WORKER_READY_MS = 120_000;
@@ -38,14 +37,7 @@ export function devProcesses(settings: Settings, cwd: string): Processes {
       return server;
     },
     async startProvider(): Promise<ProviderChild> {
-      const args = [
-        '--bill',
-        join(home, 'simulated-bill.jsonl'),
-        '--scenarios',
-        join(ROOT, 'adapters', 'providers', 'simulated', 'scenarios'),
-        '--port',
-        String(providerPort),
-      ];
+      const args = ['--bill', join(home, 'simulated-bill.jsonl'), '--port', String(providerPort)];
       const child = await startChild({
         name: 'simulated provider',
         script: PROVIDER_SCRIPT,

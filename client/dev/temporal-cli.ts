@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { childEnvironment } from '../../config/load.ts';
 import { TollgateError } from '../../contracts/failures.ts';
+import { ownScript } from './own-script.ts';
 
 /** The last tag that `go install` takes; newer ones carry a `replace` directive. Server 1.29.1. */
 const GO_MODULE = 'github.com/temporalio/cli/cmd/temporal@v1.5.1';
@@ -67,8 +68,7 @@ function cachedCli(folder: string): string | null {
 /** In a process of its own: the SDK's native code can't be told to give up. */
 async function download(folder: string, onProgress: (line: string) => void): Promise<string | null> {
   onProgress(`Downloading it (giving up after ${DOWNLOAD_TIMEOUT_MS / 1_000} s) …`);
-  const script = fileURLToPath(new URL('../../scripts/download-temporal.ts', import.meta.url));
-  const { status } = await runWithProgress(process.execPath, [script, folder], {}, DOWNLOAD_TIMEOUT_MS, onProgress);
+  const { status } = await runWithProgress(process.execPath, [ownScript('scripts/download-temporal'), folder], {}, DOWNLOAD_TIMEOUT_MS, onProgress);
   return status === 0 ? cachedCli(folder) : null;
 }
 

@@ -1,0 +1,76 @@
+import { openSqliteStore } from '../adapters/stores/sqlite/sqlite-store.ts';
+import { join } from 'node:path';
+import { loadProject, toProject } from '../adapters/tasks/project.ts';
+import { childEnvironment, loadSettings } from '../config/load.ts';
+import type { SettingName, Settings } from '../config/schema.ts';
+import type { Store } from '../domain/store/port.ts';
+import type { ProjectSpec } from '../domain/task/define.ts';
+import { createLogger } from '../telemetry/logger.ts';
+import { type RunningWorker, startWorker } from './start-worker.ts';
+import { temporalTarget, wirePorts } from './wiring.ts';
+
+export { TollgateError } from '../contracts/failures.ts';
+export type { SettingName } from '../config/schema.ts';
+
+export interface TollgateWorkerOptions {
+  /**
+   * The project whose tasks and tools the worker carries out: what `defineConfig` gives, or the path of a file with it.
+   * Default: the file that TOLLGATE_CONFIG names, else the nearest `tollgate.config.ts`, as for `tollgate worker`.
+   */
+  readonly config?: ProjectSpec | string;
+  /**
+   * Settings by their environment variable, e.g. `{ TEMPORAL_ADDRESS: 'temporal:7233' }`; they count before the
+   * environment's own, and `undefined` unsets one.
+   */
+  readonly settings?: { readonly [Name in SettingName]?: string | undefined };
+}
+
+/** A worker that polls until it is stopped. */
+export interface TollgateWorker {
+  /** Resolves when the worker has stopped, in good order; rejects where it failed. */
+  readonly stopped: Promise<void>;
+  /** Takes no new work, waits some seconds for paid replies, and closes the store. Answers `stopped`; may be called twice. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Runs a worker in this process, as `tollgate worker` does in one of its own. Resolves once it polls. Temporal's SDK
+ * stops it on SIGINT and SIGTERM; the process itself is not ended.
+ * @throws TollgateError `invalidInput` with every mistake of the settings or the project, `temporalUnavailable`,
+ * `storeUnavailable`.
+ */
+export async function startTollgateWorker({ config, settings: changes = {} }: TollgateWorkerOptions = {}): Promise<TollgateWorker> {
+  const settings = loadSettings(childEnvironment(changes));
+  const project =
+    typeof config === 'object' ? toProject(config, 'given to startTollgateWorker') : await loadProject(config ?? settings.configPath, process.cwd());
+  const store = await openStore(settings);
+  try {
+    const logger = createLogger({ level: settings.logLevel, name: 'worker' });
+    const { home, taskQueue, searchAttributesOff } = settings;
+    const [temporal, ports] = await Promise.all([temporalTarget(settings), wirePorts(settings, project, store)]);
+    const worker = await startWorker({ temporal, taskQueue, home, searchAttributesOff, ports, logger });
+    logger.info({ address: temporal.address, namespace: temporal.namespace, taskQueue, home }, 'worker ready');
+    return withStore(worker, store);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function openStore({ home, storeMaxPages }: Settings): Promise<Store> {
+  return await openSqliteStore({ path: join(home, 'tollgate.db'), ...(storeMaxPages === undefined ? {} : { maxPages: storeMaxPages }) });
+}
+
+/** The store outlives the worker, which writes to it until its last activity has ended. */
+function withStore(worker: RunningWorker, store: Store): TollgateWorker {
+  const stopped = worker.stopped.finally(() => store.close());
+  let isStopping = false;
+  return {
+    stopped,
+    stop() {
+      if (!isStopping) worker.stop();
+      isStopping = true;
+      return stopped;
+    },
+  };
+}

@@ -1,0 +1,52 @@
+import { readFile } from 'node:fs/promises';
+import type { ActivityPorts } from '../activities/ports.ts';
+import { openLocalKey } from '../adapters/keys/local-key.ts';
+import { createPriceSource } from '../adapters/prices/genai-prices.ts';
+import { createModelCatalogue } from '../adapters/providers/model-catalogue.ts';
+import type { Project } from '../adapters/tasks/project.ts';
+import { createToolRuntimes } from '../adapters/tools/tool-runtimes.ts';
+import { isLoopbackAddress } from '../config/load.ts';
+import type { Settings } from '../config/schema.ts';
+import { TollgateError } from '../contracts/failures.ts';
+import type { Store } from '../domain/store/port.ts';
+import type { WorkerOptions } from './start-worker.ts';
+
+/** The ports of the activities, as the settings and the project say. @throws TollgateError `invalidInput`. */
+export async function wirePorts(settings: Settings, { registry, spec }: Pick<Project, 'registry' | 'spec'>, store: Store): Promise<ActivityPorts> {
+  const { openai, simulatedUrl, secret } = settings;
+  const catalogue = createModelCatalogue({
+    openai,
+    ...(simulatedUrl === undefined ? {} : { simulatedUrl }),
+    ...(spec.models === undefined ? {} : { models: spec.models }),
+    ...(spec.endpoints === undefined ? {} : { endpoints: spec.endpoints }),
+    secret,
+    prices: createPriceSource(),
+  });
+  const isLocal = isLoopbackAddress(settings.temporal.address) || settings.insecure;
+  if (!isLocal)
+    throw new TollgateError(
+      'invalidInput',
+      `TEMPORAL_ADDRESS is ${settings.temporal.address}: decisions are signed with the local development key, which counts only while Temporal is on this machine. Set TOLLGATE_INSECURE=1 to accept the risk.`,
+    );
+  const { signer, verifier } = await openLocalKey(settings.home);
+  return {
+    store,
+    catalogue,
+    registry,
+    runtimeOf: createToolRuntimes({ registry, store, allowLoopback: isLocal, secret }),
+    verifier,
+    unsignedSigner: settings.allowUnsigned ? signer : null,
+    requesterMayDecideByDefault: true,
+  };
+}
+
+/** Where Temporal is and how it is reached, with the certificates read. */
+export async function temporalTarget({ temporal }: Settings): Promise<WorkerOptions['temporal']> {
+  const { address, namespace, apiKey, tls } = temporal;
+  return { address, namespace, ...(apiKey === undefined ? {} : { apiKey }), ...(tls === undefined ? {} : { tls: await readTls(tls) }) };
+}
+
+async function readTls(tls: NonNullable<Settings['temporal']['tls']>) {
+  const [crt, key, ca] = await Promise.all([readFile(tls.certPath), readFile(tls.keyPath), tls.caPath === undefined ? undefined : readFile(tls.caPath)]);
+  return { clientCertPair: { crt, key }, ...(ca === undefined ? {} : { serverRootCACertificate: ca }) };
+}
