@@ -36,7 +36,7 @@ export function readResponsesRequest(body: unknown, bodyBytes: number): WireRequ
       max_output_tokens: request.max_output_tokens ?? null,
       tools,
       tool_choice: request.tool_choice ?? 'auto',
-      ...(request.text ? { text: request.text } : {}),
+      text: request.text ?? { format: { type: 'text' } },
     },
   };
 }
