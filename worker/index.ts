@@ -1,3 +1,4 @@
+import type { ActivityPorts } from '../activities/ports.ts';
 import { openSqliteStore } from '../adapters/stores/sqlite/sqlite-store.ts';
 import { join } from 'node:path';
 import { loadProject, toProject } from '../adapters/tasks/project.ts';
@@ -39,7 +40,11 @@ export interface TollgateWorker {
  * @throws TollgateError `invalidInput` with every mistake of the settings or the project, `temporalUnavailable`,
  * `storeUnavailable`.
  */
-export async function startTollgateWorker({ config, settings: changes = {} }: TollgateWorkerOptions = {}): Promise<TollgateWorker> {
+export async function startTollgateWorker(
+  { config, settings: changes = {} }: TollgateWorkerOptions = {},
+  /** @internal What `tollgate/testing` puts in place of the ports. */
+  adapt: (ports: ActivityPorts) => ActivityPorts = (ports) => ports,
+): Promise<TollgateWorker> {
   const settings = loadSettings(childEnvironment(changes));
   const project =
     typeof config === 'object' ? toProject(config, 'given to startTollgateWorker') : await loadProject(config ?? settings.configPath, process.cwd());
@@ -48,7 +53,7 @@ export async function startTollgateWorker({ config, settings: changes = {} }: To
     const logger = createLogger({ level: settings.logLevel, name: 'worker' });
     const { home, taskQueue, searchAttributesOff } = settings;
     const [temporal, ports] = await Promise.all([temporalTarget(settings), wirePorts(settings, project, store)]);
-    const worker = await startWorker({ temporal, taskQueue, home, searchAttributesOff, ports, logger });
+    const worker = await startWorker({ temporal, taskQueue, home, searchAttributesOff, ports: adapt(ports), logger });
     logger.info({ address: temporal.address, namespace: temporal.namespace, taskQueue, home }, 'worker ready');
     return withStore(worker, store);
   } catch (error) {

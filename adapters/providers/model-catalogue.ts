@@ -1,3 +1,4 @@
+import type { PriceTable } from '../../contracts/budget.ts';
 import type { ModelApi } from '../../contracts/model.ts';
 import type { PriceSource } from '../../domain/budget/price-port.ts';
 import type { CatalogueEntry, ModelCatalogue } from '../../domain/model/catalogue-port.ts';
@@ -45,7 +46,8 @@ export function createModelCatalogue(options: ModelCatalogueOptions): ModelCatal
       const spec = models.find((candidate) => candidate.model === model);
       // Where a simulated provider plays the models it plays all of them: nothing may reach a real one by mistake.
       const plan = plans.get(options.simulatedUrl !== undefined && !options.openai.apiKey ? 'simulated' : (spec?.endpoint ?? 'openai'));
-      return plan ? entryOf(model, spec, plan, prices) : null;
+      const pricedAs = plans.get(spec?.endpoint ?? 'openai')?.pricedAs ?? 'openai';
+      return plan ? entryOf(model, spec, plan, (wireModel) => prices.priceOf(wireModel, pricedAs, Date.now())) : null;
     },
     endpoint: (name) => {
       const known = opened.get(name);
@@ -60,7 +62,7 @@ export function createModelCatalogue(options: ModelCatalogueOptions): ModelCatal
   };
 }
 
-function entryOf(model: string, spec: ModelSpec | undefined, plan: EndpointPlan, prices: PriceSource): CatalogueEntry {
+function entryOf(model: string, spec: ModelSpec | undefined, plan: EndpointPlan, listedPrice: (wireModel: string) => PriceTable | null): CatalogueEntry {
   const wireModel = spec?.wireModel ?? model;
   return {
     model,
@@ -70,7 +72,7 @@ function entryOf(model: string, spec: ModelSpec | undefined, plan: EndpointPlan,
     api: plan.provider === 'simulated' ? plan.api : (spec?.api ?? plan.api),
     background: plan.provider === 'simulated' ? plan.background : (spec?.background ?? plan.background),
     ...((spec?.structuredOutput ?? plan.structuredOutput) ? {} : { structuredOutput: false }),
-    price: spec?.price ? taskPrice(model, spec.price, 'tollgate.config.ts') : prices.priceOf(wireModel, plan.pricedAs, Date.now()),
+    price: spec?.price ? taskPrice(model, spec.price, 'tollgate.config.ts') : listedPrice(wireModel),
     missingKey: plan.apiKey === undefined ? plan.keyVariable : null,
   };
 }
