@@ -11,6 +11,8 @@ export async function withHeartbeat<T>(
   body: (heartbeat: () => void) => Promise<T>,
 ): Promise<T> {
   const context = Context.current();
+  // A local activity has no heartbeat: it lives and dies with its workflow task.
+  if (context.info.isLocal) return body(() => undefined);
   let reserved = details.initially;
   const beat = () => context.heartbeat({ reserved });
   const timer = setInterval(beat, INTERVAL_MS);

@@ -1,3 +1,4 @@
+import { addMessage } from './agent-run/add-message.ts';
 import { finishRun } from './agent-run/finish-run.ts';
 import { pinTask } from './agent-run/pin-task.ts';
 import { openGate } from './approval/open-gate.ts';
@@ -15,6 +16,7 @@ export function createActivities(ports: ActivityPorts): Activities {
     pinTask: (input) => translated(() => pinTask(ports, input)),
     callModel: (input) => translated(() => callModel(ports, input)),
     executeTool: (input) => translated(() => executeTool(ports, input)),
+    addMessage: (input) => translated(() => addMessage(ports, input)),
     openGate: (input) => translated(() => openGate(ports, input)),
     recordDecision: (input) => translated(() => recordDecision(ports, input)),
     closeGate: ({ runKey, approvalId, status }) => translated(async () => ({ gateStatus: await ports.store.closeGate(runKey, approvalId, status) })),

@@ -1,4 +1,6 @@
 import type {
+  AddMessageInput,
+  AddMessageOutcome,
   CallModelInput,
   CallModelOutcome,
   CloseGateInput,
@@ -28,6 +30,8 @@ export interface Activities {
   callModel(input: CallModelInput): Promise<CallModelOutcome>;
   /** Carries out one tool call; an irreversible one only by its gate's consumed approval, at most once. */
   executeTool(input: ExecuteToolInput): Promise<ExecuteToolOutcome>;
+  /** Writes a message from outside as a transcript node and audits it, whatever comes of it. */
+  addMessage(input: AddMessageInput): Promise<AddMessageOutcome>;
   openGate(input: OpenGateInput): Promise<OpenGateOutcome>;
   /** Verifies and audits what a person decided. */
   recordDecision(input: RecordDecisionInput): Promise<RecordDecisionOutcome>;

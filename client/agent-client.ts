@@ -5,7 +5,7 @@ import type { Verdict } from '../contracts/approval.ts';
 import { TollgateError } from '../contracts/failures.ts';
 import type { ActionDigest, AgentRunId, ApprovalId, RunKey } from '../contracts/ids.ts';
 import type { SearchAttributeTopic } from '../contracts/search-attributes.ts';
-import { AGENT_RUN_WORKFLOW, getRunStatusQuery, TASK_QUEUE } from '../contracts/temporal.ts';
+import { AGENT_RUN_WORKFLOW, addUserMessageSignal, getRunStatusQuery, TASK_QUEUE } from '../contracts/temporal.ts';
 import type { DecisionSigner } from '../domain/approval/key-port.ts';
 import type { RunFilter, Store } from '../domain/store/port.ts';
 import { type DecisionResult, type Identity, sendDecision, settled, toDecisionRequest } from './decision.ts';
@@ -15,10 +15,13 @@ import { completeOutcome, outcomeOfFailure, outcomeOfResult, type OutputOf, type
 import { type RunSummary, summarizeRun } from './run-report.ts';
 import { type KnownTask, type StartOptions, startDetails, startSearchAttributes, toStartRequest } from './start-request.ts';
 import { typedOutcome } from './task-output.ts';
+import { type MessageOptions, toUserMessage } from './user-message.ts';
 import { GRPC_INVALID_ARGUMENT, isUnavailable, unavailable } from './temporal-connection.ts';
 
 /** How long reading a run from Temporal may take, in milliseconds. */
 const READ_TIMEOUT_MS = 3_500;
+/** How long a message waits for the run to say that it has room, in milliseconds. Without an answer it is sent all the same. */
+const ROOM_TIMEOUT_MS = 1_000;
 const MAX_LISTED = 1_000;
 /** What a short run takes in the store. */
 const ROOM_FOR_A_RUN_BYTES = 131_072;
@@ -74,6 +77,11 @@ export interface AgentClient {
   deny(approvalId: string, options: DecideOptions & { readonly reason: string }): Promise<DecisionResult>;
   /** Takes one's own decision back, as long as it was not used. */
   withdraw(approvalId: string, options?: DecideOptions): Promise<DecisionResult>;
+  /**
+   * Says something to a running run. It enters the transcript before the next model call; a run that was about to end with
+   * an answer takes another step for it. @throws TollgateError `notFound` where the run has ended, `tooManyMessages`.
+   */
+  addUserMessage(agentRunId: string, text: string, options?: MessageOptions): Promise<{ readonly messageId: string }>;
   /** Asks a run to stop. What it was doing is finished or held first. `ended`: it had come to its end before. */
   cancel(agentRunId: string): Promise<{ readonly type: 'requested' | 'ended' }>;
   /** Newest first. Needs a store. */
@@ -135,6 +143,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     approve: (approvalId, decideOptions) => decide(approvalId, 'approve', decideOptions),
     deny: (approvalId, { reason, ...decideOptions }) => decide(approvalId, 'deny', { ...decideOptions, comment: reason }),
     withdraw: (approvalId, decideOptions = {}) => decide(approvalId, 'withdraw', decideOptions),
+    addUserMessage: (agentRunId, text, messageOptions = {}) => sendMessage(options, agentRunId as AgentRunId, text, messageOptions),
     async cancel(agentRunId) {
       const { closedAt } = await readExecution(options, agentRunId as AgentRunId);
       if (closedAt) return { type: 'ended' };
@@ -199,6 +208,23 @@ async function describeRun(options: AgentClientOptions, agentRunId: AgentRunId):
     // No worker is alive, or none that knows this run: what Temporal itself knows is still an answer.
     return { ...execution, view: null };
   }
+}
+
+async function sendMessage(options: AgentClientOptions, agentRunId: AgentRunId, text: string, messageOptions: MessageOptions): Promise<{ messageId: string }> {
+  const { client, store, identity } = options;
+  const execution = await readExecution(options, agentRunId);
+  if (execution.closedAt) throw new TollgateError('notFound', `The run "${agentRunId}" has ended already and takes no message. Start a new one.`);
+  const message = await toUserMessage(text, identity.name, messageOptions, store, (await store?.getRun(execution.runKey)) ?? null);
+  const { firstExecutionRunId } = execution.runKey;
+  const handle = client.workflow.getHandle(agentRunId, undefined, { firstExecutionRunId });
+  const view = await client.withDeadline(Date.now() + ROOM_TIMEOUT_MS, () => handle.query(getRunStatusQuery)).catch(() => null);
+  if (view?.messageRoom === 0)
+    throw new TollgateError(
+      'tooManyMessages',
+      `The run "${agentRunId}" takes no more messages now: too many wait for its next step (limits.maxPendingMessages), or it has had as many as it may (limits.maxMessages). Nothing was sent.`,
+    );
+  await reaching(client, () => client.withDeadline(Date.now() + READ_TIMEOUT_MS, () => handle.signal(addUserMessageSignal, message)), agentRunId);
+  return { messageId: message.messageId };
 }
 
 async function readExecution({ client }: AgentClientOptions, agentRunId: AgentRunId): Promise<Omit<RunDescription, 'view'>> {

@@ -8,4 +8,5 @@ export type { OutputOf, RunOutcome } from './run-result.ts';
 export type { StartOptions } from './start-request.ts';
 export type { TemporalAddress, TemporalConnection } from './temporal-connection.ts';
 export { connectTemporal } from './temporal-connection.ts';
+export type { MessageOptions } from './user-message.ts';
 export { TollgateError } from '../contracts/failures.ts';

@@ -50,6 +50,15 @@ export interface AgentRunResult {
   readonly ledger: LedgerTotals;
 }
 
+/**
+ * What the signal `addUserMessage` carries. Anybody may send it, so it is checked by a guard in domain. A text too long for
+ * history lies in the store under its digest. The same `messageId` again changes nothing.
+ */
+export type UserMessage = { readonly messageId: string /** Who sent it, as the sender says. */; readonly sender?: string } & (
+  | { readonly text: string }
+  | { readonly contentDigest: string }
+);
+
 /** The place in the transcript that a call goes on from: the last accepted reply and the nodes that came after it. */
 export interface TranscriptHead {
   readonly attemptId: AttemptId | null;
@@ -76,6 +85,9 @@ export interface PinnedTask {
   readonly toolTimeoutMs: number;
   readonly maxRetryWaitMs: number;
   readonly maxHistoryEvents: number;
+  /** Unset in runs pinned before messages were. */
+  readonly maxMessages?: number;
+  readonly maxPendingMessages?: number;
 }
 
 /** One tool call of the current step, as the workflow follows it. */
@@ -84,6 +96,7 @@ export interface PlannedCall {
   readonly tool: string;
   readonly effect: Effect;
   readonly status: 'planned' | 'gated' | 'done';
+  readonly local?: true;
   /** The gate of an irreversible call, once opened. */
   readonly approvalId?: ApprovalId;
   /** The transcript node with the result, once done. */
@@ -121,6 +134,10 @@ export interface RunPosition {
   readonly invalidOutput?: { readonly count: number; readonly message: string | null };
   readonly lastModel: string | null;
   readonly end: RunEnd | null;
+  /** Transcript nodes of messages that wait for the next model call. */
+  readonly messageNodeIds?: readonly string[];
+  /** The answer that a later message made the run go on from. */
+  readonly answerAttemptId?: AttemptId;
 }
 
 export interface RunEnd {
@@ -134,6 +151,8 @@ export interface CarriedState {
   readonly version: 1;
   readonly pinned: PinnedTask;
   readonly position: RunPosition;
+  /** Messages taken so far, so that none counts twice. */
+  readonly messageIds?: readonly string[];
 }
 
 /** Answer of the query `getRunStatus`. */
@@ -146,6 +165,8 @@ export interface RunStatusView {
   readonly model: string | null;
   readonly ledger: LedgerTotals;
   readonly gates: readonly OpenGate[];
+  /** How many more messages the run takes now. */
+  readonly messageRoom?: number;
 }
 
 // ── Activities: one object in, one object out ──────────────────────────────────────────────────────────────────────
@@ -185,6 +206,8 @@ export interface ReplyCall {
   readonly effect: Effect;
   /** False where the call can't run (unknown tool, arguments that are no JSON or break the schema); the model has its answer already. */
   readonly valid: boolean;
+  /** Set for a short read that is carried out within the workflow task. */
+  readonly local?: true;
 }
 
 export interface InvalidOutput {
@@ -294,6 +317,16 @@ export interface ResolveInDoubtInput {
   /** The `inDoubt` gate. */
   readonly doubtApprovalId: ApprovalId;
 }
+
+export interface AddMessageInput {
+  readonly version: 1;
+  readonly runKey: RunKey;
+  readonly message: UserMessage;
+}
+export type AddMessageOutcome =
+  | { readonly type: 'added'; readonly nodeId: string }
+  /** Longer than the task takes, or not in the store. Audited. */
+  | { readonly type: 'refused'; readonly message: string };
 
 export interface RaiseBudgetInput {
   readonly version: 1;

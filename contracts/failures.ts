@@ -23,6 +23,7 @@ export const FAILURES = {
   notPermitted: { retryable: false, summary: 'An irreversible action was asked for without a valid approval. Nothing was sent.' },
   temporalUnavailable: { retryable: true, summary: 'No Temporal server answers at the configured address.' },
   searchAttributesMissing: { retryable: true, summary: 'The Temporal namespace lacks search attributes that runs are started with.' },
+  tooManyMessages: { retryable: true, summary: 'The run takes no more messages now: too many wait, or it has had as many as it may.' },
   notFound: { retryable: false, summary: 'There is no run or gate of that id.' },
   closedByTemporal: { retryable: false, summary: 'Temporal let the run time out or fail without an end of its own.' },
   invariantBroken: { retryable: true, summary: 'Something happened that must never happen; the run waits for a fix instead of losing state.' },

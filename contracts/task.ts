@@ -24,7 +24,17 @@ export const toolBindingSchema = z.discriminatedUnion('type', [
 ]);
 export type ToolBinding = z.infer<typeof toolBindingSchema>;
 
-export const toolDefinitionSchema = z.strictObject({
+/**
+ * Refuses `local` for what is not a read: within a workflow task nothing outside knows that a call is under way, and only a
+ * read may simply be done again.
+ */
+export function refuseLocal(tool: { readonly local?: boolean | undefined; readonly effect?: string | undefined }, context: z.core.$RefinementCtx): void {
+  if (tool.local !== true || tool.effect === 'read') return;
+  const message = `only a tool of effect "read" may be local, and this one is "${tool.effect}". Remove "local", or say effect "read" if it changes nothing.`;
+  context.addIssue({ code: 'custom', path: ['local'], message, input: tool.local });
+}
+
+const toolFields = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'letters, digits, "_" and "-", at most 64 (the limit of OpenAI function names)'),
   version: z.string().min(1).max(100).default('1'),
   description: z.string().max(8_000).default(''),
@@ -36,7 +46,10 @@ export const toolDefinitionSchema = z.strictObject({
   /** Names of top-level arguments that may differ between what was approved and what runs. Every other one binds. */
   volatileArguments: z.array(z.string()).max(64).default([]),
   gate: gatePolicySchema.optional(),
+  /** A short read, carried out within the workflow task: less history and less work for the server. See docs/local-reads.md. */
+  local: z.boolean().optional(),
 });
+export const toolDefinitionSchema = toolFields.superRefine(refuseLocal);
 export type ToolDefinition = z.infer<typeof toolDefinitionSchema>;
 
 /** Limits of a run, by name. Everything that grows has one. */
@@ -55,8 +68,12 @@ export const limitsSchema = z.strictObject({
   maxOutputCorrections: z.int().min(0).max(20).optional(),
   /** UTF-8 bytes of one tool result as the model sees it; the rest is cut off with a note. */
   maxToolResultBytes: z.int().min(256).max(1_000_000).default(65_536),
-  /** UTF-8 bytes of one message from outside (the run's input). */
+  /** UTF-8 bytes of one message from outside (the run's input, a message to the running run). */
   maxMessageBytes: z.int().min(256).max(262_144).default(131_072),
+  /** Messages that people may send to one run while it goes on. */
+  maxMessages: z.int().min(0).max(1_000).default(200),
+  /** Of those, how many may wait for the next model call at once. */
+  maxPendingMessages: z.int().min(1).max(64).default(16),
   /** Milliseconds a model call may take before the attempt is given up and its money held. */
   modelTimeoutMs: z.int().min(100).max(3_600_000).default(120_000),
   /** Milliseconds one tool call may take. */

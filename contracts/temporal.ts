@@ -1,5 +1,5 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { RunStatusView } from './agent-run.ts';
+import type { RunStatusView, UserMessage } from './agent-run.ts';
 import type { DecisionAnswer, DecisionRequest } from './approval.ts';
 
 export const TASK_QUEUE = 'tollgate';
@@ -14,6 +14,9 @@ export const decideApprovalUpdate = defineUpdate<DecisionAnswer, [DecisionReques
 export type DecisionSignalPayload = Omit<DecisionRequest, 'verdict'> & { readonly reason?: string };
 export const approveSignal = defineSignal<[DecisionSignalPayload]>('approve');
 export const denySignal = defineSignal<[DecisionSignalPayload]>('deny');
+
+/** A message to a running run. Anybody may send it, so the payload is checked by a guard in domain. */
+export const addUserMessageSignal = defineSignal<[UserMessage]>('addUserMessage');
 
 export const getRunStatusQuery = defineQuery<RunStatusView>('getRunStatus');
 

@@ -31,7 +31,8 @@ const lock = createHash('sha256')
 const isInstalled = existsSync(STAMP) && readFileSync(STAMP, 'utf8') === lock && existsSync(join(ROOT, 'node_modules', 'node'));
 if (!isInstalled) {
   process.stdout.write('Setting up: installing dependencies (once, and again when package-lock.json changes) …\n');
-  const installed = run('npm', ['ci', '--no-audit', '--no-fund'], process.env);
+  // Quiet: under an older Node npm warns of packages that want the newer one, which is about to be installed.
+  const installed = run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], process.env);
   if (installed.missing) stop('npm was not found. It comes with Node; install it, then run the same command again.');
   if (!installed.ok)
     stop('npm ci failed (its message is above). Without a network, or behind a proxy, point npm at a registry it can reach, then run the same command again.');

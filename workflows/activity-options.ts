@@ -1,4 +1,4 @@
-import { ActivityCancellationType, type ActivityOptions, proxyActivities } from '@temporalio/workflow';
+import { ActivityCancellationType, type ActivityOptions, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/port.ts';
 
 /**
@@ -30,3 +30,13 @@ export const outside = proxyActivities<Pick<Activities, 'callModel' | 'executeTo
 export function outsideOptions(ownDeadlineMs: number, summary: string): ActivityOptions {
   return { startToCloseTimeout: ownDeadlineMs + MARGIN_MS, heartbeatTimeout, summary };
 }
+
+/**
+ * Short reads within the workflow task. One try, and short of the workflow task's own time (10 s): a worker that dies in it
+ * is noticed no later than ever, and a read that takes longer or fails goes the ordinary way.
+ */
+export const nearby = proxyLocalActivities<Pick<Activities, 'executeTool'>>({
+  startToCloseTimeout: '5s',
+  cancellationType,
+  retry: { maximumAttempts: 1 },
+});

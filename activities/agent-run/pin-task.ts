@@ -77,6 +77,8 @@ function pinnedTask({ task, candidates, promptDigest }: TaskSnapshot, snapshotDi
     toolTimeoutMs,
     maxRetryWaitMs,
     maxHistoryEvents,
+    maxMessages,
+    maxPendingMessages,
   } = task.limits;
   return {
     taskName: task.name,
@@ -96,5 +98,7 @@ function pinnedTask({ task, candidates, promptDigest }: TaskSnapshot, snapshotDi
     toolTimeoutMs,
     maxRetryWaitMs,
     maxHistoryEvents,
+    maxMessages,
+    maxPendingMessages,
   };
 }

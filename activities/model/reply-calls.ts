@@ -45,6 +45,8 @@ function validatorOf(tool: ToolDefinition): z.ZodType {
 export function replyCalls(snapshot: TaskSnapshot, reply: ModelReply): ReplyCall[] {
   return reply.toolCalls.slice(0, snapshot.task.limits.maxToolCallsPerStep).map((call) => {
     const read = readCall(snapshot, call);
-    return read.type === 'valid' ? { tool: call.name, effect: read.tool.effect, valid: true } : { tool: call.name.slice(0, 64), effect: 'read', valid: false };
+    if (read.type === 'invalid') return { tool: call.name.slice(0, 64), effect: 'read', valid: false };
+    const { effect, local } = read.tool;
+    return { tool: call.name, effect, valid: true, ...(local && effect === 'read' ? { local } : {}) };
   });
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { gatePolicySchema } from '../../contracts/approval.ts';
-import { candidateSchema, effectSchema, limitsSchema, taskDefinitionSchema, toolDefinitionSchema } from '../../contracts/task.ts';
+import { candidateSchema, effectSchema, limitsSchema, refuseLocal, taskDefinitionSchema, toolDefinitionSchema } from '../../contracts/task.ts';
 import { parseUsd } from '../../domain/budget/price.ts';
 import type { FieldGuide } from './schema-mistakes.ts';
 
@@ -18,18 +18,21 @@ const gate = z.strictObject({
 });
 
 const tool = toolDefinitionSchema.shape;
-const toolSpecSchema = z.strictObject({
-  name: tool.name,
-  version: tool.version.unwrap().optional(),
-  description: tool.description.unwrap(),
-  parameters: zodSchema,
-  effect: effectSchema,
-  destination: z.string().min(1).max(500).optional(),
-  volatileArguments: tool.volatileArguments.unwrap().optional(),
-  gate: gate.optional(),
-  execute: callable,
-  reconcile: callable.optional(),
-});
+const toolSpecSchema = z
+  .strictObject({
+    name: tool.name,
+    version: tool.version.unwrap().optional(),
+    description: tool.description.unwrap(),
+    parameters: zodSchema,
+    effect: effectSchema,
+    destination: z.string().min(1).max(500).optional(),
+    volatileArguments: tool.volatileArguments.unwrap().optional(),
+    gate: gate.optional(),
+    local: z.boolean().optional(),
+    execute: callable,
+    reconcile: callable.optional(),
+  })
+  .superRefine(refuseLocal);
 
 const task = taskDefinitionSchema.shape;
 const taskSpecSchema = z.strictObject({
@@ -99,6 +102,7 @@ const TOOL: FieldGuide = {
   volatileArguments: 'a list of argument names',
   ...nested('gate', GATE),
   gate: '{approvers, role, expiresAfterMs}',
+  local: 'true or false',
   execute: 'an async function (args, context) that returns JSON',
   reconcile: 'an async function (args, context) that answers {type: "done" | "notDone" | "unknown"}',
 };

@@ -60,6 +60,7 @@ function toToolDefinition(tool: ToolSpec, parameters: JsonObject): ToolDefinitio
     effect: tool.effect,
     binding: { type: 'function' },
     volatileArguments: [...(tool.volatileArguments ?? [])],
+    ...(tool.local ? { local: true } : {}),
     ...(tool.gate ? { gate: gatePolicySchema.parse(tool.gate) } : {}),
   };
 }

@@ -1,24 +1,27 @@
 import { z } from 'zod';
 import type { JsonObject } from '../../contracts/json.ts';
-import { effectSchema, jsonObjectSchema, type ToolBinding, type ToolDefinition, toolDefinitionSchema } from '../../contracts/task.ts';
+import { effectSchema, jsonObjectSchema, refuseLocal, type ToolBinding, type ToolDefinition, toolDefinitionSchema } from '../../contracts/task.ts';
 import type { Mistake } from './mistakes.ts';
 import { type FieldGuide, schemaMistakes } from './schema-mistakes.ts';
 import { parseJson, type SourceFile } from './source-file.ts';
 
 const tool = toolDefinitionSchema.shape;
 const toolFileSchema = z.array(
-  z.strictObject({
-    type: z.literal('function'),
-    function: z.strictObject({
-      name: tool.name,
-      description: tool.description,
-      parameters: jsonObjectSchema.default({ type: 'object', properties: {} }),
-      strict: z.boolean().nullish(),
-    }),
-    effect: effectSchema.default('irreversible'),
-    version: tool.version,
-    volatileArguments: tool.volatileArguments,
-  }),
+  z
+    .strictObject({
+      type: z.literal('function'),
+      function: z.strictObject({
+        name: tool.name,
+        description: tool.description,
+        parameters: jsonObjectSchema.default({ type: 'object', properties: {} }),
+        strict: z.boolean().nullish(),
+      }),
+      effect: effectSchema.default('irreversible'),
+      version: tool.version,
+      volatileArguments: tool.volatileArguments,
+      local: z.boolean().optional(),
+    })
+    .superRefine(refuseLocal),
 );
 
 const GUIDE: FieldGuide = {
@@ -32,6 +35,7 @@ const GUIDE: FieldGuide = {
   '*.effect': '"read", "write" (repeatable with an idempotency key) or "irreversible"',
   '*.version': 'a text such as "1"',
   '*.volatileArguments': 'a list of argument names',
+  '*.local': 'true (a short read, carried out within the workflow task) or false',
 };
 
 export interface ToolsFile {
@@ -56,6 +60,7 @@ export function parseToolsFile(place: string, text: string, binding: ToolBinding
       effect: entry.effect,
       binding,
       volatileArguments: entry.volatileArguments,
+      ...(entry.local ? { local: true } : {}),
     }),
   );
   return { tools, mistakes: [] };

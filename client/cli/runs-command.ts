@@ -34,7 +34,7 @@ interface ListOptions {
   readonly json?: boolean;
 }
 
-/** `runs list|show|cancel|watch`: reads the store; only `cancel` needs Temporal. */
+/** `runs list|show|cancel|watch|message`: reads the store; only `cancel` and `message` need Temporal. */
 export function addRunsCommand(program: Command, services: CliServices, end: (code: ExitCode) => void): void {
   const runs = program.command('runs').description('look at runs and stop them');
   runs
@@ -64,6 +64,28 @@ export function addRunsCommand(program: Command, services: CliServices, end: (co
     .argument('<id>', 'id of the run')
     .option('--json', 'print JSON')
     .action(async (id: string, options: { readonly json?: boolean }) => end(await cancel(services, id, options.json ?? false)));
+  runs
+    .command('message')
+    .description('say something to a running run; it enters before the next model call')
+    .argument('<id>', 'id of the run')
+    .argument('<text>', 'what to say, or - for standard input')
+    .option('--message-id <id>', 'the same id again is the same message')
+    .option('--json', 'print JSON')
+    .action(async (id: string, text: string, options: SayOptions) => end(await say(services, id, text, options)));
+}
+
+interface SayOptions {
+  readonly messageId?: string;
+  readonly json?: boolean;
+}
+
+async function say(services: CliServices, id: string, text: string, { messageId, json }: SayOptions): Promise<ExitCode> {
+  const agent = await openAgentClient(services, { signs: false });
+  const said = text === '-' ? await services.terminal.readInput() : text;
+  const sent = await agent.addUserMessage(id, said, messageId === undefined ? {} : { messageId });
+  if (json) services.terminal.print(JSON.stringify({ agentRunId: id, ...sent }));
+  else services.terminal.print(`Sent to ${id}; it enters before the run's next model call (message ${sent.messageId}).`);
+  return 0;
 }
 
 async function list(services: CliServices, { json, limit, status, task, tenant }: ListOptions): Promise<ExitCode> {

@@ -21,7 +21,9 @@ function describeGate(gate: OpenGate): string[] {
     '',
     `**Waits for approval** of \`${gate.tool}\` (${gate.kind}) until ${new Date(gate.expiresAtMs).toISOString()}`,
     '',
-    `    tollgate approve ${gate.approvalId} --digest ${gate.actionDigest}`,
+    // Inline code: the Temporal UI shows a code block white on white.
+    `- Approve: \`npx tollgate approve ${gate.approvalId} --digest ${gate.actionDigest}\``,
+    `- Deny: \`npx tollgate deny ${gate.approvalId} --reason WHY\``,
   ];
 }
 

@@ -49,7 +49,7 @@ export function acceptReply(position: RunPosition, reply: AcceptedReply): RunPos
 }
 
 function plannedCall(attemptId: AttemptId, call: ReplyCall, callIndex: number): PlannedCall {
-  const planned = { callIndex, tool: call.tool, effect: call.effect };
+  const planned = { callIndex, tool: call.tool, effect: call.effect, ...(call.local ? { local: call.local } : {}) };
   return call.valid ? { ...planned, status: 'planned' } : { ...planned, status: 'done', nodeId: callKeyOf(attemptId, callIndex) };
 }
 
@@ -94,6 +94,32 @@ export function dropGate(position: RunPosition, approvalId: ApprovalId): RunPosi
     return { ...rest, status: 'planned' };
   });
   return { ...position, calls, gates: position.gates.filter((gate) => gate.approvalId !== approvalId) };
+}
+
+/**
+ * After a message was written: it waits for the next model call. A run that had its answer goes on from there, unless that
+ * was the last step it may take; a run that ended otherwise stays ended.
+ */
+export function receiveMessage(position: RunPosition, nodeId: string, maxSteps: number): RunPosition {
+  const waiting: RunPosition = { ...position, messageNodeIds: [...(position.messageNodeIds ?? []), nodeId] };
+  const { end } = position;
+  const answer = end?.status === 'completed' ? end.outputAttemptId : undefined;
+  if (!end || answer === undefined) return waiting;
+  if (position.step < maxSteps) return { ...waiting, step: position.step + 1, head: { attemptId: answer, nodeIds: [] }, end: null, answerAttemptId: answer };
+  const message = `The model gave its answer in the last step that the run may take (limits.maxSteps is ${maxSteps}); a message that came after it was not answered.`;
+  return { ...waiting, end: { ...end, message } };
+}
+
+/** Before a model call: the messages that wait enter the transcript, after all that the run knows. */
+export function enterMessages(position: RunPosition): RunPosition {
+  const { messageNodeIds, ...rest } = position;
+  if (!messageNodeIds) return position;
+  return { ...rest, head: { ...position.head, nodeIds: [...position.head.nodeIds, ...messageNodeIds] } };
+}
+
+/** The end as it is written down: where a run ended without a new answer after a message, the answer it had before is its output. */
+export function withAnswer({ answerAttemptId }: RunPosition, end: RunEnd): RunEnd {
+  return end.outputAttemptId === undefined && answerAttemptId !== undefined ? { ...end, outputAttemptId: answerAttemptId } : end;
 }
 
 /** After the budget did not allow a call that may need `neededNanoUsd`. */

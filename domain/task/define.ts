@@ -18,6 +18,11 @@ export interface ToolSpec<Schema extends z.ZodType = z.ZodType> {
   readonly parameters: Schema;
   /** What the tool does to the world. */
   readonly effect: Effect;
+  /**
+   * For a read that is over in a second or two: it is carried out within the workflow task, with less history and less work
+   * for the server. Only for effect `read`.
+   */
+  readonly local?: boolean;
   /** Where an irreversible action goes, as the approver sees it. Default: the tool's name on this worker. */
   readonly destination?: string;
   readonly volatileArguments?: readonly string[];

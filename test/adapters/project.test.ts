@@ -104,3 +104,19 @@ test('an output schema comes down to JSON Schema, and one that has no such form 
   await writeFile(join(folder, 'other.config.ts'), task('z.object({ at: z.date() })'));
   expect(await messageOf(loadProject('other.config.ts', folder))).toContain('tasks[0].output: this zod schema has no JSON Schema form');
 });
+
+test('only a read may be local: any other effect is refused with the fix, as is anything but true or false', async () => {
+  const withTool = (rest: string) =>
+    load(
+      `${IMPORTS}const t = { name: 't', description: '', parameters: z.object({}), execute: async () => null, ${rest} };
+       export default defineConfig({ tasks: [defineTask({ name: 'a', prompt: 'x', models: ['m'], maxOutputTokens: 1, budgetUsd: 0, tools: [t] })] });`,
+      `local-${rest.replace(/\W+/g, '-')}.ts`,
+    );
+  for (const effect of ['write', 'irreversible'])
+    expect(await messageOf(withTool(`effect: '${effect}', local: true`))).toContain(
+      `tasks[0].tools[0].local: only a tool of effect "read" may be local, and this one is "${effect}".`,
+    );
+  expect(await messageOf(withTool(`effect: 'read', local: 'yes'`))).toContain('tasks[0].tools[0].local: expected true or false, saw "yes".');
+  expect((await withTool(`effect: 'read', local: true`)).registry.tasks.get('a')?.tools).toMatchObject([{ name: 't', local: true }]);
+  expect((await withTool(`effect: 'write', local: false`)).registry.tasks.get('a')?.tools[0]).not.toHaveProperty('local');
+});

@@ -189,3 +189,12 @@ test('an output schema is read from its file, and what is wrong with it is said 
   await rm(join(folder, 'output.schema.json'));
   expect(await mistakesOf()).toContain('"./output.schema.json" can\'t be read: there is no such file');
 });
+
+test('only a read may be local: a tool of another effect, or of none, is refused with its place', async () => {
+  await write({ 'tools.json': JSON.stringify(TOOLS.map((tool) => ({ ...tool, local: true }))) });
+  const message = await mistakesOf();
+  expect(message).toMatch(/tools\.json:\d+:\d+: \[1\]\.local: only a tool of effect "read" may be local, and this one is "irreversible"\./);
+  expect(message).not.toContain('[0].local');
+  await write({ 'tools.json': JSON.stringify(TOOLS.map((tool, index) => (index === 0 ? { ...tool, local: true } : tool))) });
+  expect((await readTaskFolder(folder)).definition.tools.map(({ local }) => local)).toEqual([true, undefined]);
+});

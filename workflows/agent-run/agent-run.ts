@@ -13,13 +13,14 @@ import type { AgentRunInput, AgentRunResult, RunEnd } from '../../contracts/agen
 import { assertNever } from '../../contracts/failures.ts';
 import { getRunStatusQuery } from '../../contracts/temporal.ts';
 import { decideNextAction, type GateSubject, type NextAction } from '../../domain/agent-run/next-action.ts';
-import { acceptReply, dropGate, endRun, fallShort, startPosition } from '../../domain/agent-run/position.ts';
+import { acceptReply, dropGate, endRun, enterMessages, fallShort, startPosition, withAnswer } from '../../domain/agent-run/position.ts';
 import { endOfFailedStep } from '../../domain/agent-run/run-end.ts';
 import { journal } from '../activity-options.ts';
 import { handleDecisions } from '../approval/decisions.ts';
 import { awaitDecision, openGate } from '../approval/gates.ts';
 import { callModel } from '../model/call-model.ts';
 import { carryOut } from '../tool/execute-tool.ts';
+import { handleMessages, takeMessages } from './messages.ts';
 import { RunState } from './run-state.ts';
 
 /**
@@ -30,11 +31,13 @@ import { RunState } from './run-state.ts';
 export async function agentRun(start: AgentRunInput): Promise<AgentRunResult> {
   const run = new RunState(start);
   handleDecisions(run);
+  handleMessages(run);
   setHandler(getRunStatusQuery, () => run.view());
 
   try {
     if (!run.isPinned) await pinTask(run);
     for (;;) {
+      if (run.mailbox.hasMail) await takeMessages(run);
       if (mustContinueAsNew(run)) await carryOn(run);
       run.publish();
       const action = decideNextAction(run.position, run.task);
@@ -48,8 +51,12 @@ export async function agentRun(start: AgentRunInput): Promise<AgentRunResult> {
         case 'awaitApproval':
           await passGates(run, action.open);
           break;
-        case 'finish':
-          return await finish(run, action.end);
+        case 'finish': {
+          const result = await finish(run, action.end);
+          // A message that came while the end was written is not lost: it is answered, where the run may go on.
+          if (!run.mailbox.hasMail) return result();
+          break;
+        }
         default:
           assertNever(action);
       }
@@ -70,6 +77,7 @@ async function takeStep(run: RunState, action: Extract<NextAction, { type: 'call
   const { raisedBy } = action;
   if (raisedBy && !(await raiseBudget(run, raisedBy.approvalId))) return;
   if (action.mode === 'wrapUp') run.move((position) => ({ ...position, wrappingUp: true }));
+  run.move(enterMessages);
 
   const { runKey, task, position } = run;
   const outcome = await callModel({ runKey, task, step: position.step, head: position.head, mode: action.mode });
@@ -100,20 +108,21 @@ async function passGates(run: RunState, open: readonly GateSubject[]): Promise<v
   if (open.length > 0) return;
   const mustWait = () => {
     const next = decideNextAction(run.position, run.task);
-    return next.type === 'awaitApproval' && next.open.length === 0;
+    return next.type === 'awaitApproval' && next.open.length === 0 && !run.mailbox.hasMail;
   };
   await awaitDecision(run, () => !mustWait() || mustContinueAsNew(run));
 }
 
-async function finish(run: RunState, end: RunEnd): Promise<AgentRunResult> {
+/** Writes the end; answers what the workflow then answers. */
+async function finish(run: RunState, end: RunEnd): Promise<() => AgentRunResult> {
   if (!run.position.end) run.move((position) => endRun(position, end));
   const { runKey, position } = run;
   const steps = position.replyAttemptId === null && end.outputAttemptId === undefined ? position.step - 1 : position.step;
-  const written = await journal.finishRun({ version: 1, runKey, end, steps });
+  const written = await journal.finishRun({ version: 1, runKey, end: withAnswer(position, end), steps });
   run.move((current) => ({ ...current, ledger: written.ledger }));
   run.publish();
   await condition(allHandlersFinished);
-  return answer(runKey.agentRunId, end, steps, written);
+  return () => answer(runKey.agentRunId, end, steps, written);
 }
 
 function answer(agentRunId: string, end: RunEnd, steps: number, written: Awaited<ReturnType<typeof journal.finishRun>>): AgentRunResult {
@@ -148,7 +157,7 @@ async function endByError(run: RunState, error: unknown): Promise<AgentRunResult
 }
 
 async function writeEnd(run: RunState, end: RunEnd): Promise<Awaited<ReturnType<typeof journal.finishRun>>> {
-  const written = await journal.finishRun({ version: 1, runKey: run.runKey, end, steps: stepsOf(run) });
+  const written = await journal.finishRun({ version: 1, runKey: run.runKey, end: run.isPinned ? withAnswer(run.position, end) : end, steps: stepsOf(run) });
   if (run.isPinned) run.move((position) => ({ ...endRun(position, end), ledger: written.ledger }));
   run.publish();
   await condition(allHandlersFinished);
@@ -165,7 +174,9 @@ function mustContinueAsNew(run: RunState): boolean {
 }
 
 /** Goes on as a new execution with the position and the open gates carried over; handlers under way finish first. */
-async function carryOn(run: RunState): Promise<never> {
+async function carryOn(run: RunState): Promise<void> {
   await condition(allHandlersFinished);
-  return await continueAsNew<typeof agentRun>({ ...run.start, input: {}, carried: run.carry() });
+  // Messages travel on as transcript nodes; those that came meanwhile are written first.
+  if (run.mailbox.hasMail) return;
+  await continueAsNew<typeof agentRun>({ ...run.start, input: {}, carried: run.carry() });
 }

@@ -4,11 +4,14 @@ import { invariant } from '../../contracts/failures.ts';
 import type { AgentRunId, RunKey } from '../../contracts/ids.ts';
 import { emptyLedger, ZERO_NANO_USD } from '../../domain/budget/ledger.ts';
 import { describeRun, searchAttributeValues } from '../../domain/agent-run/description.ts';
+import { messageRoom } from '../../domain/agent-run/user-message.ts';
+import { Mailbox } from './messages.ts';
 
 /** A run in memory: its pinned task, its position, and what operators see of both. */
 export class RunState {
   readonly runKey: RunKey;
   readonly start: AgentRunInput;
+  readonly mailbox: Mailbox;
   #task: PinnedTask | null;
   #position: RunPosition | null;
   #published = '';
@@ -17,6 +20,7 @@ export class RunState {
     const { workflowId, firstExecutionRunId } = workflowInfo();
     this.runKey = { agentRunId: workflowId as AgentRunId, firstExecutionRunId };
     this.start = start;
+    this.mailbox = new Mailbox(start.carried?.messageIds ?? []);
     this.#task = start.carried?.pinned ?? null;
     this.#position = start.carried?.position ?? null;
   }
@@ -47,7 +51,8 @@ export class RunState {
   }
 
   carry(): CarriedState {
-    return { version: 1, pinned: this.task, position: this.position };
+    const { takenIds } = this.mailbox;
+    return { version: 1, pinned: this.task, position: this.position, ...(takenIds.length > 0 ? { messageIds: takenIds } : {}) };
   }
 
   view(): RunStatusView {
@@ -61,7 +66,14 @@ export class RunState {
       model: position?.lastModel ?? null,
       ledger: position?.ledger ?? emptyLedger(ZERO_NANO_USD),
       gates: position?.gates ?? [],
+      messageRoom: this.messageRoom,
     };
+  }
+
+  /** How many more messages the run takes now. */
+  get messageRoom(): number {
+    const pending = this.mailbox.waiting + (this.#position?.messageNodeIds?.length ?? 0);
+    return messageRoom(this.mailbox.takenIds.length, pending, this.#task ?? {});
   }
 
   get status(): AgentRunStatus {

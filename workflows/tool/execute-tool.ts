@@ -1,9 +1,10 @@
+import { isCancellation, log } from '@temporalio/workflow';
 import type { ExecuteToolOutcome, OpenGate, PlannedCall } from '../../contracts/agent-run.ts';
 import { assertNever, invariant } from '../../contracts/failures.ts';
 import type { AttemptId } from '../../contracts/ids.ts';
 import { completeCall, dropGate, gateOfCall, setGateStatus } from '../../domain/agent-run/position.ts';
 import { callKeyOf } from '../../domain/tool/tool-call.ts';
-import { journal, outside, outsideOptions } from '../activity-options.ts';
+import { journal, nearby, outside, outsideOptions } from '../activity-options.ts';
 import type { RunState } from '../agent-run/run-state.ts';
 import { openGate } from '../approval/gates.ts';
 
@@ -28,12 +29,20 @@ export async function carryOut(run: RunState, call: PlannedCall): Promise<void> 
   }
 }
 
-function executeTool(run: RunState, call: PlannedCall): Promise<ExecuteToolOutcome> {
+async function executeTool(run: RunState, call: PlannedCall): Promise<ExecuteToolOutcome> {
   const { task, runKey, position } = run;
   const { callIndex, approvalId } = call;
-  const options = outsideOptions(task.toolTimeoutMs, `step ${position.step} · ${call.tool} · ${call.effect}`);
   const input = { version: 1, runKey, attemptId: replyOf(run), callIndex, ...(approvalId ? { approvalId } : {}) } as const;
-  return outside.executeTool.executeWithOptions(options, [input]);
+  const summary = `step ${position.step} · ${call.tool} · ${call.effect}`;
+  if (call.local) {
+    try {
+      return await nearby.executeTool(input);
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      log.info('a local read goes the ordinary way', { tool: call.tool, error: String(error) });
+    }
+  }
+  return outside.executeTool.executeWithOptions(outsideOptions(task.toolTimeoutMs, summary), [input]);
 }
 
 async function refuse(run: RunState, call: PlannedCall, gate: OpenGate, reason: 'denied' | 'expired' | 'withdrawn'): Promise<void> {

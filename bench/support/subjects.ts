@@ -1,0 +1,101 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { openSqliteStore } from '../../adapters/stores/sqlite/sqlite-store.ts';
+import { createAgentClient } from '../../client/agent-client.ts';
+import type { StartableTask } from '../../client/known-task.ts';
+import { childEnvironment } from '../../config/load.ts';
+import type { Store } from '../../domain/store/port.ts';
+import type { Ground } from './ground.ts';
+import { type Peer, peerFolder } from './peers.ts';
+import { type BenchProcess, startProcess } from './processes.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+export const CONFIG = join(ROOT, 'bench', 'project', 'tollgate.config.ts');
+
+export const SUBJECTS = ['tollgate', 'tollgate, local reads', 'floor', 'floor, local', 'openai-agents', 'ai-sdk'] as const;
+export type Subject = (typeof SUBJECTS)[number];
+
+/** A subject with one worker that runs, and a way to start runs of it. */
+export interface Stand {
+  readonly worker: BenchProcess;
+  /** Another worker on the same queue. */
+  addWorker(): Promise<BenchProcess>;
+  /** Starts a run of so many steps; `ended` resolves when it has its answer. */
+  start(workflowId: string, steps: number): Promise<{ readonly ended: Promise<void> }>;
+  close(): Promise<void>;
+}
+
+let stands = 0;
+
+export async function openStand(ground: Ground, subject: Subject): Promise<Stand> {
+  stands += 1;
+  if (subject === 'tollgate') return tollgate(ground, 'steps');
+  if (subject === 'tollgate, local reads') return tollgate(ground, 'local');
+  if (subject === 'floor') return peer(ground, 'floor', 'two');
+  if (subject === 'floor, local') return peer(ground, 'floor', 'local');
+  return peer(ground, subject);
+}
+
+async function tollgate(ground: Ground, kind: 'steps' | 'local'): Promise<Stand> {
+  // Its own store for each stand, as each peer has its own process; the bundle is kept, as a package ships it.
+  const home = join(ground.folder, `home-${stands}`);
+  const taskQueue = `tollgate-${stands}`;
+  mkdirSync(home, { recursive: true });
+  const env = childEnvironment({
+    TOLLGATE_HOME: home,
+    TOLLGATE_CONFIG: CONFIG,
+    TOLLGATE_TASK_QUEUE: taskQueue,
+    TEMPORAL_ADDRESS: ground.server.address,
+    OPENAI_API_KEY: 'unused',
+    OPENAI_BASE_URL: ground.providerUrl,
+    TOLLGATE_LOG_LEVEL: 'info',
+  });
+  const addWorker = () =>
+    startProcess(process.execPath, ['--conditions=tollgate-source', join(ROOT, 'worker', 'main.ts')], {
+      env,
+      ready: 'worker ready',
+      logPath: join(ground.folder, 'logs', `${taskQueue}.log`),
+    });
+  const worker = await addWorker();
+  const store: Store = await openSqliteStore({ path: join(home, 'tollgate.db') });
+  const agent = createAgentClient({ client: ground.client, store, taskQueue, identity: { name: 'bench', roles: [] } });
+  const input = { message: 'policy text for the agent to follow. '.repeat(27) };
+  return {
+    worker,
+    addWorker,
+    async start(id, steps) {
+      const { agentRunId } = await agent.start(`${kind}-${steps}` as StartableTask, input as never, { id });
+      const ended = agent.result(agentRunId).then((outcome) => {
+        if (outcome.status !== 'completed') throw new Error(`${id} ended ${outcome.status}: ${outcome.message}`);
+      });
+      return { ended };
+    },
+    async close() {
+      await worker.stop();
+      await store.close();
+    },
+  };
+}
+
+async function peer(ground: Ground, name: Peer, mode?: 'two' | 'local'): Promise<Stand> {
+  const taskQueue = `${name}-${stands}`;
+  const folder = peerFolder(name);
+  const addWorker = () =>
+    startProcess(process.execPath, ['--import', 'tsx', 'worker.ts', ...(mode ? [mode] : []), '20', '1', '1'], {
+      cwd: folder,
+      env: { ADDR: ground.server.address, PROVIDER: ground.providerUrl, TQ: taskQueue, OPENAI_API_KEY: 'unused' },
+      ready: 'worker ready',
+      logPath: join(ground.folder, 'logs', `${taskQueue}.log`),
+    });
+  const worker = await addWorker();
+  return {
+    worker,
+    addWorker,
+    async start(workflowId, steps) {
+      const handle = await ground.client.workflow.start(mode ? 'floor' : 'agentRun', { taskQueue, workflowId, args: mode ? [steps, mode] : [steps] });
+      return { ended: handle.result().then(() => undefined) };
+    },
+    close: () => worker.stop(),
+  };
+}
