@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { childEnvironment } from '../../config/load.ts';
 import type { Settings } from '../../config/schema.ts';
@@ -37,7 +38,7 @@ export function devProcesses(settings: Settings, cwd: string): Processes {
       return server;
     },
     async startProvider(): Promise<ProviderChild> {
-      const args = ['--bill', join(home, 'simulated-bill.jsonl'), '--port', String(providerPort)];
+      const args = ['--bill', join(home, 'simulated-bill.jsonl'), '--port', String(providerPort), ...ownScenarios(cwd)];
       const child = await startChild({
         name: 'simulated provider',
         script: PROVIDER_SCRIPT,
@@ -54,6 +55,12 @@ export function devProcesses(settings: Settings, cwd: string): Processes {
     },
     startWorker: (places) => startWorker(settings, places, cwd),
   };
+}
+
+/** What the simulated provider says to the tasks of a project, which the project itself brings; ours come after. */
+function ownScenarios(cwd: string): readonly string[] {
+  const folder = join(cwd, 'scenarios');
+  return existsSync(folder) ? ['--scenarios', folder, '--scenarios', 'shipped'] : [];
 }
 
 async function startWorker({ home }: Settings, places: DevPlaces, cwd: string): Promise<ReadyChild> {
