@@ -1,4 +1,5 @@
 import { addMessage } from './agent-run/add-message.ts';
+import { addNote, readAnswer } from './agent-run/notes.ts';
 import { finishRun } from './agent-run/finish-run.ts';
 import { pinTask } from './agent-run/pin-task.ts';
 import { openGate } from './approval/open-gate.ts';
@@ -17,6 +18,8 @@ export function createActivities(ports: ActivityPorts): Activities {
     callModel: (input) => translated(() => callModel(ports, input)),
     executeTool: (input) => translated(() => executeTool(ports, input)),
     addMessage: (input) => translated(() => addMessage(ports, input)),
+    addNote: (input) => translated(() => addNote(ports, input)),
+    readAnswer: (input) => translated(() => readAnswer(ports, input)),
     openGate: (input) => translated(() => openGate(ports, input)),
     recordDecision: (input) => translated(() => recordDecision(ports, input)),
     closeGate: ({ runKey, approvalId, status }) => translated(async () => ({ gateStatus: await ports.store.closeGate(runKey, approvalId, status) })),

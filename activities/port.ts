@@ -1,6 +1,7 @@
 import type {
   AddMessageInput,
   AddMessageOutcome,
+  AddNoteInput,
   CallModelInput,
   CallModelOutcome,
   CloseGateInput,
@@ -16,6 +17,8 @@ import type {
   PinTaskOutcome,
   RaiseBudgetInput,
   RaiseBudgetOutcome,
+  ReadAnswerInput,
+  ReadAnswerOutcome,
   RecordDecisionInput,
   RecordDecisionOutcome,
   RefuseCallInput,
@@ -32,6 +35,10 @@ export interface Activities {
   executeTool(input: ExecuteToolInput): Promise<ExecuteToolOutcome>;
   /** Writes a message from outside as a transcript node and audits it, whatever comes of it. */
   addMessage(input: AddMessageInput): Promise<AddMessageOutcome>;
+  /** Writes what a workflow of one's own says to the model. */
+  addNote(input: AddNoteInput): Promise<NodeOutcome>;
+  /** An answer's text, for a workflow that decides by it. */
+  readAnswer(input: ReadAnswerInput): Promise<ReadAnswerOutcome>;
   openGate(input: OpenGateInput): Promise<OpenGateOutcome>;
   /** Verifies and audits what a person decided. */
   recordDecision(input: RecordDecisionInput): Promise<RecordDecisionOutcome>;

@@ -164,7 +164,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
 async function startWorkflow(options: AgentClientOptions, agentRunId: AgentRunId, request: AgentRunStart, known: KnownTask): Promise<StartedRun> {
   const { client } = options;
   const starting = () =>
-    client.workflow.start<(input: AgentRunStart) => Promise<AgentRunResult>>(AGENT_RUN_WORKFLOW, {
+    client.workflow.start<(input: AgentRunStart) => Promise<AgentRunResult>>(known.workflow ?? AGENT_RUN_WORKFLOW, {
       workflowId: agentRunId,
       taskQueue: options.taskQueue ?? TASK_QUEUE,
       args: [request],

@@ -26,6 +26,7 @@ export function knownTask(task: StartableTask): KnownTask {
     const { definition } = task;
     return {
       reference: { type: 'stored', name: definition.name, contentDigest: sha256(JSON.stringify(definition)) },
+      ...(definition.workflow === undefined ? {} : { workflow: definition.workflow }),
       maxMessageBytes: definition.limits.maxMessageBytes,
       models: definition.models.map(({ model }) => model),
       promptVersion: promptVersionOf(definition.prompt),
@@ -35,6 +36,7 @@ export function knownTask(task: StartableTask): KnownTask {
   const budget = parseUsd(String(task.budgetUsd));
   return {
     reference: { type: 'named', name: task.name },
+    ...(task.workflow === undefined ? {} : { workflow: task.workflow }),
     ...(task.input ? { inputSchema: task.input } : {}),
     ...(task.limits?.maxMessageBytes === undefined ? {} : { maxMessageBytes: task.limits.maxMessageBytes }),
     models: task.models,

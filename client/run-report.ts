@@ -8,6 +8,8 @@ import { readOutput } from './run-result.ts';
 import { reportSteps, type StepReport } from './step-report.ts';
 
 const MAX_GATES = 1_000;
+/** Children shown, newest first. */
+const MAX_CHILDREN = 100;
 
 /** Money of a run, in USD as decimal strings. */
 export interface LedgerReport {
@@ -45,6 +47,9 @@ export interface RunSummary {
   readonly ledger: LedgerReport;
 }
 
+/** A run that draws on another one's budget, with its share of it. */
+export type ChildReport = Pick<RunSummary, 'agentRunId' | 'task' | 'status' | 'ledger'>;
+
 /** Everything the store knows of a run: what `runs show --json` prints. Fields may be added, these stay. */
 export interface RunReport extends RunSummary {
   readonly requester: string;
@@ -60,6 +65,10 @@ export interface RunReport extends RunSummary {
   readonly steps: readonly StepReport[];
   readonly attempts: readonly AttemptReport[];
   readonly gates: readonly GateReport[];
+  /** The run whose budget this one draws on, where there is one. */
+  readonly parent?: string;
+  /** Its children with their share of its budget, oldest first; at most 100. Set where there are any. */
+  readonly children?: readonly ChildReport[];
   /** Temporal's own status, where it was asked. */
   readonly temporalStatus?: string;
 }
@@ -67,15 +76,17 @@ export interface RunReport extends RunSummary {
 /** Reads a run from the store. Needs neither Temporal nor a worker. */
 export async function reportRun(store: Store, run: RunRecord): Promise<RunReport> {
   const { runKey } = run;
-  const [summary, output, attempts, calls, gates, snapshot] = await Promise.all([
+  const [summary, output, attempts, calls, gates, snapshot, children] = await Promise.all([
     summarizeRun(store, run),
     readOutput(store, run),
     store.listAttempts(runKey),
     store.listToolCalls(runKey),
     store.listGates({ runKey, limit: MAX_GATES }),
     readSnapshot(store, run),
+    readChildren(store, run),
   ]);
-  return assemble(run, summary, output, { attempts, calls, gates, snapshot });
+  const family = { ...(run.parentRunKeys[0] ? { parent: run.parentRunKeys[0].agentRunId } : {}), ...(children.length > 0 ? { children } : {}) };
+  return { ...assemble(run, summary, output, { attempts, calls, gates, snapshot }), ...family };
 }
 
 interface Journal {
@@ -143,6 +154,15 @@ export function reportAttempt(attempt: AttemptRecord): AttemptReport {
     startedAt: new Date(attempt.reservedAtMs).toISOString(),
     endedAt: attempt.endedAtMs === null ? null : new Date(attempt.endedAtMs).toISOString(),
   };
+}
+
+async function readChildren(store: Store, { runKey }: RunRecord): Promise<readonly ChildReport[]> {
+  const children = await store.listRuns({ parent: runKey, limit: MAX_CHILDREN });
+  const reports = children.map(async (child) => {
+    const { agentRunId, task, status, ledger } = await summarizeRun(store, child);
+    return { agentRunId, task, status, ledger };
+  });
+  return (await Promise.all(reports)).reverse();
 }
 
 async function readSnapshot(store: Store, run: RunRecord): Promise<TaskSnapshot | null> {

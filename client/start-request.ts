@@ -19,6 +19,8 @@ export interface StartOptions {
 /** What the client knows of a task before it runs. Everything but the name is only known where the definition is at hand. */
 export interface KnownTask {
   readonly reference: TaskReference;
+  /** The workflow type that runs it. Unset: `agentRun`, which hands over to the task's own. */
+  readonly workflow?: string;
   readonly inputSchema?: {
     safeParse(
       value: unknown,

@@ -53,6 +53,7 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
     openai: { ...optional('apiKey', variables.OPENAI_API_KEY), ...optional('baseUrl', variables.OPENAI_BASE_URL) },
     ...optional('simulatedUrl', simulatedUrl),
     ...optional('databaseUrl', variables.DATABASE_URL),
+    ...optional('databaseConnections', variables.TOLLGATE_DATABASE_CONNECTIONS),
     ...optional('configPath', variables.TOLLGATE_CONFIG),
     insecure: variables.TOLLGATE_INSECURE,
     allowUnsigned: variables.TOLLGATE_ALLOW_UNSIGNED ?? isLoopbackAddress(address),

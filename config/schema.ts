@@ -23,6 +23,8 @@ export const environmentSchema = z.object({
     .string()
     .regex(/^postgres(ql)?:\/\//, 'postgres://…')
     .optional(),
+  /** The most connections of one process to Postgres. */
+  TOLLGATE_DATABASE_CONNECTIONS: z.coerce.number().int().min(1).max(1_000).optional(),
   TOLLGATE_HOME: path.default('.tollgate'),
   TOLLGATE_CONFIG: path.optional(),
   TOLLGATE_AS: z
@@ -62,6 +64,7 @@ export interface Settings {
   /** Base URL of a simulated provider, including `/v1`. */
   readonly simulatedUrl?: string;
   readonly databaseUrl?: string;
+  readonly databaseConnections?: number;
   readonly configPath?: string;
   readonly insecure: boolean;
   /** Whether an unsigned signal counts as a decision. */

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { DecisionAnswer, DecisionRequest, GateKind, GateStatus } from './approval.ts';
-import type { LedgerTotals, NanoUsd, OnBudgetExhausted } from './budget.ts';
+import type { LedgerTotals, NanoUsd, OnBudgetExhausted, ScopeKind } from './budget.ts';
 import type { ActionDigest, ApprovalId, AttemptId, RunKey } from './ids.ts';
-import type { JsonObject } from './json.ts';
+import type { JsonObject, JsonValue } from './json.ts';
 import type { ErrorVerdict, OutcomeClass } from './model.ts';
 import { jsonObjectSchema } from './task.ts';
 import type { Effect } from './tool.ts';
@@ -30,8 +30,11 @@ export const agentRunStartSchema = z.strictObject({
 });
 export type AgentRunStart = z.infer<typeof agentRunStartSchema>;
 
-/** Argument of the workflow `agentRun`. Continue-as-new passes `carried` and an empty input. */
-export type AgentRunInput = AgentRunStart & { readonly carried?: CarriedState };
+/**
+ * Argument of the workflow `agentRun` and of every workflow built from our pieces. Continue-as-new passes `carried` and an
+ * empty input. A run with a `parent` draws on the parent's budget too, and on those above it.
+ */
+export type AgentRunInput = AgentRunStart & { readonly carried?: CarriedState; readonly parent?: RunKey };
 
 /** Answer of the workflow `agentRun`. */
 export interface AgentRunResult {
@@ -68,6 +71,8 @@ export interface TranscriptHead {
 /** What the workflow knows of its pinned task. Small, whatever the task's size. */
 export interface PinnedTask {
   readonly taskName: string;
+  /** The workflow type that runs the task, where it is not `agentRun`. */
+  readonly workflow?: string;
   readonly snapshotDigest: string;
   readonly promptVersion: string;
   readonly models: readonly string[];
@@ -128,6 +133,8 @@ export interface RunPosition {
   readonly ledger: LedgerTotals;
   /** Set where the last reservation did not fit: what it needed. */
   readonly shortOfNanoUsd: NanoUsd | null;
+  /** Whose budget was short, where it was not the run's own: more money of its own would not help. */
+  readonly shortOfScope?: ScopeKind;
   /** Set once the next model call must be the last one. */
   readonly wrappingUp: boolean;
   /** Answers so far that broke the output schema, and what was wrong where the last reply was one. */
@@ -153,6 +160,8 @@ export interface CarriedState {
   readonly position: RunPosition;
   /** Messages taken so far, so that none counts twice. */
   readonly messageIds?: readonly string[];
+  /** What a workflow of one's own carries over beside the run. */
+  readonly own?: JsonValue;
 }
 
 /** Answer of the query `getRunStatus`. */
@@ -180,6 +189,7 @@ export interface PinTaskInput {
   readonly feature: string;
   readonly requester: string;
   readonly budgetLimitNanoUsd?: number;
+  readonly parent?: RunKey;
 }
 export interface PinTaskOutcome {
   readonly pinned: PinnedTask;
@@ -230,7 +240,14 @@ export type CallModelOutcome =
       readonly ledger: LedgerTotals;
       readonly recovered: boolean;
     }
-  | { readonly type: 'budgetDenied'; readonly neededNanoUsd: NanoUsd; readonly ledger: LedgerTotals; readonly message: string }
+  | {
+      readonly type: 'budgetDenied';
+      readonly neededNanoUsd: NanoUsd;
+      /** Set where it was not the run's own budget. */
+      readonly scope?: ScopeKind;
+      readonly ledger: LedgerTotals;
+      readonly message: string;
+    }
   | { readonly type: 'failed'; readonly verdict: ErrorVerdict; readonly message: string; readonly ledger: LedgerTotals };
 
 export interface ExecuteToolInput {
@@ -327,6 +344,25 @@ export type AddMessageOutcome =
   | { readonly type: 'added'; readonly nodeId: string }
   /** Longer than the task takes, or not in the store. Audited. */
   | { readonly type: 'refused'; readonly message: string };
+
+/** Writes a message of the workflow's own, with the answer of a child run below it where one is named. */
+export interface AddNoteInput {
+  readonly version: 1;
+  readonly runKey: RunKey;
+  readonly noteId: string;
+  readonly text: string;
+  readonly answerOf?: RunKey;
+}
+
+export interface ReadAnswerInput {
+  readonly version: 1;
+  readonly runKey: RunKey;
+  readonly attemptId: AttemptId;
+}
+export interface ReadAnswerOutcome {
+  /** Cut off with a note where it is too long for history. */
+  readonly text: string;
+}
 
 export interface RaiseBudgetInput {
   readonly version: 1;

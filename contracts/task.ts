@@ -6,6 +6,9 @@ import type { PriceTable } from './budget.ts';
 
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/, 'letters, digits, "_", "." and "-", at most 100');
 
+/** The name of an exported function. */
+export const workflowName = z.string().regex(/^[A-Za-z_$][A-Za-z0-9_$]{0,99}$/, 'the name of a function that the workflows module exports');
+
 export const effectSchema = z.enum(['read', 'write', 'irreversible']);
 
 export const jsonObjectSchema = z.record(z.string(), z.json()) as unknown as z.ZodType<JsonObject>;
@@ -98,6 +101,8 @@ export const candidateSchema = z.strictObject({
 export const taskDefinitionSchema = z.strictObject({
   version: z.literal(1),
   name,
+  /** The workflow type that runs the task. Unset: `agentRun`. */
+  workflow: workflowName.optional(),
   /** The system prompt. */
   prompt: z.string().max(200_000),
   promptName: z.string().max(100).optional(),

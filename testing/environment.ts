@@ -5,7 +5,7 @@ import { openLocalKey } from '../adapters/keys/local-key.ts';
 import { createPriceSource } from '../adapters/prices/genai-prices.ts';
 import { createModelCatalogue } from '../adapters/providers/model-catalogue.ts';
 import { startSimulatedProvider } from '../adapters/providers/simulated/server.ts';
-import { openSqliteStore } from '../adapters/stores/sqlite/sqlite-store.ts';
+import { openStore } from '../adapters/stores/open-store.ts';
 import { loadProject, type Project, toProject } from '../adapters/tasks/project.ts';
 import { createAgentClient } from '../client/agent-client.ts';
 import { startChild } from '../client/dev/child-process.ts';
@@ -82,7 +82,7 @@ async function open(options: TestEnvironmentOptions, stops: Stops): Promise<Test
   const taskQueue = `testing-${folder.slice(-6)}`;
   const settings = isolated(options, { folder, address, taskQueue, simulatedUrl: provider.url });
 
-  const store = await openSqliteStore({ path: join(folder, 'tollgate.db') });
+  const store = await openStore({ home: folder });
   stops.add(() => store.close());
   const { client, connection } = await connectTemporal({ address, namespace: 'default' });
   stops.add(() => connection.close());

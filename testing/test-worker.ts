@@ -29,7 +29,7 @@ export interface TestWorkerOptions {
 /** A worker in this process: quick to start, and the tasks' own objects are at hand. */
 export async function startWorkerHere({ settings, project, replacementOf }: TestWorkerOptions): Promise<TestWorker> {
   quietenRuntime();
-  const worker = await startTollgateWorker({ config: project.spec, settings }, (ports) => ({
+  const worker = await startTollgateWorker({ config: settings.TOLLGATE_CONFIG ?? project.spec, settings }, (ports) => ({
     ...ports,
     runtimeOf: (tool) => {
       const replaced = replacementOf(tool);

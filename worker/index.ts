@@ -1,9 +1,8 @@
 import type { ActivityPorts } from '../activities/ports.ts';
-import { openSqliteStore } from '../adapters/stores/sqlite/sqlite-store.ts';
-import { join } from 'node:path';
-import { loadProject, toProject } from '../adapters/tasks/project.ts';
+import { describeStore, openStore } from '../adapters/stores/open-store.ts';
+import { loadProject, toProject, withWorkflows } from '../adapters/tasks/project.ts';
 import { childEnvironment, loadSettings } from '../config/load.ts';
-import type { SettingName, Settings } from '../config/schema.ts';
+import type { SettingName } from '../config/schema.ts';
 import type { Store } from '../domain/store/port.ts';
 import type { ProjectSpec } from '../domain/task/define.ts';
 import { createLogger } from '../telemetry/logger.ts';
@@ -47,23 +46,29 @@ export async function startTollgateWorker(
 ): Promise<TollgateWorker> {
   const settings = loadSettings(childEnvironment(changes));
   const project =
-    typeof config === 'object' ? toProject(config, 'given to startTollgateWorker') : await loadProject(config ?? settings.configPath, process.cwd());
+    typeof config === 'object'
+      ? await withWorkflows(toProject(config, 'given to startTollgateWorker'), process.cwd(), 'given to startTollgateWorker')
+      : await loadProject(config ?? settings.configPath, process.cwd());
   const store = await openStore(settings);
   try {
     const logger = createLogger({ level: settings.logLevel, name: 'worker' });
     const { home, taskQueue, searchAttributesOff } = settings;
     const [temporal, ports] = await Promise.all([temporalTarget(settings), wirePorts(settings, project, store)]);
-    const worker = await startWorker({ temporal, taskQueue, home, searchAttributesOff, ports: adapt(ports), logger });
-    logger.info({ address: temporal.address, namespace: temporal.namespace, taskQueue, home }, 'worker ready');
+    const worker = await startWorker({
+      temporal,
+      taskQueue,
+      home,
+      searchAttributesOff,
+      ports: adapt(ports),
+      logger,
+      ...(project.workflowsPath === undefined ? {} : { workflowsPath: project.workflowsPath }),
+    });
+    logger.info({ address: temporal.address, namespace: temporal.namespace, taskQueue, home, store: describeStore(settings) }, 'worker ready');
     return withStore(worker, store);
   } catch (error) {
     await store.close();
     throw error;
   }
-}
-
-async function openStore({ home, storeMaxPages }: Settings): Promise<Store> {
-  return await openSqliteStore({ path: join(home, 'tollgate.db'), ...(storeMaxPages === undefined ? {} : { maxPages: storeMaxPages }) });
 }
 
 /** The store outlives the worker, which writes to it until its last activity has ended. */

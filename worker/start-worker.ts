@@ -28,6 +28,8 @@ export interface WorkerOptions {
   readonly searchAttributesOff: readonly SearchAttributeTopic[];
   readonly ports: ActivityPorts;
   readonly logger: Logger;
+  /** A module with workflows of the project's own, bundled with ours. */
+  readonly workflowsPath?: string;
 }
 
 export interface RunningWorker {
@@ -49,7 +51,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   await registerSearchAttributes(connection, temporal.namespace, options.searchAttributesOff).catch((error: unknown) =>
     logger.warn({ error: String(error) }, 'search attributes could not be registered; "tollgate doctor" says which are missing'),
   );
-  const codePath = await workflowBundle(join(home, 'cache'));
+  const codePath = await workflowBundle(join(home, 'cache'), options.workflowsPath);
   const worker = await Worker.create({
     connection: native,
     namespace: temporal.namespace,

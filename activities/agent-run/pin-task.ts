@@ -1,17 +1,19 @@
 import type { PinnedTask, PinTaskInput, PinTaskOutcome } from '../../contracts/agent-run.ts';
 import { TollgateError } from '../../contracts/failures.ts';
-import type { ContentDigest } from '../../contracts/ids.ts';
+import type { ContentDigest, RunKey } from '../../contracts/ids.ts';
 import { type TaskDefinition, type TaskSnapshot, taskDefinitionSchema } from '../../contracts/task.ts';
 import { emptyLedger, nanoUsd } from '../../domain/budget/ledger.ts';
 import { firstUserMessage } from '../../domain/agent-run/first-message.ts';
 import { resolveCandidates } from '../../domain/task/candidates.ts';
 import { canonicalDigest } from '../digest.ts';
 import type { ActivityPorts } from '../ports.ts';
-import { labelOf, loadSnapshot } from './snapshot.ts';
+import { labelOf, loadRun, loadSnapshot } from './snapshot.ts';
 
 const INPUT_NODE_ID = 'input';
 /** Where the task's limits do not say. */
 const DEFAULT_OUTPUT_CORRECTIONS = 2;
+/** Runs may have children that have children, so far down. */
+const MAX_DEPTH = 8;
 
 /** Pins the task as it is deployed now, and opens the run in the store. The same call again changes nothing. */
 export async function pinTask(ports: ActivityPorts, input: PinTaskInput): Promise<PinTaskOutcome> {
@@ -28,10 +30,22 @@ export async function pinTask(ports: ActivityPorts, input: PinTaskInput): Promis
   const snapshot = earlier ? await loadSnapshot(store, earlier.snapshotDigest) : takeSnapshot(ports, task);
   const snapshotDigest = earlier?.snapshotDigest ?? (await store.putContent(JSON.stringify(snapshot)));
   const limitNanoUsd = nanoUsd(input.budgetLimitNanoUsd ?? task.budgetLimitNanoUsd);
-  await store.createRun({ runKey, task: task.name, tenant, feature, requester, snapshotDigest, limitNanoUsd, parentRunKeys: [] });
+  const parentRunKeys = input.parent ? await chainOf(ports, input.parent) : [];
+  await store.createRun({ runKey, task: task.name, tenant, feature, requester, snapshotDigest, limitNanoUsd, parentRunKeys });
   await store.putNode(runKey, INPUT_NODE_ID, { role: 'user', text });
   const ledger = (await store.getLedger(runKey)) ?? emptyLedger(limitNanoUsd);
   return { pinned: pinnedTask(snapshot, snapshotDigest), ledger, head: { attemptId: null, nodeIds: [INPUT_NODE_ID] } };
+}
+
+/** The parent and all above it, nearest first, as the store has them: a child can't be started past a budget above its parent's. */
+async function chainOf({ store }: ActivityPorts, parent: RunKey): Promise<readonly RunKey[]> {
+  const { parentRunKeys } = await loadRun(store, parent);
+  if (parentRunKeys.length + 1 > MAX_DEPTH)
+    throw new TollgateError(
+      'invalidInput',
+      `The run is ${parentRunKeys.length + 1} levels below the first one; ${MAX_DEPTH} are allowed. Do the work in a level above.`,
+    );
+  return [parent, ...parentRunKeys];
 }
 
 async function findTask({ registry, store }: ActivityPorts, { task }: PinTaskInput): Promise<TaskDefinition> {
@@ -82,6 +96,7 @@ function pinnedTask({ task, candidates, promptDigest }: TaskSnapshot, snapshotDi
   } = task.limits;
   return {
     taskName: task.name,
+    ...(task.workflow === undefined ? {} : { workflow: task.workflow }),
     snapshotDigest,
     promptVersion: `${task.promptName ?? task.name}@${promptDigest.slice(0, 12)}`,
     models: candidates.map(labelOf),

@@ -90,9 +90,10 @@ async function reserve(ports: ActivityPorts, input: CallModelInput, run: RunReco
     rejected ??= reserved;
   }
   invariant(rejected, 'a reservation was tried');
-  const message = `${labelOf(candidate)} may cost ${rejected.neededNanoUsd} nano-USD, which the ${rejected.scope} budget does not have.`;
+  const { scope } = rejected;
+  const message = `${labelOf(candidate)} may cost ${rejected.neededNanoUsd} nano-USD, which the ${scope} budget does not have.`;
   const ledger = (await store.getLedger(input.runKey)) ?? rejected.totals;
-  return { type: 'answer', outcome: { type: 'budgetDenied', neededNanoUsd: rejected.neededNanoUsd, ledger, message } };
+  return { type: 'answer', outcome: { type: 'budgetDenied', neededNanoUsd: rejected.neededNanoUsd, ...(scope === 'run' ? {} : { scope }), ledger, message } };
 }
 
 function newAttempt(

@@ -1,8 +1,8 @@
 import type { ExecuteToolInput, ExecuteToolOutcome } from '../../contracts/agent-run.ts';
 import type { ApprovalId } from '../../contracts/ids.ts';
 import type { JsonObject, JsonValue } from '../../contracts/json.ts';
-import type { TaskSnapshot } from '../../contracts/task.ts';
-import { type GateRecord, permits } from '../../domain/approval/gate.ts';
+import type { TaskDefinition, TaskSnapshot, ToolDefinition } from '../../contracts/task.ts';
+import { type GateRecord, isProven, permits } from '../../domain/approval/gate.ts';
 import { isStricter, policyFor } from '../../domain/approval/policy.ts';
 import type { NewToolCall, ToolCallRecord } from '../../domain/store/port.ts';
 import { actionKeyParts } from '../../domain/tool/action-key.ts';
@@ -58,13 +58,13 @@ export async function executeIrreversible(
     call.tool.volatileArguments,
   );
   const isShown = digest === gate.actionDigest;
+  const isApproved = isProven(gate, provenVotes(ports, gate, digest));
   const found = await store.getToolCall(runKey, callKey);
-  if (found) return resume(execution(found), isShown);
+  if (found) return resume(execution(found), isShown, isApproved);
 
   const own = ports.registry.tasks.get(snapshot.task.name);
-  const ownTool = own?.tools.find((tool) => tool.name === call.tool.name) ?? null;
-  if (own && isStricter(policyFor(own, 'action', ownTool), gate.policy))
-    return { type: 'reopen', message: 'The policy became stricter since the gate was opened.' };
+  const policies = [snapshot.task, ...(own ? [own] : [])].map((task) => policyFor(task, 'action', toolIn(task, call.tool.name)));
+  if (policies.some((policy) => isStricter(policy, gate.policy))) return { type: 'reopen', message: 'The policy became stricter since the gate was opened.' };
 
   if (!isShown) return { type: 'reopen', message: 'What would run here is not what the gate shows (destination, version or arguments differ).' };
 
@@ -75,12 +75,16 @@ export async function executeIrreversible(
     case 'permitted':
       return dispatch(execution(consumed.call));
     case 'exists':
-      return resume(execution(consumed.call), isShown);
+      return resume(execution(consumed.call), isShown, isApproved);
     case 'repeated':
       return { type: 'reopen', message: 'The same action was carried out meanwhile; its repetition needs an approval of its own.' };
     case 'refused':
       return { type: 'notPermitted', gateStatus: consumed.gateStatus, message: consumed.message };
   }
+}
+
+function toolIn(task: TaskDefinition, name: string): ToolDefinition | null {
+  return task.tools.find((tool) => tool.name === name) ?? null;
 }
 
 function intentOf(
@@ -125,16 +129,17 @@ async function dispatch(execution: Execution): Promise<ExecuteToolOutcome> {
 
 /**
  * Found with an intent: its outcome, or in doubt. The first sender may still be alive until its dispatch deadline. A worker
- * that would send something else than the gate shows (`isShown` false: another destination, say) cannot ask there either.
+ * that would send something else than the gate shows (`isShown` false: another destination, say) cannot ask there either,
+ * and without proof that the action was approved (`isApproved`) nothing is sent again: an intent is a row, and rows are no authority.
  */
-async function resume(execution: Execution, isShown: boolean): Promise<ExecuteToolOutcome> {
+async function resume(execution: Execution, isShown: boolean, isApproved: boolean): Promise<ExecuteToolOutcome> {
   const { ports, intent } = execution;
   if (intent.status === 'done' || intent.status === 'failed') return { type: 'done', isError: intent.isError };
   if (intent.status === 'inDoubt') return { type: 'inDoubt', message: 'Whether the action happened is not known.' };
   const waitMs = Math.max(0, intent.dispatchDeadlineMs - (await ports.store.nowMs()) + 1);
   await new Promise((resolve) => setTimeout(resolve, waitMs));
   if (!isShown) return doubt(execution, 'The worker died or froze during the call, and this one is configured with another destination.');
-  return reconcile(execution, 'The worker died or froze between the intent and the outcome.', 1);
+  return reconcile(execution, 'The worker died or froze between the intent and the outcome.', isApproved ? 1 : 0);
 }
 
 /**

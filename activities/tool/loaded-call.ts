@@ -33,12 +33,13 @@ const encoder = new TextEncoder();
 /** A result as the model sees it, cut off at the task's limit with a note. */
 export function resultMessage(call: LoadedCall, result: unknown, isError: boolean, maxBytes: number): TranscriptMessage {
   const text = typeof result === 'string' ? result : JSON.stringify(result);
-  return { role: 'tool', toolCallId: call.toolCallId, name: call.tool.name, text: cutOff(text ?? 'null', maxBytes), isError };
+  return { role: 'tool', toolCallId: call.toolCallId, name: call.tool.name, text: cutOff(text ?? 'null', maxBytes, 'limits.maxToolResultBytes'), isError };
 }
 
-function cutOff(text: string, maxBytes: number): string {
+/** A text of at most `maxBytes` of UTF-8, with a note where it was longer. */
+export function cutOff(text: string, maxBytes: number, limit: string): string {
   const bytes = encoder.encode(text);
   if (bytes.length <= maxBytes) return text;
   const kept = new TextDecoder('utf-8').decode(bytes.subarray(0, maxBytes)).replace(/\uFFFD+$/, '');
-  return `${kept}\n[cut off: the result has ${bytes.length} bytes, limits.maxToolResultBytes is ${maxBytes}]`;
+  return `${kept}\n[cut off: it has ${bytes.length} bytes, ${limit} is ${maxBytes}]`;
 }

@@ -37,6 +37,7 @@ const toolSpecSchema = z
 const task = taskDefinitionSchema.shape;
 const taskSpecSchema = z.strictObject({
   name: task.name,
+  workflow: task.workflow,
   prompt: task.prompt.min(1),
   models: z.array(z.string().min(1).max(200)).min(1).max(8),
   maxOutputTokens: task.maxOutputTokens,
@@ -80,6 +81,7 @@ const endpointSpecSchema = z.strictObject({
 /** What `tollgate.config.ts` may export, checked as a whole. */
 export const projectSpecSchema = z.strictObject({
   tasks: z.array(taskSpecSchema).max(1_000),
+  workflows: z.string().min(1).optional(),
   models: z.array(modelSpecSchema).max(1_000).optional(),
   endpoints: z.record(z.string().min(1).max(100), endpointSpecSchema).optional(),
 });
@@ -109,6 +111,7 @@ const TOOL: FieldGuide = {
 
 const TASK: FieldGuide = {
   name: 'a name of letters, digits, "_", "." and "-", at most 100',
+  workflow: 'the name of a function that the module "workflows" exports',
   prompt: 'the system prompt, a text of 1 to 200000 characters',
   models: 'a list of 1 to 8 model names, best first',
   'models.*': 'the name of a model, such as "gpt-5-mini"',
@@ -138,6 +141,7 @@ export const PROJECT_GUIDE: FieldGuide = {
   tasks: 'a list of tasks made by defineTask({…})',
   'tasks.*': 'a task made by defineTask({…})',
   ...nested('tasks.*', TASK),
+  workflows: 'the path of a module, such as ./workflows.ts',
   models: 'a list of {model, endpoint, price}',
   'models.*.model': 'the name of a model',
   'models.*.wireModel': 'the name that is sent to the endpoint',

@@ -19,6 +19,8 @@ const SHIPPED_CONFIG = fileURLToPath(new URL(`../../tollgate.config${extname(imp
 export interface Project {
   readonly registry: TaskRegistry;
   readonly spec: ProjectSpec;
+  /** The module with the project's own workflows. */
+  readonly workflowsPath?: string;
   /** The file that was loaded. */
   readonly configPath: string;
 }
@@ -33,7 +35,7 @@ export async function loadProject(configPath: string | undefined, cwd: string): 
   if (!existsSync(path))
     throw new TollgateError('invalidInput', `There is no configuration at ${path} (TOLLGATE_CONFIG). Create it, or unset TOLLGATE_CONFIG.`);
   const shown = relative(cwd, path) || path;
-  return { ...toProject(await importSpec(path, shown), shown), configPath: path };
+  return { ...(await withWorkflows(toProject(await importSpec(path, shown), shown), dirname(path), shown)), configPath: path };
 }
 
 /**
@@ -48,6 +50,38 @@ export function toProject(spec: unknown, shown: string): Omit<Project, 'configPa
   }
   const project = spec as ProjectSpec;
   return { registry: toRegistry(project, shown), spec: project };
+}
+
+/**
+ * Finds the project's own workflows, relative to `folder`, and checks that every workflow a task names is there.
+ * @throws TollgateError of type `invalidInput` that lists every mistake at once.
+ */
+export async function withWorkflows(project: Omit<Project, 'configPath'>, folder: string, shown: string): Promise<Omit<Project, 'configPath'>> {
+  const { workflows, tasks } = project.spec;
+  const path = workflows === undefined ? undefined : resolve(folder, workflows);
+  const exported = path === undefined ? [] : await exportedFunctions(path, workflows ?? '', shown);
+  const mistakes = tasks.flatMap(({ workflow }, index): Mistake[] => {
+    if (workflow === undefined || workflow === 'agentRun' || exported.includes(workflow)) return [];
+    const where =
+      workflows === undefined
+        ? 'the project names no module of workflows: add workflows: "./workflows.ts"'
+        : `${workflows} exports no such function. ${suggest(workflow, exported)}`;
+    return [{ place: shown, message: `${formatPath(['tasks', index, 'workflow'])}: there is no workflow "${workflow}"; ${where}` }];
+  });
+  if (mistakes.length > 0) throw mistakesError(`The configuration ${shown}`, mistakes);
+  return { ...project, ...(path === undefined ? {} : { workflowsPath: path }) };
+}
+
+async function exportedFunctions(path: string, name: string, shown: string): Promise<string[]> {
+  const unreadable = (reason: string, cause?: unknown) =>
+    new TollgateError('invalidInput', `The module "workflows" of the configuration ${shown}, ${name}, can't be loaded: ${reason}`, { cause });
+  if (!existsSync(path)) throw unreadable(`there is no file ${path}. The path is relative to the configuration.`);
+  try {
+    const loaded = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+    return Object.keys(loaded).filter((key) => typeof loaded[key] === 'function');
+  } catch (error) {
+    throw unreadable((error as Error).message, error);
+  }
 }
 
 function nearestConfig(folder: string): string | null {

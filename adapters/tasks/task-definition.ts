@@ -33,6 +33,7 @@ export function toTaskDefinition(spec: TaskSpec): ConvertedTask {
   const definition = taskDefinitionSchema.safeParse({
     version: 1,
     name: spec.name,
+    ...present({ workflow: spec.workflow }),
     prompt: spec.prompt,
     models: spec.models.map((model) => ({ model })),
     maxOutputTokens: spec.maxOutputTokens,

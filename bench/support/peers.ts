@@ -21,7 +21,17 @@ const PACKAGES: Readonly<Record<Peer, readonly string[]>> = {
     'zod',
     'tsx',
   ],
-  'ai-sdk': [...temporal('~1.23.0'), '@temporalio/ai-sdk@~1.23.0', 'ai@7', '@ai-sdk/openai@4', '@ai-sdk/mcp@2', '@ai-sdk/provider@4', 'zod', 'tsx', '--legacy-peer-deps'],
+  'ai-sdk': [
+    ...temporal('~1.23.0'),
+    '@temporalio/ai-sdk@~1.23.0',
+    'ai@7',
+    '@ai-sdk/openai@4',
+    '@ai-sdk/mcp@2',
+    '@ai-sdk/provider@4',
+    'zod',
+    'tsx',
+    '--legacy-peer-deps',
+  ],
   floor: [...temporal('1.24.0'), 'tsx'],
 };
 

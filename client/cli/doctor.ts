@@ -33,7 +33,7 @@ export async function diagnose(services: CliServices): Promise<readonly Check[]>
     const { configPath, registry } = await services.project();
     return ok(`${configPath}: ${[...registry.tasks.keys()].join(', ') || 'no tasks'}`);
   });
-  await check('store', async () => ok(await services.checkStore()));
+  await check('store', async () => ok(await services.store.check()));
   await check('local key', async () => {
     await services.signer();
     return ok('present, and Temporal is on this machine or TOLLGATE_INSECURE is set');

@@ -1,12 +1,11 @@
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import { openLocalKey } from '../../adapters/keys/local-key.ts';
 import { createPriceSource } from '../../adapters/prices/genai-prices.ts';
 import { priceLine } from '../../adapters/prices/price-line.ts';
 import { explainErrorLine } from '../../adapters/providers/explain-error-line.ts';
 import { createModelCatalogue } from '../../adapters/providers/model-catalogue.ts';
-import { openConnection } from '../../adapters/stores/sqlite/connection.ts';
-import { openSqliteStore } from '../../adapters/stores/sqlite/sqlite-store.ts';
+import { backupStore, restoreStore } from '../../adapters/stores/backup/backup.ts';
+import { checkStore, describeStore, migrateStore, openStore } from '../../adapters/stores/open-store.ts';
 import { loadProject } from '../../adapters/tasks/project.ts';
 import { readTaskFolder } from '../../adapters/tasks/task-folder.ts';
 import { childEnvironment, isLoopbackAddress, loadSettings } from '../../config/load.ts';
@@ -40,7 +39,13 @@ const services: CliServices = {
   temporalAddress: () => addressOf(settings()),
   connect: (timeoutMs) => connect(addressOf(settings()), timeoutMs),
   openStore: store,
-  checkStore: () => checkStore(settings()),
+  store: {
+    describe: () => describeStore(settings()),
+    check: () => checkStore(settings()),
+    migrate: () => migrateStore(settings()),
+    backup: (file, options) => backupStore(settings(), file, options),
+    restore: (file, options) => restoreStore(settings(), file, options),
+  },
   signer: () => openSigner(settings()),
   project: once(() => loadProject(settings().configPath, process.cwd())),
   readTaskFolder,
@@ -82,33 +87,6 @@ async function connect(at: TemporalAddress, timeoutMs?: number): Promise<Tempora
 function store(): Promise<Store> {
   openedStore ??= openStore(settings());
   return openedStore;
-}
-
-async function openStore({ home, databaseUrl, storeMaxPages }: Settings): Promise<Store> {
-  if (databaseUrl !== undefined)
-    throw new TollgateError(
-      'invalidInput',
-      'DATABASE_URL is set, and Postgres is not supported yet. Unset it: the store is then a SQLite file in TOLLGATE_HOME.',
-    );
-  return await openSqliteStore({ path: storePath(home), ...(storeMaxPages === undefined ? {} : { maxPages: storeMaxPages }) });
-}
-
-async function checkStore({ home }: Settings): Promise<string> {
-  await store();
-  const connection = await openConnection({ path: storePath(home) });
-  try {
-    if (connection.isIntact()) return `${storePath(home)} opens and is intact`;
-  } finally {
-    connection.close();
-  }
-  throw new TollgateError(
-    'storeUnavailable',
-    `The store ${storePath(home)} is damaged (PRAGMA quick_check). Stop everything that uses it and restore a backup.`,
-  );
-}
-
-function storePath(home: string): string {
-  return join(home, 'tollgate.db');
 }
 
 async function openSigner({ home, temporal, insecure }: Settings) {
@@ -165,11 +143,19 @@ async function runDev(current: Settings, sample: boolean): Promise<number> {
     // They stay handled: a second Ctrl-C must not end us before our children have stopped.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
   });
+  await migrateForDevelopment(current);
   await runDevSession(
     { ...devProcesses(current, process.cwd()), openSample: (places) => openSample(current, places), print: terminal.print, note: terminal.note, stopped },
     { sample },
   );
   return 0;
+}
+
+/** A SQLite store is brought up by whoever opens it. */
+async function migrateForDevelopment(current: Settings): Promise<void> {
+  if (current.databaseUrl === undefined) return;
+  const { from, to } = await migrateStore(current);
+  terminal.note(`The store is ${describeStore(current)}, schema version ${from === to ? to : `${from} → ${to}`}.`);
 }
 
 async function openSample(current: Settings, places: DevPlaces) {

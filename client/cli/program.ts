@@ -8,6 +8,7 @@ import { addProcessCommands } from './process-commands.ts';
 import { addRunCommand } from './run-command.ts';
 import { addRunsCommand } from './runs-command.ts';
 import type { CliServices } from './services.ts';
+import { addStoreCommands } from './store-commands.ts';
 
 /** Runs one command and answers its exit code. Never throws, never prints a stack trace. */
 export async function runCli(args: readonly string[], services: CliServices): Promise<ExitCode> {
@@ -36,6 +37,7 @@ function createProgram(services: CliServices, end: (code: ExitCode) => void): Co
   addRunsCommand(program, services, end);
   addApprovalCommands(program, services, end);
   addLineCommands(program, services, end);
+  addStoreCommands(program, services, end);
   addDoctorCommand(program, services, end);
   return program;
 }

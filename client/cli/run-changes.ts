@@ -7,11 +7,19 @@ const plain = (_name: string, text: string): string => text;
 export function runChanges(before: RunReport | null, after: RunReport): string[] {
   return [
     ...(before?.status === after.status ? [] : [`${after.agentRunId} · ${after.task} · ${after.status}${after.simulated ? ' · SIMULATED provider' : ''}`]),
+    ...childChanges(before, after),
     ...stepChanges(before, after),
     ...(before && before.ledger.settledUsd === after.ledger.settledUsd && before.ledger.heldUsd === after.ledger.heldUsd ? [] : [budgetLine(after)]),
     ...gateChanges(before, after),
     ...(after.message && after.message !== before?.message ? [`ended   ${after.message}`] : []),
   ];
+}
+
+function childChanges(before: RunReport | null, after: RunReport): string[] {
+  return (after.children ?? []).flatMap(({ agentRunId, task, status }) => {
+    const known = before?.children?.find((child) => child.agentRunId === agentRunId);
+    return known?.status === status ? [] : [`child   ${agentRunId} · ${task} · ${status}`];
+  });
 }
 
 function stepChanges(before: RunReport | null, after: RunReport): string[] {

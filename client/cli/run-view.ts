@@ -22,7 +22,9 @@ export function renderRun(report: RunReport, options: ViewOptions): string[] {
   return [
     `${style('bold', report.agentRunId)} · ${report.task} · ${styledStatus(report.status, style)}`,
     style('dim', `tenant ${report.tenant} · feature ${report.feature} · started ${report.startedAt}${report.simulated ? ' · SIMULATED provider' : ''}`),
+    ...(report.parent === undefined ? [] : [style('dim', `child of ${report.parent}, whose budget it draws on`)]),
     budgetLine(report),
+    ...renderChildren(report, style),
     ...renderSteps(report, options),
     ...gates.flatMap((gate) => ['', ...renderGate(gate, options)]),
     ...(report.message ? ['', `ended   ${report.message}${report.failureType ? ` (${report.failureType})` : ''}`] : []),
@@ -37,6 +39,13 @@ export function budgetLine({ ledger }: Pick<RunReport, 'ledger'>): string {
   const writtenOff = Number(ledger.writtenOffUsd) > 0 ? ` · ${ledger.writtenOffUsd} written off` : '';
   const overrun = Number(ledger.overrunUsd) > 0 ? ` · OVERRUN ${ledger.overrunUsd}` : '';
   return `budget  ${drawn} ${ledger.settledUsd} of ${ledger.limitUsd} USD settled${held}${writtenOff}${overrun}`;
+}
+
+function renderChildren({ children = [] }: RunReport, style: Style): string[] {
+  return children.map(({ agentRunId, task, status, ledger }) => {
+    const held = Number(ledger.heldUsd) > 0 ? ` · ${ledger.heldUsd} held` : '';
+    return `child   ${agentRunId} · ${task} · ${styledStatus(status, style)}  ${style('dim', `${ledger.settledUsd} of ${ledger.limitUsd} USD${held}`)}`;
+  });
 }
 
 function renderSteps(report: RunReport, options: ViewOptions): string[] {

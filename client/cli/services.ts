@@ -15,6 +15,24 @@ export interface CliProject {
   readonly configPath: string;
 }
 
+export interface StoreKeeping {
+  /** Its place, without what is secret. */
+  describe(): string;
+  /** Opens it and checks that it is sound; answers what it is. @throws TollgateError where it is not. */
+  check(): Promise<string>;
+  migrate(): Promise<{ readonly from: number; readonly to: number; readonly applied: readonly string[] }>;
+  backup(file: string, options: { readonly overwrite: boolean }): Promise<StoreAmount>;
+  restore(
+    file: string,
+    options: { readonly replace: boolean },
+  ): Promise<StoreAmount & { readonly header: { readonly createdAtMs: number; readonly store: string } }>;
+}
+
+export interface StoreAmount {
+  readonly rows: number;
+  readonly runs: number;
+}
+
 /**
  * What the commands need of the outside. Adapters come in through here, wired in main.ts; each is opened at its first
  * use, so that a command needs only what it uses.
@@ -32,8 +50,8 @@ export interface CliServices {
   connect(timeoutMs?: number): Promise<TemporalConnection>;
   /** One store for the command, closed by `close`. */
   openStore(): Promise<Store>;
-  /** Opens the store and checks its integrity; answers what it is. @throws TollgateError where it is damaged. */
-  checkStore(): Promise<string>;
+  /** The store as a whole. */
+  readonly store: StoreKeeping;
   /** The local development key. @throws TollgateError where Temporal is not on this machine and that was not allowed. */
   signer(): Promise<DecisionSigner>;
   project(): Promise<CliProject>;

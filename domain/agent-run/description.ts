@@ -1,4 +1,4 @@
-import type { OpenGate, RunStatusView } from '../../contracts/agent-run.ts';
+import type { AgentRunInput, OpenGate, RunStatusView } from '../../contracts/agent-run.ts';
 import { formatUsd } from '../budget/price.ts';
 
 /** The page that an operator sees in the Temporal UI: what the run is doing, what it costs, what it waits for. */
@@ -42,4 +42,29 @@ export function searchAttributeValues(view: RunStatusView): AttributePair[] {
     { key: { name: 'TollgateBudgetUsd', type: 'DOUBLE' }, value: usd(view.ledger.limitNanoUsd) },
     ...(view.model ? [{ key: { name: 'TollgateModel', type: 'KEYWORD' } as const, value: view.model }] : []),
   ];
+}
+
+/**
+ * The search attributes of a child run: those that its parent has (the namespace may lack others), with the child's values.
+ * Every one that the child is to update later must be there from its start.
+ */
+export function childSearchAttributes<Pair extends { readonly key: { readonly name: string } }>(
+  ofParent: readonly Pair[],
+  { task, tenant, feature, budgetLimitNanoUsd = 0 }: AgentRunInput,
+): Pair[] {
+  const values: Readonly<Record<string, string | number | boolean>> = {
+    TollgateTask: task.name,
+    TollgateTenant: tenant,
+    TollgateFeature: feature,
+    TollgateStatus: 'running',
+    TollgateAwaitingApproval: false,
+    TollgateSpendUsd: 0,
+    TollgateBudgetUsd: Number(formatUsd(budgetLimitNanoUsd)),
+    TollgateModel: '-',
+    TollgatePromptVersion: '-',
+  };
+  return ofParent.flatMap((pair) => {
+    const value = values[pair.key.name];
+    return value === undefined ? [] : [{ ...pair, value }];
+  });
 }

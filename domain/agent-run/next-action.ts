@@ -1,4 +1,5 @@
 import type { OpenGate, PinnedTask, PlannedCall, RunEnd, RunPosition } from '../../contracts/agent-run.ts';
+import type { ScopeKind } from '../../contracts/budget.ts';
 import { assertNever, invariant } from '../../contracts/failures.ts';
 import { formatUsd } from '../budget/price.ts';
 import { budgetGate, gateOfCall } from './position.ts';
@@ -8,6 +9,13 @@ export type GateSubject =
   | { readonly kind: 'action'; readonly callIndex: number }
   | { readonly kind: 'inDoubt'; readonly callIndex: number }
   | { readonly kind: 'budget' };
+
+const SCOPES: Readonly<Record<ScopeKind, string>> = {
+  run: 'the budget',
+  parent: 'the budget of the run that it belongs to',
+  tenant: "the tenant's quota",
+  feature: "the feature's quota",
+};
 
 export type NextAction =
   | { readonly type: 'callModel'; readonly mode: 'step' | 'wrapUp'; readonly raisedBy?: OpenGate }
@@ -91,7 +99,9 @@ function gatedCall(position: RunPosition, call: PlannedCall, task: PinnedTask): 
 }
 
 function short(position: RunPosition, neededNanoUsd: number, task: PinnedTask): NextAction {
-  const message = `The next model call may cost ${formatUsd(neededNanoUsd)} USD, which is more than the budget has left.`;
+  const { shortOfScope } = position;
+  const whose = shortOfScope === undefined ? 'the budget' : SCOPES[shortOfScope];
+  const message = `The next model call may cost ${formatUsd(neededNanoUsd)} USD, which is more than ${whose} has left.`;
   const exhausted = finish({ status: 'budgetExhausted', message });
   if (position.wrappingUp) return exhausted;
   switch (task.onBudgetExhausted) {
@@ -100,7 +110,7 @@ function short(position: RunPosition, neededNanoUsd: number, task: PinnedTask): 
     case 'wrapUp':
       return { type: 'callModel', mode: 'wrapUp' };
     case 'ask':
-      return askForMore(position, message);
+      return shortOfScope === undefined || shortOfScope === 'run' ? askForMore(position, message) : exhausted;
     default:
       return assertNever(task.onBudgetExhausted);
   }

@@ -1,6 +1,6 @@
 import type { InvalidOutput, OpenGate, PlannedCall, ReplyCall, RunEnd, RunPosition, TranscriptHead } from '../../contracts/agent-run.ts';
 import type { GateStatus } from '../../contracts/approval.ts';
-import type { LedgerTotals, NanoUsd } from '../../contracts/budget.ts';
+import type { LedgerTotals, NanoUsd, ScopeKind } from '../../contracts/budget.ts';
 import { invariant } from '../../contracts/failures.ts';
 import type { ApprovalId, AttemptId } from '../../contracts/ids.ts';
 import { callKeyOf } from '../tool/tool-call.ts';
@@ -96,16 +96,30 @@ export function dropGate(position: RunPosition, approvalId: ApprovalId): RunPosi
   return { ...position, calls, gates: position.gates.filter((gate) => gate.approvalId !== approvalId) };
 }
 
+/** A message waits for the next model call. */
+export function keepMessage(position: RunPosition, nodeId: string): RunPosition {
+  return { ...position, messageNodeIds: [...(position.messageNodeIds ?? []), nodeId] };
+}
+
+/** A run that a workflow of one's own takes further, whatever a conversation in it came to. */
+export function goOn(position: RunPosition): RunPosition {
+  const { end } = position;
+  if (!end) return position;
+  const answer = end.outputAttemptId;
+  const resumed: RunPosition = { ...position, end: null, shortOfNanoUsd: null };
+  return answer === undefined ? resumed : { ...resumed, step: position.step + 1, head: { attemptId: answer, nodeIds: [] }, answerAttemptId: answer };
+}
+
 /**
  * After a message was written: it waits for the next model call. A run that had its answer goes on from there, unless that
  * was the last step it may take; a run that ended otherwise stays ended.
  */
 export function receiveMessage(position: RunPosition, nodeId: string, maxSteps: number): RunPosition {
-  const waiting: RunPosition = { ...position, messageNodeIds: [...(position.messageNodeIds ?? []), nodeId] };
+  const waiting = keepMessage(position, nodeId);
   const { end } = position;
   const answer = end?.status === 'completed' ? end.outputAttemptId : undefined;
   if (!end || answer === undefined) return waiting;
-  if (position.step < maxSteps) return { ...waiting, step: position.step + 1, head: { attemptId: answer, nodeIds: [] }, end: null, answerAttemptId: answer };
+  if (position.step < maxSteps) return goOn(waiting);
   const message = `The model gave its answer in the last step that the run may take (limits.maxSteps is ${maxSteps}); a message that came after it was not answered.`;
   return { ...waiting, end: { ...end, message } };
 }
@@ -123,8 +137,9 @@ export function withAnswer({ answerAttemptId }: RunPosition, end: RunEnd): RunEn
 }
 
 /** After the budget did not allow a call that may need `neededNanoUsd`. */
-export function fallShort(position: RunPosition, neededNanoUsd: NanoUsd, ledger: LedgerTotals): RunPosition {
-  return { ...position, shortOfNanoUsd: neededNanoUsd, ledger };
+export function fallShort(position: RunPosition, neededNanoUsd: NanoUsd, ledger: LedgerTotals, scope?: ScopeKind): RunPosition {
+  const { shortOfScope: _earlier, ...rest } = position;
+  return { ...rest, shortOfNanoUsd: neededNanoUsd, ...(scope ? { shortOfScope: scope } : {}), ledger };
 }
 
 export function endRun(position: RunPosition, end: RunEnd): RunPosition {

@@ -156,12 +156,23 @@ export type Permission = { readonly type: 'permitted' } | { readonly type: 'refu
 export function permits(gate: GateRecord, validVotes: readonly Vote[], nowMs: number): Permission {
   if (gate.status !== 'approved') return { type: 'refused', gateStatus: gate.status, message: `The gate is ${gate.status}, not approved.` };
   if (validVotes.some((vote) => vote.verdict === 'deny')) return { type: 'refused', gateStatus: 'denied', message: 'A valid vote denies the action.' };
-  const able = validVotes.filter((vote) => holdsRole(vote.roles, gate.policy.role));
-  if (countApprovals(able) < gate.policy.approvers)
-    return { type: 'refused', gateStatus: gate.status, message: `Only ${countApprovals(able)} of ${gate.policy.approvers} approvals carry a valid signature.` };
+  const { approvals, needed } = provenApprovals(gate, validVotes);
+  if (approvals < needed) return { type: 'refused', gateStatus: gate.status, message: `Only ${approvals} of ${needed} approvals carry a valid signature.` };
   if (gate.decidedAtMs === null || nowMs >= gate.decidedAtMs + gate.policy.approvalValidForMs)
     return { type: 'refused', gateStatus: 'expired', message: 'The approval is too old to be used.' };
   return { type: 'permitted' };
+}
+
+/** Whether valid votes, and not the row alone, say that the action was approved; at whatever time, also once the approval is used. */
+export function isProven(gate: GateRecord, validVotes: readonly Vote[]): boolean {
+  const { approvals, needed } = provenApprovals(gate, validVotes);
+  return approvals >= needed && !validVotes.some((vote) => vote.verdict === 'deny');
+}
+
+/** One at least, whatever policy the row has: somebody has signed for every action. */
+function provenApprovals(gate: GateRecord, validVotes: readonly Vote[]): { readonly approvals: number; readonly needed: number } {
+  const able = validVotes.filter((vote) => holdsRole(vote.roles, gate.policy.role));
+  return { approvals: countApprovals(able), needed: Math.max(1, gate.policy.approvers) };
 }
 
 /** Ends an open or approved gate without a person. Null where it has ended already. */

@@ -13,7 +13,7 @@ import type { LedgerEntry, LedgerEvent } from '../budget/ledger.ts';
  * Rules arrive as pure functions and run inside it, under the lock of the rows they decide about, on the store's clock.
  * Errors of the medium are `TollgateError` of type `storeFull` or `storeUnavailable`.
  */
-export interface Store extends RunStore, ContentStore, TranscriptStore, LedgerStore, ToolCallStore, GateStore, AuditStore {
+export interface Store extends RunStore, ContentStore, TranscriptStore, LedgerStore, ToolCallStore, GateStore, AuditStore, ApiKeyStore {
   /** Milliseconds since 1970 on the store's clock, which decides expiry. */
   nowMs(): Promise<number>;
   /**
@@ -51,6 +51,10 @@ export interface RunFilter {
   readonly status?: AgentRunStatus;
   readonly task?: string;
   readonly tenant?: string;
+  /** Only runs that were created before this one; none where the store does not know it. */
+  readonly olderThan?: RunKey;
+  /** Only the direct children of this run. */
+  readonly parent?: RunKey;
   /** At most this many, newest first. */
   readonly limit: number;
 }
@@ -242,6 +246,8 @@ export interface ToolCallStore {
 export interface GateFilter {
   readonly runKey?: RunKey;
   readonly status?: GateStatus;
+  /** Only gates of runs for this tenant. */
+  readonly tenant?: string;
   readonly limit: number;
 }
 
@@ -295,6 +301,39 @@ export interface AuditStore {
   appendAudit(entry: AuditEntry): Promise<void>;
   /** Oldest first, after `afterSequence`. */
   listAudit(filter: { readonly runKey?: RunKey; readonly afterSequence?: number; readonly limit: number }): Promise<readonly AuditRecord[]>;
+}
+
+// ── API keys ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export type ApiKeyScope = 'start' | 'read' | 'decide';
+
+export interface NewApiKey {
+  readonly keyId: string;
+  /** Who uses it. Keys of one name are one person: they vote once, whichever is used. */
+  readonly name: string;
+  readonly scopes: readonly ApiKeyScope[];
+  /** The roles that its decisions carry. */
+  readonly roles: readonly string[];
+  /** The one tenant it starts, sees and decides for; null for every tenant. */
+  readonly tenant: string | null;
+  /** SHA-256 of the secret, in hex. The secret itself is kept nowhere. */
+  readonly secretDigest: string;
+}
+
+export interface ApiKeyRecord extends NewApiKey {
+  readonly createdAtMs: number;
+  readonly revokedAtMs: number | null;
+}
+
+export interface ApiKeyStore {
+  /** Adds a key; one of that id that is there already stays as it is. Answers the row that holds. */
+  putApiKey(key: NewApiKey): Promise<ApiKeyRecord>;
+  /** Also a revoked one; null where no key has that secret. */
+  findApiKey(secretDigest: string): Promise<ApiKeyRecord | null>;
+  /** Oldest first, revoked ones too: who asks whether there has ever been a key gets an answer. */
+  listApiKeys(limit: number): Promise<readonly ApiKeyRecord[]>;
+  /** For good; the first moment stays. Null where there is no such key. */
+  revokeApiKey(keyId: string): Promise<ApiKeyRecord | null>;
 }
 
 export type { AgentRunEndStatus };

@@ -41,6 +41,8 @@ export class ToolNotDone extends Error {
 /** A task in TypeScript. Money in USD as a decimal string or number, durations in milliseconds. */
 export interface TaskSpec<Input extends z.ZodType = z.ZodType, Output extends z.ZodType = z.ZodType> {
   readonly name: string;
+  /** The workflow that runs the task: a function that the project's `workflows` module exports. Default: `agentRun`. */
+  readonly workflow?: string;
   /** The system prompt. */
   readonly prompt: string;
   /** The fallback chain, best first. */
@@ -92,6 +94,8 @@ export interface EndpointSpec {
 /** What `tollgate.config.ts` exports as its default. */
 export interface ProjectSpec {
   readonly tasks: readonly TaskSpec[];
+  /** Path of a module with workflows of one's own, relative to the configuration. Built from the pieces of `tollgate/workflows`. */
+  readonly workflows?: string;
   readonly models?: readonly ModelSpec[];
   readonly endpoints?: Readonly<Record<string, EndpointSpec>>;
 }

@@ -120,3 +120,24 @@ test('only a read may be local: any other effect is refused with the fix, as is 
   expect((await withTool(`effect: 'read', local: true`)).registry.tasks.get('a')?.tools).toMatchObject([{ name: 't', local: true }]);
   expect((await withTool(`effect: 'write', local: false`)).registry.tasks.get('a')?.tools[0]).not.toHaveProperty('local');
 });
+
+test("a task's workflow is one that the project's module exports; what is missing is said with the fix", async () => {
+  await writeFile(join(folder, 'own.ts'), `export { planAndMerge } from '../../examples/plan-and-merge/workflows.ts';\nexport const limit = 3;\n`);
+  const withWorkflow = (name: string, workflows: string, file: string) =>
+    load(
+      `import { defineConfig, defineTask } from 'tollgate';
+       export default defineConfig({ ${workflows} tasks: [defineTask({ name: 'a', workflow: '${name}', prompt: 'x', models: ['m'], maxOutputTokens: 1, budgetUsd: 0 })] });`,
+      file,
+    );
+  const good = await withWorkflow('planAndMerge', `workflows: './own.ts',`, 'good.ts');
+  expect(good.workflowsPath).toBe(join(folder, 'own.ts'));
+  expect(good.registry.tasks.get('a')).toMatchObject({ workflow: 'planAndMerge' });
+  expect((await withWorkflow('agentRun', '', 'plain.ts')).workflowsPath).toBeUndefined();
+  expect(await messageOf(withWorkflow('planAndMerg', `workflows: './own.ts',`, 'misspelt.ts'))).toContain(
+    'tasks[0].workflow: there is no workflow "planAndMerg"; ./own.ts exports no such function. Did you mean "planAndMerge"?',
+  );
+  expect(await messageOf(withWorkflow('limit', `workflows: './own.ts',`, 'no-function.ts'))).toContain('exports no such function');
+  expect(await messageOf(withWorkflow('planAndMerge', '', 'no-module.ts'))).toContain('add workflows: "./workflows.ts"');
+  expect(await messageOf(withWorkflow('planAndMerge', `workflows: './nowhere.ts',`, 'gone.ts'))).toContain('there is no file');
+  expect(await messageOf(withWorkflow('not a name', `workflows: './own.ts',`, 'no-name.ts'))).toContain('tasks[0].workflow: expected the name of a function');
+});

@@ -98,7 +98,7 @@ test(
       tollgate(['runs', 'list'], { settings: { TEMPORAL_ADDRESS: 'nowhere', TOLLGATE_AS: 'alice' } }),
       tollgate(['approve', 'gate-1']),
       tollgate(['runs', 'show', 'no-such-run']),
-      tollgate(['runs', 'list'], { settings: { DATABASE_URL: 'postgres://localhost/x' } }),
+      tollgate(['runs', 'list'], { settings: { DATABASE_URL: 'postgres://shop:open-sesame@127.0.0.1:1/x' } }),
     ]);
     expectPlainError(unreachable, /No Temporal server answers at 127\.0\.0\.1:1 .*TEMPORAL_ADDRESS/s);
     expect(unreachable.ms).toBeLessThan(15_000);
@@ -106,7 +106,8 @@ test(
     expectPlainError(variables, 'The environment has 2 mistakes');
     expectPlainError(digest, 'add --digest <actionDigest>');
     expectPlainError(unknown, 'There is no run "no-such-run"');
-    expectPlainError(postgres, 'Postgres is not supported yet');
+    expectPlainError(postgres, /The store postgres:\/\/127\.0\.0\.1:1\/x can't be used .*DATABASE_URL/);
+    expect(postgres.stderr).not.toContain('sesame');
     const runs = await tollgate(['runs', 'list', '--json']);
     expect(runs.stdout).toBe('[]\n');
   },

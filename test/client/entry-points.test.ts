@@ -23,5 +23,5 @@ test('a self-reference leads to the sources, where it is one module with what a 
   expect(own.TollgateError).toBe(relative.TollgateError);
   expect(Object.keys(await import('tollgate/client'))).toContain('createAgentClient');
   expect(Object.keys(await import('tollgate/worker'))).toContain('startTollgateWorker');
-  expect(Object.keys(await import('tollgate/workflows'))).toEqual(expect.arrayContaining(['agentRun', 'callModel', 'carryOut']));
+  expect(Object.keys(await import('tollgate/workflows'))).toEqual(expect.arrayContaining(['agentRun', 'agentWorkflow', 'callModel', 'runChildAgent']));
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Decision, GateStatus, Verdict } from '../../contracts/approval.ts';
-import { close, countApprovals, type DecisionTransition, decide, type GateRecord, holdsRole, permits } from '../../domain/approval/gate.ts';
+import { close, countApprovals, type DecisionTransition, decide, type GateRecord, holdsRole, isProven, permits } from '../../domain/approval/gate.ts';
 import { holdsFor } from '../support/property.ts';
 import { approvedGate, newGate, newVote, runKey } from '../support/store-contract/fixtures.ts';
 
@@ -178,4 +178,13 @@ test('the row alone is no authority: an approved gate whose votes prove nothing 
   for (const proven of [[], [bob], [bob, bob], [bob, dave], [bob, carol, newVote({ approver: 'developer', verdict: 'deny' })]])
     expect(permits(gate, proven, 1).type).toBe('refused');
   expect(countApprovals([bob, bob])).toBe(1);
+});
+
+test('a row that asks for no approval at all permits nothing and proves nothing without a valid vote', () => {
+  const gate = approvedGate(runKey(), { policy: { approvers: 0, role: 'approver', expiresAfterMs: 1_000, approvalValidForMs: 1_000_000_000_000_000 } });
+  expect(permits(gate, [], 1)).toMatchObject({ type: 'refused' });
+  expect(isProven(gate, [])).toBe(false);
+  expect(isProven(gate, [newVote()])).toBe(true);
+  expect(isProven(gate, [newVote({ roles: ['intern'] })])).toBe(false);
+  expect(isProven(gate, [newVote(), newVote({ approver: 'carol', verdict: 'deny' })])).toBe(false);
 });

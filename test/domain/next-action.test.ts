@@ -155,4 +155,20 @@ describe('decideNextAction', () => {
       end: { status: 'budgetExhausted' },
     });
   });
+
+  test('a run that is short of money above it does not ask for more of its own, which would not help', () => {
+    const short = fallShort(start, 500 as NanoUsd, ledger, 'parent');
+    const action = decideNextAction(short, task({ onBudgetExhausted: 'ask' }));
+    expect(action).toMatchObject({ type: 'finish', end: { status: 'budgetExhausted', message: expect.stringContaining('the run that it belongs to') } });
+    expect(decideNextAction(short, task({ onBudgetExhausted: 'wrapUp' }))).toEqual({ type: 'callModel', mode: 'wrapUp' });
+    expect(decideNextAction(fallShort(short, 500 as NanoUsd, ledger), task({ onBudgetExhausted: 'ask' }))).toEqual({
+      type: 'awaitApproval',
+      open: [{ kind: 'budget' }],
+    });
+  });
+
+  test('a short read stays one on its way from the reply to its call', () => {
+    const action = decideNextAction(acceptReply(start, reply({ ...call('read'), local: true }, call('read'))), task());
+    expect(action.type === 'executeTools' && action.calls.map(({ local }) => local)).toEqual([true, undefined]);
+  });
 });

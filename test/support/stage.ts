@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
 import { inject } from 'vitest';
-import { openSqliteStore } from '../../adapters/stores/sqlite/sqlite-store.ts';
+import { openStore } from '../../adapters/stores/open-store.ts';
 import type { ScenarioInput } from '../../adapters/providers/simulated/scenario.ts';
 import { type ReadyChild, startChild } from '../../client/dev/child-process.ts';
 import { startTemporalServer, type TemporalServer } from '../../client/dev/temporal-server.ts';
@@ -29,6 +29,7 @@ export interface BillLine {
 export class Stage {
   readonly folder = mkdtempSync(join(tmpdir(), 'tollgate-test-'));
   readonly #env: NodeJS.ProcessEnv;
+  #database: { readonly databaseUrl?: string } = {};
   #server!: TemporalServer;
   #port = 0;
   #provider!: ReadyChild;
@@ -41,11 +42,18 @@ export class Stage {
     this.#env = env;
   }
 
-  async open(options: { readonly scenarios: readonly ScenarioInput[]; readonly workers?: number; readonly providerArgs?: readonly string[] }): Promise<this> {
+  async open(options: {
+    readonly scenarios: readonly ScenarioInput[];
+    readonly workers?: number;
+    readonly providerArgs?: readonly string[];
+    /** A migrated Postgres database, where the store is not to be a SQLite file. */
+    readonly databaseUrl?: string;
+  }): Promise<this> {
     try {
       await this.startServer();
       await this.startProvider(options.scenarios, options.providerArgs ?? []);
-      this.store = await openSqliteStore({ path: join(this.folder, 'tollgate.db') });
+      this.#database = options.databaseUrl === undefined ? {} : { databaseUrl: options.databaseUrl };
+      this.store = await openStore({ home: this.folder, ...this.#database });
       for (let count = options.workers ?? 1; count > 0; count -= 1) await this.startWorker();
       return this;
     } catch (error) {
@@ -102,9 +110,10 @@ export class Stage {
   }
 
   get environment(): NodeJS.ProcessEnv {
-    const { OPENAI_API_KEY: _key, ...rest } = process.env;
+    const { OPENAI_API_KEY: _key, DATABASE_URL: _url, ...rest } = process.env;
     return {
       ...rest,
+      ...(this.#database.databaseUrl === undefined ? {} : { DATABASE_URL: this.#database.databaseUrl }),
       TOLLGATE_HOME: this.folder,
       TEMPORAL_ADDRESS: this.#server.address,
       TOLLGATE_SIMULATED_URL: String(this.#provider.ready.url),
@@ -113,12 +122,13 @@ export class Stage {
     };
   }
 
-  async startWorker(env: NodeJS.ProcessEnv = {}): Promise<ReadyChild> {
+  /** `root` is where its code is, for a worker of another version. */
+  async startWorker(env: NodeJS.ProcessEnv = {}, root = ROOT): Promise<ReadyChild> {
     const worker = await startChild({
       name: 'worker',
-      script: join(ROOT, 'worker', 'main.ts'),
+      script: join(root, 'worker', 'main.ts'),
       env: { ...this.environment, ...env },
-      cwd: ROOT,
+      cwd: root,
       logPath: join(this.folder, `worker-${this.workers.length}.log`),
       readyTimeoutMs: 90_000,
     });
@@ -146,7 +156,7 @@ export class Stage {
 
   async start(
     definition: Partial<TaskDefinition> & Pick<TaskDefinition, 'prompt'>,
-    options: { readonly id: string; readonly message?: string; readonly budgetLimitNanoUsd?: number },
+    options: { readonly id: string; readonly message?: string; readonly budgetLimitNanoUsd?: number; readonly workflow?: string },
   ): Promise<WorkflowHandle> {
     const task = taskDefinitionSchema.parse({
       version: 1,
@@ -168,7 +178,7 @@ export class Stage {
       requester: 'tester',
       ...(options.budgetLimitNanoUsd === undefined ? {} : { budgetLimitNanoUsd: options.budgetLimitNanoUsd }),
     };
-    return this.client.workflow.start(AGENT_RUN_WORKFLOW, { taskQueue: 'tollgate', workflowId: options.id, args: [input] });
+    return this.client.workflow.start(options.workflow ?? AGENT_RUN_WORKFLOW, { taskQueue: 'tollgate', workflowId: options.id, args: [input] });
   }
 
   async run(agentRunId: string): Promise<RunRecord> {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe } from 'vitest';
 import type { NanoUsd, ScopeKind } from '../../contracts/budget.ts';
 import type { Store } from '../../domain/store/port.ts';
+import { describeApiKeyContract } from './store-contract/api-key-contract.ts';
 import { describeContentContract } from './store-contract/content-contract.ts';
 import { describeGateContract } from './store-contract/gate-contract.ts';
 import { describeLedgerContract } from './store-contract/ledger-contract.ts';
@@ -48,5 +49,6 @@ export function describeStoreContract(name: string, openStore: OpenStoreHarness)
     describeLedgerContract(current);
     describeToolCallContract(current);
     describeGateContract(current);
+    describeApiKeyContract(current);
   });
 }

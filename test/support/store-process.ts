@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { openSqliteStore } from '../../adapters/stores/sqlite/sqlite-store.ts';
+import { openStore, type StoreSettings } from '../../adapters/stores/open-store.ts';
 import type { ApprovalId, AttemptId, RunKey } from '../../contracts/ids.ts';
 import { type GateRecord, permits } from '../../domain/approval/gate.ts';
 import type { Store } from '../../domain/store/port.ts';
 import { newAttempt, newToolCall, usd } from './store-contract/fixtures.ts';
 
-/** One process among several on one store file: opens it, says that it is ready, does the job that it is sent, and answers. */
+/** One process among several on one store: opens it, says that it is ready, does the job that it is sent, and answers. */
 export type StoreJob =
   | { readonly type: 'reserve'; readonly runKey: RunKey; readonly amount: number; readonly settled: number }
   | { readonly type: 'consume'; readonly runKey: RunKey; readonly actions: readonly { readonly action: string; readonly approvalId: ApprovalId }[] };
@@ -43,8 +43,8 @@ async function consumeEach(store: Store, { runKey, actions }: StoreJob & { type:
   return granted;
 }
 
-const [path = ''] = process.argv.slice(2);
-const store = await openSqliteStore({ path });
+const [settings = '{}'] = process.argv.slice(2);
+const store = await openStore(JSON.parse(settings) as StoreSettings);
 process.once('message', async (job: StoreJob) => {
   const answer = await work(store, job).then(
     (granted): StoreJobAnswer => ({ granted, error: null }),

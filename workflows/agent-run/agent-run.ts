@@ -1,27 +1,15 @@
-import {
-  ActivityFailure,
-  allHandlersFinished,
-  ApplicationFailure,
-  CancellationScope,
-  condition,
-  continueAsNew,
-  isCancellation,
-  setHandler,
-  workflowInfo,
-} from '@temporalio/workflow';
-import type { AgentRunInput, AgentRunResult, RunEnd } from '../../contracts/agent-run.ts';
+import type { AgentRunInput, AgentRunResult } from '../../contracts/agent-run.ts';
 import { assertNever } from '../../contracts/failures.ts';
-import { getRunStatusQuery } from '../../contracts/temporal.ts';
 import { decideNextAction, type GateSubject, type NextAction } from '../../domain/agent-run/next-action.ts';
-import { acceptReply, dropGate, endRun, enterMessages, fallShort, startPosition, withAnswer } from '../../domain/agent-run/position.ts';
+import { acceptReply, dropGate, endRun, enterMessages, fallShort } from '../../domain/agent-run/position.ts';
 import { endOfFailedStep } from '../../domain/agent-run/run-end.ts';
 import { journal } from '../activity-options.ts';
-import { handleDecisions } from '../approval/decisions.ts';
 import { awaitDecision, openGate } from '../approval/gates.ts';
 import { callModel } from '../model/call-model.ts';
 import { carryOut } from '../tool/execute-tool.ts';
-import { handleMessages, takeMessages } from './messages.ts';
-import { RunState } from './run-state.ts';
+import { type Answer, carryOn, endByError, finish, mustContinueAsNew, openRun, pinTask } from './life.ts';
+import { takeMessages } from './messages.ts';
+import type { RunState } from './run-state.ts';
 
 /**
  * One agent run: take a model step, run its tool calls, pass the gates, decide what next. Answers an AgentRunResult, also
@@ -29,48 +17,47 @@ import { RunState } from './run-state.ts';
  * ApplicationFailure whose type is one of contracts/failures.ts.
  */
 export async function agentRun(start: AgentRunInput): Promise<AgentRunResult> {
-  const run = new RunState(start);
-  handleDecisions(run);
-  handleMessages(run);
-  setHandler(getRunStatusQuery, () => run.view());
-
+  const run = openRun(start);
+  run.carriesOn = true;
+  let answer: Answer | null = null;
   try {
     if (!run.isPinned) await pinTask(run);
-    for (;;) {
+    while (!answer) {
       if (run.mailbox.hasMail) await takeMessages(run);
       if (mustContinueAsNew(run)) await carryOn(run);
-      run.publish();
-      const action = decideNextAction(run.position, run.task);
-      switch (action.type) {
-        case 'callModel':
-          await takeStep(run, action);
-          break;
-        case 'executeTools':
-          await Promise.all(action.calls.map((call) => carryOut(run, call)));
-          break;
-        case 'awaitApproval':
-          await passGates(run, action.open);
-          break;
-        case 'finish': {
-          const result = await finish(run, action.end);
-          // A message that came while the end was written is not lost: it is answered, where the run may go on.
-          if (!run.mailbox.hasMail) return result();
-          break;
-        }
-        default:
-          assertNever(action);
+      const action = nextAction(run);
+      if (action.type !== 'finish') {
+        await take(run, action);
+        continue;
       }
+      const written = await finish(run, action.end);
+      // A message that came while the end was written is not lost: it is answered, where the run may go on.
+      if (!run.mailbox.hasMail) answer = written;
     }
   } catch (error) {
-    return await endByError(run, error);
+    answer = await endByError(run, error);
   }
+  return answer();
 }
 
-async function pinTask(run: RunState): Promise<void> {
-  const { task, input, tenant, feature, requester, budgetLimitNanoUsd } = run.start;
-  const limit = budgetLimitNanoUsd === undefined ? {} : { budgetLimitNanoUsd };
-  const pinned = await journal.pinTask({ version: 1, runKey: run.runKey, task, input, tenant, feature, requester, ...limit });
-  run.pin(pinned.pinned, startPosition(pinned.head, pinned.ledger));
+/** What the run does next. */
+export function nextAction(run: RunState): NextAction {
+  run.publish();
+  return decideNextAction(run.position, run.task);
+}
+
+/** Does it. Not async itself: each turn of the promise loop more would change the order of commands in running histories. */
+export function take(run: RunState, action: Exclude<NextAction, { type: 'finish' }>): Promise<unknown> {
+  switch (action.type) {
+    case 'callModel':
+      return takeStep(run, action);
+    case 'executeTools':
+      return Promise.all(action.calls.map((call) => carryOut(run, call)));
+    case 'awaitApproval':
+      return passGates(run, action.open);
+    default:
+      return assertNever(action);
+  }
 }
 
 async function takeStep(run: RunState, action: Extract<NextAction, { type: 'callModel' }>): Promise<void> {
@@ -85,7 +72,7 @@ async function takeStep(run: RunState, action: Extract<NextAction, { type: 'call
     case 'reply':
       return run.move((current) => acceptReply(current, outcome));
     case 'budgetDenied':
-      return run.move((current) => fallShort(current, outcome.neededNanoUsd, outcome.ledger));
+      return run.move((current) => fallShort(current, outcome.neededNanoUsd, outcome.ledger, outcome.scope));
     case 'failed':
       return run.move((current) => endRun({ ...current, ledger: outcome.ledger }, endOfFailedStep(outcome.verdict, outcome.message)));
     default:
@@ -110,73 +97,5 @@ async function passGates(run: RunState, open: readonly GateSubject[]): Promise<v
     const next = decideNextAction(run.position, run.task);
     return next.type === 'awaitApproval' && next.open.length === 0 && !run.mailbox.hasMail;
   };
-  await awaitDecision(run, () => !mustWait() || mustContinueAsNew(run));
-}
-
-/** Writes the end; answers what the workflow then answers. */
-async function finish(run: RunState, end: RunEnd): Promise<() => AgentRunResult> {
-  if (!run.position.end) run.move((position) => endRun(position, end));
-  const { runKey, position } = run;
-  const steps = position.replyAttemptId === null && end.outputAttemptId === undefined ? position.step - 1 : position.step;
-  const written = await journal.finishRun({ version: 1, runKey, end: withAnswer(position, end), steps });
-  run.move((current) => ({ ...current, ledger: written.ledger }));
-  run.publish();
-  await condition(allHandlersFinished);
-  return () => answer(runKey.agentRunId, end, steps, written);
-}
-
-function answer(agentRunId: string, end: RunEnd, steps: number, written: Awaited<ReturnType<typeof journal.finishRun>>): AgentRunResult {
-  const result: AgentRunResult = {
-    version: 1,
-    agentRunId,
-    status: end.status,
-    output: written.output,
-    ...(written.outputAttemptId ? { outputAttemptId: written.outputAttemptId } : {}),
-    message: written.message,
-    ...(end.failureType ? { failureType: end.failureType } : {}),
-    steps,
-    ledger: written.ledger,
-  };
-  if (end.status !== 'failed') return result;
-  throw ApplicationFailure.create({ message: written.message, type: end.failureType ?? 'modelChainExhausted', nonRetryable: true, details: [result] });
-}
-
-/** Writes the end of a run that was cancelled or whose activity failed for good. Anything else is a defect or a signal of the SDK. */
-async function endByError(run: RunState, error: unknown): Promise<AgentRunResult> {
-  if (isCancellation(error)) {
-    const end: RunEnd = { status: 'cancelled', message: 'The run was cancelled.' };
-    await CancellationScope.nonCancellable(() => writeEnd(run, end));
-    throw error;
-  }
-  if (error instanceof ActivityFailure && error.cause instanceof ApplicationFailure) {
-    const end: RunEnd = { status: 'failed', failureType: error.cause.type ?? 'invariantBroken', message: error.cause.message };
-    const written = await writeEnd(run, end);
-    return answer(run.runKey.agentRunId, end, stepsOf(run), written);
-  }
-  throw error;
-}
-
-async function writeEnd(run: RunState, end: RunEnd): Promise<Awaited<ReturnType<typeof journal.finishRun>>> {
-  const written = await journal.finishRun({ version: 1, runKey: run.runKey, end: run.isPinned ? withAnswer(run.position, end) : end, steps: stepsOf(run) });
-  if (run.isPinned) run.move((position) => ({ ...endRun(position, end), ledger: written.ledger }));
-  run.publish();
-  await condition(allHandlersFinished);
-  return written;
-}
-
-function stepsOf(run: RunState): number {
-  return run.isPinned ? run.position.step - 1 : 0;
-}
-
-function mustContinueAsNew(run: RunState): boolean {
-  const { continueAsNewSuggested, historyLength } = workflowInfo();
-  return continueAsNewSuggested || historyLength >= run.task.maxHistoryEvents;
-}
-
-/** Goes on as a new execution with the position and the open gates carried over; handlers under way finish first. */
-async function carryOn(run: RunState): Promise<void> {
-  await condition(allHandlersFinished);
-  // Messages travel on as transcript nodes; those that came meanwhile are written first.
-  if (run.mailbox.hasMail) return;
-  await continueAsNew<typeof agentRun>({ ...run.start, input: {}, carried: run.carry() });
+  await awaitDecision(run, () => !mustWait() || (run.carriesOn && mustContinueAsNew(run)));
 }

@@ -1,5 +1,5 @@
 import { log, setHandler } from '@temporalio/workflow';
-import type { UserMessage } from '../../contracts/agent-run.ts';
+import type { RunPosition, UserMessage } from '../../contracts/agent-run.ts';
 import { addUserMessageSignal } from '../../contracts/temporal.ts';
 import { receiveMessage } from '../../domain/agent-run/position.ts';
 import { readUserMessage } from '../../domain/agent-run/user-message.ts';
@@ -55,12 +55,18 @@ export function handleMessages(run: RunState): void {
   });
 }
 
-/** Writes the messages that have come. They enter the transcript with the next model call, never between a reply's calls and their results. */
-export async function takeMessages(run: RunState): Promise<void> {
+/**
+ * Writes the messages that have come; `receive` says what each does to the run. They enter the transcript with the
+ * next model call, never between a reply's calls and their results.
+ */
+export async function takeMessages(
+  run: RunState,
+  receive = (position: RunPosition, nodeId: string) => receiveMessage(position, nodeId, run.task.maxSteps),
+): Promise<void> {
   for (let message = run.mailbox.first; message; message = run.mailbox.first) {
     const written = await journal.addMessage.executeWithOptions({ summary: `message ${message.messageId}` }, [{ version: 1, runKey: run.runKey, message }]);
     run.mailbox.putFirstAway();
-    if (written.type === 'added') run.move((position) => receiveMessage(position, written.nodeId, run.task.maxSteps));
+    if (written.type === 'added') run.move((position) => receive(position, written.nodeId));
     else log.warn('refused a message to the run', { reason: written.message });
   }
 }

@@ -12,6 +12,10 @@ export class RunState {
   readonly runKey: RunKey;
   readonly start: AgentRunInput;
   readonly mailbox: Mailbox;
+  /** Whether the run continues as new by itself, also while it waits at a gate. A workflow of one's own says when. */
+  carriesOn = false;
+  /** Children started and not yet ended. */
+  childrenInFlight = 0;
   #task: PinnedTask | null;
   #position: RunPosition | null;
   #published = '';

@@ -1,5 +1,5 @@
 import { isCancellation, log } from '@temporalio/workflow';
-import type { ExecuteToolOutcome, OpenGate, PlannedCall } from '../../contracts/agent-run.ts';
+import type { ExecuteToolInput, ExecuteToolOutcome, OpenGate, PlannedCall } from '../../contracts/agent-run.ts';
 import { assertNever, invariant } from '../../contracts/failures.ts';
 import type { AttemptId } from '../../contracts/ids.ts';
 import { completeCall, dropGate, gateOfCall, setGateStatus } from '../../domain/agent-run/position.ts';
@@ -14,7 +14,7 @@ export async function carryOut(run: RunState, call: PlannedCall): Promise<void> 
   if (gate?.kind === 'inDoubt') return resolveDoubt(run, call, gate);
   if (gate && (gate.status === 'denied' || gate.status === 'expired' || gate.status === 'withdrawn')) return refuse(run, call, gate, gate.status);
 
-  const outcome = await executeTool(run, call);
+  const outcome = await (call.local ? executeNearby(run, call) : executeTool(run, call));
   switch (outcome.type) {
     case 'done':
       return run.move((position) => completeCall(position, call.callIndex, callKeyOf(replyOf(run), call.callIndex, call.approvalId)));
@@ -29,20 +29,25 @@ export async function carryOut(run: RunState, call: PlannedCall): Promise<void> 
   }
 }
 
-async function executeTool(run: RunState, call: PlannedCall): Promise<ExecuteToolOutcome> {
-  const { task, runKey, position } = run;
-  const { callIndex, approvalId } = call;
-  const input = { version: 1, runKey, attemptId: replyOf(run), callIndex, ...(approvalId ? { approvalId } : {}) } as const;
-  const summary = `step ${position.step} · ${call.tool} · ${call.effect}`;
-  if (call.local) {
-    try {
-      return await nearby.executeTool(input);
-    } catch (error) {
-      if (isCancellation(error)) throw error;
-      log.info('a local read goes the ordinary way', { tool: call.tool, error: String(error) });
-    }
+function executeTool(run: RunState, call: PlannedCall): Promise<ExecuteToolOutcome> {
+  const { task, position } = run;
+  const options = outsideOptions(task.toolTimeoutMs, `step ${position.step} · ${call.tool} · ${call.effect}`);
+  return outside.executeTool.executeWithOptions(options, [toolInput(run, call)]);
+}
+
+/** A short read within the workflow task. One that fails or takes too long goes the ordinary way. */
+async function executeNearby(run: RunState, call: PlannedCall): Promise<ExecuteToolOutcome> {
+  try {
+    return await nearby.executeTool(toolInput(run, call));
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    log.info('a local read goes the ordinary way', { tool: call.tool, error: String(error) });
+    return await executeTool(run, call);
   }
-  return outside.executeTool.executeWithOptions(outsideOptions(task.toolTimeoutMs, summary), [input]);
+}
+
+function toolInput(run: RunState, { callIndex, approvalId }: PlannedCall): ExecuteToolInput {
+  return { version: 1, runKey: run.runKey, attemptId: replyOf(run), callIndex, ...(approvalId ? { approvalId } : {}) };
 }
 
 async function refuse(run: RunState, call: PlannedCall, gate: OpenGate, reason: 'denied' | 'expired' | 'withdrawn'): Promise<void> {

@@ -1,19 +1,18 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { invariant } from '../../../contracts/failures.ts';
+import type { Row } from '../rows.ts';
 import { migrate } from './migrations.ts';
-import { isBusy, translated } from './store-errors.ts';
+import { isBusy, toStoreError, translated } from './store-errors.ts';
 
 /** How long a write waits for another process, in milliseconds. It blocks the event loop, so it stays below every heartbeat timeout. */
 const BUSY_TIMEOUT_MS = 2_500;
+/** Writes that wait for the same commit. More would hold the lock, and the event loop, for too long. */
+const MAX_GROUP = 64;
 const OPEN_TRIES = 40;
 const OPEN_RETRY_MS = 50;
-/** No list is longer than this, whatever its caller asks for. */
-const MAX_LIST_ROWS = 1_000;
 
-export type Row = Readonly<Record<string, SQLOutputValue>>;
 export type Parameters = Readonly<Record<string, SQLInputValue>>;
 
 export interface ConnectionOptions {
@@ -48,42 +47,107 @@ function createPrivateFile(path: string): void {
   });
 }
 
+interface WaitingWrite {
+  readonly body: () => unknown;
+  resolve(value: unknown): void;
+  reject(reason: unknown): void;
+}
+
 /** One SQLite file: statements prepared once, writes in write-locked transactions, errors in our own words. */
 export class Connection {
   readonly #database: DatabaseSync;
+  #waiting: WaitingWrite[] = [];
   readonly #statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
   readonly #path: string;
   readonly now: () => number;
+  /** The schema versions before and after this connection was opened. */
+  readonly migration: { readonly from: number; readonly to: number };
 
   constructor(options: ConnectionOptions) {
     this.#path = options.path;
     this.now = options.now ?? Date.now;
     this.#database = translated(options.path, () => new DatabaseSync(options.path, { timeout: BUSY_TIMEOUT_MS }));
     try {
-      translated(options.path, () => this.#prepareFile(options));
+      this.migration = translated(options.path, () => this.#prepareFile(options));
     } catch (error) {
       this.#database.close();
       throw error;
     }
   }
 
-  #prepareFile({ path, maxPages }: ConnectionOptions): void {
+  #prepareFile({ path, maxPages }: ConnectionOptions): Connection['migration'] {
     // FULL is what the journal promises: a reply written down survives power loss.
     this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
     if (maxPages !== undefined) this.#database.exec(`PRAGMA max_page_count = ${Math.trunc(maxPages)}`);
-    this.write(() => migrate(this.#database, path));
+    return this.#transact(() => migrate(this.#database, path));
   }
 
   /**
-   * Runs `body` in one transaction that holds the write lock from its start. A deferred one would fail with
-   * BUSY_SNAPSHOT at its first write, whatever the timeout.
+   * Runs `body` in one transaction that holds the write lock from its start, and answers once it is on the disk. Writes
+   * that are asked for at the same time share one commit: waiting for the disk is most of what a write costs. Each is
+   * whole or not there, whatever becomes of the others, and sees those before it.
    */
-  write<T>(body: () => T): T {
+  write<T>(body: () => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push({ body, resolve: resolve as (value: unknown) => void, reject });
+      if (this.#waiting.length === 1) setImmediate(() => this.#commitWaiting());
+    });
+  }
+
+  #commitWaiting(): void {
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting.splice(0, MAX_GROUP);
+      if (group.length === 1) this.#writeAlone(group);
+      else this.#writeTogether(group);
+    }
+  }
+
+  #writeAlone(writes: readonly WaitingWrite[]): void {
+    for (const { body, resolve, reject } of writes) {
+      try {
+        resolve(this.#transact(body));
+      } catch (error) {
+        reject(error);
+      }
+    }
+  }
+
+  #writeTogether(group: readonly WaitingWrite[]): void {
+    let settle: (() => void)[];
+    try {
+      settle = this.#transact(() => group.map((write) => this.#inSavepoint(write)));
+    } catch (error) {
+      // A lock that did not come is waited for once, not once for each. Anything else may be the fault of a single one.
+      if (isBusy(error)) for (const { reject } of group) reject(error);
+      else this.#writeAlone(group);
+      return;
+    }
+    for (const tell of settle) tell();
+  }
+
+  /** Runs one write of a group; what it throws undoes it alone. */
+  #inSavepoint({ body, resolve, reject }: WaitingWrite): () => void {
+    this.run('SAVEPOINT one');
+    try {
+      const value = body();
+      this.run('RELEASE one');
+      return () => resolve(value);
+    } catch (error) {
+      // Some errors make SQLite roll the whole transaction back.
+      if (!this.#database.isTransaction) throw error;
+      this.run('ROLLBACK TO one');
+      this.run('RELEASE one');
+      return () => reject(toStoreError(this.#path, error));
+    }
+  }
+
+  /** A deferred transaction would fail with BUSY_SNAPSHOT at its first write, whatever the timeout. */
+  #transact<T>(body: () => T): T {
     return translated(this.#path, () => {
-      this.#database.exec('BEGIN IMMEDIATE');
+      this.run('BEGIN IMMEDIATE');
       try {
         const result = body();
-        this.#database.exec('COMMIT');
+        this.run('COMMIT');
         return result;
       } catch (error) {
         this.#rollBack();
@@ -95,14 +159,14 @@ export class Connection {
   /** SQLite has rolled back by itself after some errors; trouble in rolling back must not hide the first error. */
   #rollBack(): void {
     try {
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      if (this.#database.isTransaction) this.run('ROLLBACK');
     } catch {}
   }
 
   /** Runs `body` on one consistent state. */
   read<T>(body: () => T): T {
     return translated(this.#path, () => {
-      this.#database.exec('BEGIN');
+      this.run('BEGIN');
       try {
         return body();
       } finally {
@@ -141,7 +205,9 @@ export class Connection {
     return translated(this.#path, () => this.get('PRAGMA quick_check')?.quick_check === 'ok');
   }
 
+  /** Writes that still wait are written first. */
   close(): void {
+    if (this.#database.isOpen) this.#commitWaiting();
     this.#statements.clear();
     if (this.#database.isOpen) this.#database.close();
   }
@@ -153,33 +219,4 @@ export class Connection {
     this.#statements.set(sql, statement);
     return statement;
   }
-}
-
-/** How many rows a list may have. @throws TollgateError where `limit` is no positive integer. */
-export function listLimit(limit: number): number {
-  invariant(Number.isSafeInteger(limit) && limit > 0, `a list has a positive integer as its limit, not ${limit}`);
-  return Math.min(limit, MAX_LIST_ROWS);
-}
-
-export function text(row: Row, column: string): string {
-  return String(row[column]);
-}
-export function textOrNull(row: Row, column: string): string | null {
-  const value = row[column];
-  return value === null || value === undefined ? null : String(value);
-}
-export function integer(row: Row, column: string): number {
-  return Number(row[column]);
-}
-export function integerOrNull(row: Row, column: string): number | null {
-  const value = row[column];
-  return value === null || value === undefined ? null : Number(value);
-}
-/** JSON that this store wrote itself. */
-export function json<T>(row: Row, column: string): T {
-  return JSON.parse(text(row, column)) as T;
-}
-export function jsonOrNull<T>(row: Row, column: string): T | null {
-  const value = textOrNull(row, column);
-  return value === null ? null : (JSON.parse(value) as T);
 }

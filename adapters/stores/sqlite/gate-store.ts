@@ -5,10 +5,11 @@ import type { ApprovalId, RunKey } from '../../../contracts/ids.ts';
 import { close, type GateRecord } from '../../../domain/approval/gate.ts';
 import { nanoUsd } from '../../../domain/budget/ledger.ts';
 import type { GateFilter, GateStore } from '../../../domain/store/port.ts';
+import { json, listLimit, runScopeKey } from '../rows.ts';
 import { writeAudit } from './audit-store.ts';
-import { type Connection, json, listLimit } from './connection.ts';
+import type { Connection } from './connection.ts';
 import { ledgerOf } from './ledger-store.ts';
-import { findRunRow, runRow, runScopeKey } from './run-store.ts';
+import { findRunRow, runRow } from './run-store.ts';
 
 export function createGateStore(db: Connection): GateStore {
   return {
@@ -66,10 +67,15 @@ function create(db: Connection, gate: GateRecord): GateRecord {
   return gate;
 }
 
-function list(db: Connection, { runKey, status, limit }: GateFilter): GateRecord[] {
-  const conditions = [runKey && 'run = :run', status && 'status = :status'].filter(Boolean);
+function list(db: Connection, { runKey, status, tenant, limit }: GateFilter): GateRecord[] {
+  const conditions = [runKey && 'run = :run', status && 'status = :status', tenant && 'run IN (SELECT id FROM runs WHERE tenant = :tenant)'].filter(Boolean);
   const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
-  const parameters = { ...(runKey ? { run: findRunRow(db, runKey) ?? -1 } : {}), ...(status ? { status } : {}), limit: listLimit(limit) };
+  const parameters = {
+    ...(runKey ? { run: findRunRow(db, runKey) ?? -1 } : {}),
+    ...(status ? { status } : {}),
+    ...(tenant ? { tenant } : {}),
+    limit: listLimit(limit),
+  };
   return db.all(`SELECT gate_json FROM gates ${where} ORDER BY id LIMIT :limit`, parameters).map((row) => json<GateRecord>(row, 'gate_json'));
 }
 

@@ -12,9 +12,11 @@ import {
   ZERO_NANO_USD,
 } from '../../../domain/budget/ledger.ts';
 import type { AttemptRecord, LedgerStore, NewAttempt, OutcomeReport, ReserveResult } from '../../../domain/store/port.ts';
+import { integer, type Row, runScopeKey, text, toAttempt, toTotals } from '../rows.ts';
+import { INSERT_ATTEMPT, SET_OUTCOME } from '../sql.ts';
 import { writeAudit } from './audit-store.ts';
-import { type Connection, integer, integerOrNull, json, jsonOrNull, type Row, text, textOrNull } from './connection.ts';
-import { findRunRow, runRow, runScopeKey } from './run-store.ts';
+import type { Connection } from './connection.ts';
+import { findRunRow, runRow } from './run-store.ts';
 
 /** A scope that an attempt draws on. Tenant and feature bind where they have a limit. */
 const SCOPES_OF_RUN = `
@@ -26,13 +28,6 @@ const SCOPES_OF_RUN = `
      OR (scopes.kind = 'feature' AND scopes.scope_key = runs.tenant || '/' || runs.feature)
   ) ORDER BY CASE drawn_as WHEN 'run' THEN 1 WHEN 'parent' THEN 2 WHEN 'tenant' THEN 3 ELSE 4 END, id`;
 
-const INSERT_ATTEMPT = `
-  INSERT INTO attempts (run, attempt_id, step, ordinal, mode, model, provider, endpoint, request_digest, head_json,
-    reserved_nano_usd, set_aside_nano_usd, dispatch_deadline_ms, money_status, reserved_at_ms)
-  VALUES (:run, :attemptId, :step, :ordinal, :mode, :model, :provider, :endpoint, :requestDigest, :head,
-    :reserved, :setAside, :dispatchDeadlineMs, 'held', :now)
-  ON CONFLICT DO NOTHING`;
-
 export function createLedgerStore(db: Connection): LedgerStore {
   return {
     reserveAttempt: async (attempt) => db.write(() => reserve(db, attempt)),
@@ -41,7 +36,7 @@ export function createLedgerStore(db: Connection): LedgerStore {
       db.read(() => db.all('SELECT * FROM attempts WHERE run = :run ORDER BY id', { run: findRunRow(db, runKey) ?? -1 }).map((row) => toAttempt(row, runKey))),
     findReply: async (runKey, step, requestDigest) => db.read(() => findReply(db, runKey, step, requestDigest)),
     setResponseId: async (runKey, attemptId, responseId) => {
-      db.write(() => {
+      await db.write(() => {
         known(db, runKey, attemptId);
         db.run('UPDATE attempts SET response_id = coalesce(response_id, :responseId) WHERE run = :run AND attempt_id = :attemptId', {
           run: runRow(db, runKey),
@@ -113,20 +108,14 @@ function reportOutcome(db: Connection, runKey: RunKey, attemptId: AttemptId, rep
   const { reply } = known(db, runKey, attemptId);
   invariant(report.outcome.type !== 'reply' || reply || report.reply, `attempt ${attemptId} has a reply where its outcome is one`);
   if (report.money) applyEvent(db, runKey, attemptId, report.money);
-  // What a transcript may contain already is never replaced: the first reply stays, and the first usage.
-  db.run(
-    `UPDATE attempts SET outcome_json = coalesce(outcome_json, :outcome), reply_json = coalesce(reply_json, :reply),
-       usage_json = coalesce(usage_json, :usage), ended_at_ms = coalesce(ended_at_ms, :now)
-     WHERE run = :run AND attempt_id = :attemptId`,
-    {
-      run,
-      attemptId,
-      outcome: JSON.stringify(report.outcome),
-      reply: report.reply ? JSON.stringify(report.reply) : null,
-      usage: report.usage ? JSON.stringify(report.usage) : null,
-      now: db.now(),
-    },
-  );
+  db.run(`UPDATE attempts SET ${SET_OUTCOME} WHERE run = :run AND attempt_id = :attemptId`, {
+    run,
+    attemptId,
+    outcome: JSON.stringify(report.outcome),
+    reply: report.reply ? JSON.stringify(report.reply) : null,
+    usage: report.usage ? JSON.stringify(report.usage) : null,
+    now: db.now(),
+  });
   return known(db, runKey, attemptId);
 }
 
@@ -194,45 +183,4 @@ function known(db: Connection, runKey: RunKey, attemptId: AttemptId): AttemptRec
 function find(db: Connection, runKey: RunKey, attemptId: AttemptId): AttemptRecord | null {
   const row = db.get('SELECT * FROM attempts WHERE run = :run AND attempt_id = :attemptId', { run: findRunRow(db, runKey) ?? -1, attemptId });
   return row ? toAttempt(row, runKey) : null;
-}
-
-function toTotals(row: Row): LedgerTotals {
-  return {
-    limitNanoUsd: integer(row, 'limit_nano_usd') as NanoUsd,
-    settledNanoUsd: integer(row, 'settled_nano_usd') as NanoUsd,
-    heldNanoUsd: integer(row, 'held_nano_usd') as NanoUsd,
-    writtenOffNanoUsd: integer(row, 'written_off_nano_usd') as NanoUsd,
-    overrunNanoUsd: integer(row, 'overrun_nano_usd') as NanoUsd,
-  };
-}
-
-function toAttempt(row: Row, runKey: RunKey): AttemptRecord {
-  const reservedNanoUsd = integer(row, 'reserved_nano_usd') as NanoUsd;
-  return {
-    runKey,
-    attemptId: text(row, 'attempt_id') as AttemptId,
-    step: integer(row, 'step'),
-    ordinal: integer(row, 'ordinal'),
-    mode: text(row, 'mode') as AttemptRecord['mode'],
-    model: text(row, 'model'),
-    provider: text(row, 'provider'),
-    endpoint: text(row, 'endpoint'),
-    requestDigest: text(row, 'request_digest'),
-    head: json(row, 'head_json'),
-    reservedNanoUsd,
-    setAsideNanoUsd: integer(row, 'set_aside_nano_usd') as NanoUsd,
-    dispatchDeadlineMs: integer(row, 'dispatch_deadline_ms'),
-    money: {
-      status: text(row, 'money_status') as AttemptRecord['money']['status'],
-      reservedNanoUsd,
-      settledNanoUsd: integerOrNull(row, 'settled_nano_usd') as NanoUsd | null,
-    },
-    outcome: jsonOrNull(row, 'outcome_json'),
-    reply: jsonOrNull(row, 'reply_json'),
-    usage: jsonOrNull(row, 'usage_json'),
-    responseId: textOrNull(row, 'response_id'),
-    reservedAtMs: integer(row, 'reserved_at_ms'),
-    endedAtMs: integerOrNull(row, 'ended_at_ms'),
-    writeOffReason: textOrNull(row, 'write_off_reason'),
-  };
 }

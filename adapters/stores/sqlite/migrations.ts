@@ -140,10 +140,23 @@ const MIGRATIONS: readonly string[] = [
   CREATE TRIGGER audit_keeps_rows BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
   CREATE TRIGGER audit_keeps_contents BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
   `,
+  `
+  CREATE TABLE api_keys (
+    id INTEGER PRIMARY KEY,
+    key_id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    scopes_json TEXT NOT NULL,
+    roles_json TEXT NOT NULL,
+    tenant TEXT,
+    secret_digest TEXT NOT NULL UNIQUE,
+    created_at_ms INTEGER NOT NULL,
+    revoked_at_ms INTEGER
+  ) STRICT;
+  `,
 ];
 
-/** Brings the file up to this version, inside the caller's transaction. @throws TollgateError where a newer Tollgate wrote it. */
-export function migrate(database: DatabaseSync, path: string): void {
+/** Brings the file up to this version, inside the caller's transaction; answers from and to which. @throws TollgateError where a newer Tollgate wrote it. */
+export function migrate(database: DatabaseSync, path: string): { readonly from: number; readonly to: number } {
   const version = Number(database.prepare('PRAGMA user_version').get()?.user_version ?? 0);
   if (version > MIGRATIONS.length)
     throw new TollgateError(
@@ -152,4 +165,5 @@ export function migrate(database: DatabaseSync, path: string): void {
     );
   for (const migration of MIGRATIONS.slice(version)) database.exec(migration);
   if (version < MIGRATIONS.length) database.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
+  return { from: version, to: MIGRATIONS.length };
 }

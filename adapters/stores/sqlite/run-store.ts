@@ -1,24 +1,15 @@
 import type { RunEnd } from '../../../contracts/agent-run.ts';
-import type { NanoUsd } from '../../../contracts/budget.ts';
 import { TollgateError } from '../../../contracts/failures.ts';
-import type { AgentRunId, ContentDigest, RunKey } from '../../../contracts/ids.ts';
+import type { RunKey } from '../../../contracts/ids.ts';
 import { nanoUsd } from '../../../domain/budget/ledger.ts';
 import type { NewRun, RunFilter, RunRecord, RunStore } from '../../../domain/store/port.ts';
-import { type Connection, integer, integerOrNull, json, jsonOrNull, listLimit, type Row, text } from './connection.ts';
+import { integer, jsonOrNull, listLimit, runScopeKey, toRun } from '../rows.ts';
+import { runCondition } from '../run-filter.ts';
+import { SELECT_RUN } from '../sql.ts';
+import type { Connection } from './connection.ts';
 import { endGates } from './gate-store.ts';
 
-const HAS_OPEN_GATE = "EXISTS (SELECT 1 FROM gates WHERE gates.run = runs.id AND gates.status = 'open')";
-const SHOWN_STATUS = `CASE WHEN runs.status = 'running' AND ${HAS_OPEN_GATE} THEN 'awaitingApproval' ELSE runs.status END`;
-/** Until the end says how many there were: the steps that have a reply. */
-const SHOWN_STEPS = `CASE WHEN runs.end_json IS NOT NULL THEN runs.steps
-  ELSE (SELECT COUNT(DISTINCT step) FROM attempts WHERE attempts.run = runs.id AND outcome_json = '{"type":"reply"}') END`;
-const SELECT_RUN = `SELECT runs.*, ${SHOWN_STATUS} AS shown_status, ${SHOWN_STEPS} AS shown_steps, scopes.limit_nano_usd
-  FROM runs JOIN scopes ON scopes.kind = 'run' AND scopes.scope_key = runs.agent_run_id || '/' || runs.first_execution_run_id`;
-
-/** The key of a run's own budget scope. */
-export function runScopeKey({ agentRunId, firstExecutionRunId }: RunKey): string {
-  return `${agentRunId}/${firstExecutionRunId}`;
-}
+const NEAREST_PARENT = "json_extract(runs.parents_json, '$[0].firstExecutionRunId')";
 
 /** The row number of a run, null where it is not known. */
 export function findRunRow(db: Connection, { agentRunId, firstExecutionRunId }: RunKey): number | null {
@@ -46,7 +37,7 @@ export function createRunStore(db: Connection): RunStore {
     listRuns: async (filter) => db.read(() => list(db, filter)),
     endRun: async (runKey, end, steps) => db.write(() => writeEnd(db, runKey, end, steps)),
     reopenRun: async (runKey) => {
-      db.write(() => db.run("UPDATE runs SET status = 'running', end_json = NULL, ended_at_ms = NULL WHERE id = :id", { id: runRow(db, runKey) }));
+      await db.write(() => db.run("UPDATE runs SET status = 'running', end_json = NULL, ended_at_ms = NULL WHERE id = :id", { id: runRow(db, runKey) }));
     },
   };
 }
@@ -77,11 +68,9 @@ function insertRun(db: Connection, run: NewRun): 'created' | 'exists' {
   return 'created';
 }
 
-function list(db: Connection, { status, task, tenant, limit }: RunFilter): RunRecord[] {
-  const conditions = [status && `${SHOWN_STATUS} = :status`, task && 'runs.task = :task', tenant && 'runs.tenant = :tenant'].filter(Boolean);
-  const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
-  const parameters = { ...(status ? { status } : {}), ...(task ? { task } : {}), ...(tenant ? { tenant } : {}), limit: listLimit(limit) };
-  return db.all(`${SELECT_RUN} ${where} ORDER BY runs.id DESC LIMIT :limit`, parameters).map(toRun);
+function list(db: Connection, filter: RunFilter): RunRecord[] {
+  const { where, parameters } = runCondition(filter, NEAREST_PARENT);
+  return db.all(`${SELECT_RUN} ${where} ORDER BY runs.id DESC LIMIT :limit`, { ...parameters, limit: listLimit(filter.limit) }).map(toRun);
 }
 
 function one(db: Connection, where: string, parameters: Record<string, string>): RunRecord | null {
@@ -103,22 +92,4 @@ function writeEnd(db: Connection, runKey: RunKey, end: RunEnd, steps: number): R
     steps,
   });
   return end;
-}
-
-function toRun(row: Row): RunRecord {
-  return {
-    runKey: { agentRunId: text(row, 'agent_run_id') as AgentRunId, firstExecutionRunId: text(row, 'first_execution_run_id') },
-    task: text(row, 'task'),
-    tenant: text(row, 'tenant'),
-    feature: text(row, 'feature'),
-    requester: text(row, 'requester'),
-    snapshotDigest: text(row, 'snapshot_digest') as ContentDigest,
-    limitNanoUsd: integer(row, 'limit_nano_usd') as NanoUsd,
-    parentRunKeys: json(row, 'parents_json'),
-    status: text(row, 'shown_status') as RunRecord['status'],
-    startedAtMs: integer(row, 'started_at_ms'),
-    endedAtMs: integerOrNull(row, 'ended_at_ms'),
-    end: jsonOrNull(row, 'end_json'),
-    steps: integer(row, 'shown_steps'),
-  };
 }

@@ -1,4 +1,5 @@
 import type { Store } from '../../../domain/store/port.ts';
+import { createApiKeyStore } from './api-key-store.ts';
 import { createAuditStore } from './audit-store.ts';
 import { openConnection } from './connection.ts';
 import { createContentStore } from './content-store.ts';
@@ -26,6 +27,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...createToolCallStore(db),
     ...createGateStore(db),
     ...createAuditStore(db),
+    ...createApiKeyStore(db),
     nowMs: async () => db.now(),
     ensureRoom: async (bytes) => db.ensureRoom(bytes),
     close: async () => db.close(),

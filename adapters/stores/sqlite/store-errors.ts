@@ -22,7 +22,8 @@ export function translated<T>(path: string, body: () => T): T {
   }
 }
 
-function toStoreError(path: string, error: unknown): unknown {
+/** The same for an error at hand. */
+export function toStoreError(path: string, error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof TollgateError) return error;
   const { code = '' } = error as MediumError;
   const primary = primaryCode(error);

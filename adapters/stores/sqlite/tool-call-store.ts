@@ -1,17 +1,13 @@
 import { invariant, TollgateError } from '../../../contracts/failures.ts';
-import type { ApprovalId, AttemptId, ContentDigest, RunKey } from '../../../contracts/ids.ts';
+import type { ApprovalId, ContentDigest, RunKey } from '../../../contracts/ids.ts';
 import type { GateRecord } from '../../../domain/approval/gate.ts';
 import type { ConsumeResult, NewToolCall, ToolCallRecord, ToolCallStore } from '../../../domain/store/port.ts';
-import { type Connection, integer, integerOrNull, jsonOrNull, type Row, text, textOrNull } from './connection.ts';
+import { integer, toToolCall } from '../rows.ts';
+import { INSERT_CALL } from '../sql.ts';
+import type { Connection } from './connection.ts';
 import { putNode } from './content-store.ts';
 import { findGateRow, writeGate } from './gate-store.ts';
 import { findRunRow, runRow } from './run-store.ts';
-
-const INSERT_CALL = `
-  INSERT INTO tool_calls (run, call_key, attempt_id, call_index, tool, tool_version, effect, arguments_digest, idempotency_key,
-    approval_id, occurrence, dispatch_deadline_ms, status, started_at_ms)
-  VALUES (:run, :callKey, :attemptId, :callIndex, :tool, :toolVersion, :effect, :argumentsDigest, :idempotencyKey,
-    :approvalId, :occurrence, :dispatchDeadlineMs, 'intent', :now)`;
 
 export function createToolCallStore(db: Connection): ToolCallStore {
   return {
@@ -25,7 +21,9 @@ export function createToolCallStore(db: Connection): ToolCallStore {
     consumeApproval: async (call, rule) => db.write(() => consume(db, call, rule)),
     getToolCall: async (runKey, callKey) => db.read(() => find(db, runKey, callKey)),
     listToolCalls: async (runKey) =>
-      db.read(() => db.all('SELECT * FROM tool_calls WHERE run = :run ORDER BY id', { run: findRunRow(db, runKey) ?? -1 }).map((row) => toCall(row, runKey))),
+      db.read(() =>
+        db.all('SELECT * FROM tool_calls WHERE run = :run ORDER BY id', { run: findRunRow(db, runKey) ?? -1 }).map((row) => toToolCall(row, runKey)),
+      ),
     findActions: async (runKey, tool, argumentsDigest) => db.read(() => actions(db, runKey, tool, argumentsDigest)),
     claimRecordedLine: async (runKey, callKey, lines, recording) => db.write(() => claim(db, runKey, callKey, lines, recording)),
     finishToolCall: async (runKey, callKey, outcome) => db.write(() => finish(db, runKey, callKey, outcome)),
@@ -66,7 +64,7 @@ function actions(db: Connection, runKey: RunKey, tool: string, argumentsDigest: 
       tool,
       argumentsDigest,
     })
-    .map((row) => toCall(row, runKey));
+    .map((row) => toToolCall(row, runKey));
 }
 
 function claim(db: Connection, runKey: RunKey, callKey: string, lines: readonly number[], recording: ContentDigest): number | null {
@@ -103,39 +101,16 @@ function finish(db: Connection, runKey: RunKey, callKey: string, outcome: Parame
 
 function find(db: Connection, runKey: RunKey, callKey: string): ToolCallRecord | null {
   const row = db.get('SELECT * FROM tool_calls WHERE run = :run AND call_key = :callKey', { run: findRunRow(db, runKey) ?? -1, callKey });
-  return row ? toCall(row, runKey) : null;
+  return row ? toToolCall(row, runKey) : null;
 }
 
 function findByApproval(db: Connection, runKey: RunKey, approvalId: ApprovalId): ToolCallRecord | null {
   const row = db.get('SELECT * FROM tool_calls WHERE run = :run AND approval_id = :approvalId', { run: findRunRow(db, runKey) ?? -1, approvalId });
-  return row ? toCall(row, runKey) : null;
+  return row ? toToolCall(row, runKey) : null;
 }
 
 function known(db: Connection, runKey: RunKey, callKey: string): ToolCallRecord {
   const call = find(db, runKey, callKey);
   if (!call) throw new TollgateError('journalMissing', `The store has no tool call ${callKey} of run ${runKey.agentRunId}.`);
   return call;
-}
-
-function toCall(row: Row, runKey: RunKey): ToolCallRecord {
-  return {
-    runKey,
-    callKey: text(row, 'call_key'),
-    attemptId: text(row, 'attempt_id') as AttemptId,
-    callIndex: integer(row, 'call_index'),
-    tool: text(row, 'tool'),
-    toolVersion: text(row, 'tool_version'),
-    effect: text(row, 'effect') as ToolCallRecord['effect'],
-    argumentsDigest: text(row, 'arguments_digest'),
-    idempotencyKey: text(row, 'idempotency_key'),
-    approvalId: textOrNull(row, 'approval_id') as ApprovalId | null,
-    occurrence: integer(row, 'occurrence'),
-    dispatchDeadlineMs: integer(row, 'dispatch_deadline_ms'),
-    status: text(row, 'status') as ToolCallRecord['status'],
-    result: jsonOrNull(row, 'result_json'),
-    isError: integer(row, 'is_error') === 1,
-    recordedLine: integerOrNull(row, 'recorded_line'),
-    startedAtMs: integer(row, 'started_at_ms'),
-    endedAtMs: integerOrNull(row, 'ended_at_ms'),
-  };
 }

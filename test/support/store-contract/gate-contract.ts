@@ -51,6 +51,11 @@ export function describeGateContract(subject: Subject): void {
     expect(await listed({ runKey: key, status: 'denied' })).toEqual([denied.approvalId]);
     expect(await listed({ limit: 1 })).toEqual([first.approvalId]);
     expect(await listed({ runKey: runKey() })).toEqual([]);
+    const foreign = await store.createGate(newGate(await startRun(store, { tenant: 'globex' })));
+    expect(await listed({ tenant: 'globex' })).toEqual([foreign.approvalId]);
+    expect(await listed({ tenant: 'acme', limit: 1 })).not.toContain(foreign.approvalId);
+    expect(await listed({ tenant: 'acme' })).not.toContain(foreign.approvalId);
+    expect(await listed({ tenant: 'nobody' })).toEqual([]);
     await expect(store.listGates({ limit: -1 })).rejects.toThrow('limit');
   });
 

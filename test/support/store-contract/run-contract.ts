@@ -124,6 +124,18 @@ export function describeRunContract(subject: Subject): void {
     expect((await store.getRun(key))?.steps).toBe(2);
   });
 
+  test('the children of a run are listed, not those of others and not their own children', async () => {
+    const { store } = subject();
+    const parent = await startRun(store);
+    const [first, second] = [await startRun(store, { parentRunKeys: [parent] }), await startRun(store, { parentRunKeys: [parent] })];
+    await startRun(store, { parentRunKeys: [first, parent] });
+    await startRun(store, { parentRunKeys: [await startRun(store)] });
+    const childrenOf = async (key: RunKey) => (await store.listRuns({ parent: key, limit: 10 })).map((run) => run.runKey);
+    expect(await childrenOf(parent)).toEqual([second, first]);
+    expect(await childrenOf(first)).toHaveLength(1);
+    expect(await childrenOf(second)).toEqual([]);
+  });
+
   test('runs are listed newest first, filtered, and never more than asked for', async () => {
     const { store, clock } = subject();
     const keys: RunKey[] = [];
@@ -136,6 +148,10 @@ export function describeRunContract(subject: Subject): void {
     expect(await listed({ limit: 1 })).toEqual([keys[2]]);
     expect(await listed({ tenant: 'acme' })).toEqual([keys[1], keys[0]]);
     expect(await listed({ tenant: 'acme', task: 'audit' })).toEqual([]);
+    expect(await listed({ olderThan: keys[2] })).toEqual([keys[1], keys[0]]);
+    expect(await listed({ olderThan: keys[2], tenant: 'acme', limit: 1 })).toEqual([keys[1]]);
+    expect(await listed({ olderThan: keys[0] })).toEqual([]);
+    expect(await listed({ olderThan: runKey() })).toEqual([]);
     await expect(store.listRuns({ limit: 0 })).rejects.toThrow('limit');
     await expect(store.listRuns({ limit: Number.NaN })).rejects.toThrow('limit');
   });

@@ -1,0 +1,42 @@
+/** SQL that reads the same in SQLite and Postgres. `:now` is the store's time. */
+
+const HAS_OPEN_GATE = "EXISTS (SELECT 1 FROM gates WHERE gates.run = runs.id AND gates.status = 'open')";
+export const SHOWN_STATUS = `CASE WHEN runs.status = 'running' AND ${HAS_OPEN_GATE} THEN 'awaitingApproval' ELSE runs.status END`;
+/** Until the end says how many there were: the steps that have a reply. */
+const SHOWN_STEPS = `CASE WHEN runs.end_json IS NOT NULL THEN runs.steps
+  ELSE (SELECT COUNT(DISTINCT step) FROM attempts WHERE attempts.run = runs.id AND outcome_json = '{"type":"reply"}') END`;
+const RUN_COLUMNS = [
+  ...['agent_run_id', 'first_execution_run_id', 'task', 'tenant', 'feature', 'requester', 'snapshot_digest', 'parents_json'],
+  ...['started_at_ms', 'ended_at_ms', 'end_json'],
+].map((column) => `runs.${column}`);
+export const SELECT_RUN = `SELECT ${RUN_COLUMNS.join(', ')}, ${SHOWN_STATUS} AS shown_status, ${SHOWN_STEPS} AS shown_steps, scopes.limit_nano_usd
+  FROM runs JOIN scopes ON scopes.kind = 'run' AND scopes.scope_key = runs.agent_run_id || '/' || runs.first_execution_run_id`;
+
+/** The row of `:agentRunId` and `:firstExecutionRunId`. */
+export const RUN_ROW = '(SELECT id FROM runs WHERE agent_run_id = :agentRunId AND first_execution_run_id = :firstExecutionRunId)';
+
+const ATTEMPT_VALUES = `step, ordinal, mode, model, provider, endpoint, request_digest, head_json,
+    reserved_nano_usd, set_aside_nano_usd, dispatch_deadline_ms`;
+/** Named one by one: a `*` would change under the statements that older workers have prepared. */
+export const ATTEMPT_COLUMNS = `id, attempt_id, ${ATTEMPT_VALUES}, money_status, settled_nano_usd, outcome_json, reply_json, usage_json,
+    response_id, reserved_at_ms, ended_at_ms, write_off_reason`;
+export const INSERT_ATTEMPT = `
+  INSERT INTO attempts (run, attempt_id, ${ATTEMPT_VALUES}, money_status, reserved_at_ms)
+  VALUES (:run, :attemptId, :step, :ordinal, :mode, :model, :provider, :endpoint, :requestDigest, :head,
+    :reserved, :setAside, :dispatchDeadlineMs, 'held', :now)
+  ON CONFLICT DO NOTHING`;
+
+/** What a transcript may contain already is never replaced: the first reply stays, and the first usage. */
+export const SET_OUTCOME = `outcome_json = coalesce(outcome_json, :outcome), reply_json = coalesce(reply_json, :reply),
+       usage_json = coalesce(usage_json, :usage), ended_at_ms = coalesce(ended_at_ms, :now)`;
+
+const CALL_VALUES = `call_key, attempt_id, call_index, tool, tool_version, effect, arguments_digest, idempotency_key,
+    approval_id, occurrence, dispatch_deadline_ms`;
+export const CALL_COLUMNS = `id, ${CALL_VALUES}, status, result_json, is_error, recorded_line, started_at_ms, ended_at_ms`;
+export const INSERT_CALL = `
+  INSERT INTO tool_calls (run, ${CALL_VALUES}, status, started_at_ms)
+  VALUES (:run, :callKey, :attemptId, :callIndex, :tool, :toolVersion, :effect, :argumentsDigest, :idempotencyKey,
+    :approvalId, :occurrence, :dispatchDeadlineMs, 'intent', :now)`;
+
+export const SELECT_AUDIT = `SELECT audit.sequence, audit.at_ms, audit.type, audit.actor, audit.data_json, runs.agent_run_id, runs.first_execution_run_id
+  FROM audit LEFT JOIN runs ON runs.id = audit.run`;

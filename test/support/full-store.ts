@@ -1,0 +1,47 @@
+import { randomUUID } from 'node:crypto';
+import type { ApprovalId, RunKey } from '../../contracts/ids.ts';
+import type { Store } from '../../domain/store/port.ts';
+import { approvedGate, END, newGate, newToolCall, permitted, reply, reserve, startRun, usd } from './store-contract/fixtures.ts';
+
+export interface FilledStore {
+  readonly parent: RunKey;
+  readonly child: RunKey;
+  readonly approvalId: ApprovalId;
+}
+
+/** Writes something into every table, with every odd character that a text may hold. */
+export async function fillStore(store: Store): Promise<FilledStore> {
+  const parent = await startRun(store, { limitNanoUsd: usd(Number.MAX_SAFE_INTEGER), tenant: 'Grüße 👋' });
+  const child = await startRun(store, { parentRunKeys: [parent] });
+  await store.putContent(ODD_TEXT);
+  await store.putNode(child, 'input', { role: 'user', text: ODD_TEXT });
+  const attemptId = await reserve(store, child, { head: { attemptId: null, nodeIds: ['input'] } });
+  await store.reportAttempt(child, attemptId, { outcome: { type: 'reply' }, reply: reply(ODD_TEXT), money: { type: 'settle', costNanoUsd: usd(130) } });
+  await reserve(store, child, { step: 2 });
+  const gate = await store.createGate(approvedGate(child));
+  await store.createGate(newGate(parent));
+  const call = { ...newToolCall(child, { tool: 'refund', effect: 'irreversible' }), approvalId: gate.approvalId };
+  await store.consumeApproval(call, permitted);
+  await store.finishToolCall(child, call.callKey, { status: 'done', result: { text: ODD_TEXT }, isError: false });
+  await store.appendAudit({ type: 'note', runKey: null, actor: 'alice', data: ODD_TEXT });
+  await store.putApiKey({ keyId: randomUUID(), name: 'shop', scopes: ['read'], roles: [], tenant: null, secretDigest: randomUUID() });
+  await store.endRun(parent, END, 0);
+  return { parent, child, approvalId: gate.approvalId };
+}
+
+/** A NUL, line ends of every kind, quotes, both normal forms of a letter, a surrogate pair. */
+const ODD_TEXT = 'a\u0000b\r\n\u2028\u2029 "\\" \u00e9 e\u0301 \ud83d\udc4b';
+
+/** Everything that the port shows of a filled store. */
+export async function lookAt(store: Store, { parent, child, approvalId }: FilledStore): Promise<unknown> {
+  return {
+    runs: await store.listRuns({ limit: 100 }),
+    ledgers: [await store.getLedger(parent), await store.getLedger(child)],
+    attempts: [await store.listAttempts(parent), await store.listAttempts(child)],
+    calls: await store.listToolCalls(child),
+    gates: [await store.listGates({ limit: 100 }), await store.getGate(child, approvalId)],
+    transcript: await store.loadTranscript(child, { attemptId: (await store.listAttempts(child))[0]?.attemptId ?? null, nodeIds: [] }),
+    audit: await store.listAudit({ limit: 100 }),
+    keys: await store.listApiKeys(100),
+  };
+}
