@@ -8,13 +8,14 @@ import type { StartableTask } from '../client/known-task.ts';
 import type { ToolCallReport } from '../client/step-report.ts';
 import type { LedgerTotals } from '../contracts/budget.ts';
 import { TollgateError } from '../contracts/failures.ts';
-import type { AgentRunId } from '../contracts/ids.ts';
+import type { AgentRunId, RunKey } from '../contracts/ids.ts';
 import type { RunRecord, Store } from '../domain/store/port.ts';
 import type { ApproverLoop, ClientOf } from './approver.ts';
 import { moneyProblems } from './money.ts';
 
 const LOOK_INTERVAL_MS = 30;
 const DEFAULT_TIMEOUT_MS = 30_000;
+const MAX_CHILDREN = 1_000;
 /** What a tool call can still be at while its step goes on. */
 const UNDER_WAY = ['planned', 'awaitingApproval', 'running', 'inDoubt'];
 const DEFAULT_PERSON: Identity = { name: 'tester', roles: ['*'] };
@@ -117,10 +118,10 @@ export class TestRun<Task extends StartableTask = StartableTask> {
     throw new TollgateError('notFound', `The run "${this.agentRunId}" has no ledger yet. Wait for a gate, a step or the end first.`);
   }
 
-  /** What the scripted model's provider charged for this run: its lines of the bill. */
+  /** What the scripted model's provider charged for this run and the children that spend its money: their lines of the bill. */
   async bill(): Promise<readonly BillEntry[]> {
     const run = await this.#record();
-    const attempts = new Set((run ? await this.#around.store.listAttempts(run.runKey) : []).map(({ attemptId }) => String(attemptId)));
+    const attempts = new Set(run ? await attemptsOf(this.#around.store, run.runKey) : []);
     return this.#around.bill().filter((entry) => attempts.has(String(entry.clientRequestId)));
   }
 
@@ -172,4 +173,10 @@ export class TestRun<Task extends StartableTask = StartableTask> {
     const waits = gates.length > 0 ? ` It waits at a gate for ${gates.join(', ')}.` : '';
     return new Error(`Waited ${timeoutMs} ms for ${what} of run "${this.agentRunId}", which is ${report.status} after ${report.steps.length} steps.${waits}`);
   }
+}
+
+async function attemptsOf(store: Store, runKey: RunKey): Promise<readonly string[]> {
+  const own = (await store.listAttempts(runKey)).map(({ attemptId }) => String(attemptId));
+  const children = await store.listRuns({ parent: runKey, limit: MAX_CHILDREN });
+  return [...own, ...(await Promise.all(children.map((child) => attemptsOf(store, child.runKey)))).flat()];
 }

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, expectTypeOf, test } from 'vitest';
 import {
   answer,
@@ -283,5 +284,28 @@ describe('waiting', () => {
       model: [call(refund, { orderId: 'W-1', amountCents: 5 })],
     });
     await expect(own.run(support, ask('x'))).rejects.toThrow('the approver is broken');
+  });
+});
+
+describe('a project with workflows of its own', () => {
+  test('runs as it is deployed: the parent spends the money of its children, and the bill has all of it', async () => {
+    const config = fileURLToPath(new URL('../../examples/plan-and-merge/tollgate.config.ts', import.meta.url));
+    await using own = await startTestEnvironment({ config, temporalAddress: environment.temporalAddress, tools: { look_up: returns({ sold: 3 }) } });
+    for (const part of ['facts', 'risks']) own.model.script([call('look_up', { product: 'flask' }), `the ${part}`], { system: `You find ${part}` });
+    own.model.script(
+      [
+        'a plan',
+        ({ messages }) =>
+          messages
+            .filter(({ text }) => text.includes('were found'))
+            .map(({ text }) => text)
+            .join('; '),
+      ],
+      { system: 'short reports' },
+    );
+    const run = await own.run('product-report', { message: 'flask, please' });
+    expect(run.outcome.output).toMatch(/facts were found[\s\S]*the facts[\s\S]*risks were found[\s\S]*the risks/);
+    expect(await run.bill()).toHaveLength(6);
+    expect((await run.ledger()).settledNanoUsd).toBe((await run.bill()).reduce((sum, { nanoUsd }) => sum + nanoUsd, 0));
   });
 });
