@@ -37,7 +37,7 @@ const stage = new Stage();
 beforeAll(() => stage.open({ scenarios }));
 afterAll(async () => {
   try {
-    await stage.record('structured-corrected', 'structured-broken');
+    await stage.record('structured-corrected');
   } finally {
     await stage.close();
   }
