@@ -14,7 +14,7 @@ import { reportGate, type GateReport } from './gate-report.ts';
 import { completeOutcome, outcomeOfFailure, outcomeOfResult, type OutputOf, type RunOutcome } from './run-result.ts';
 import { type RunSummary, summarizeRun } from './run-report.ts';
 import { type KnownTask, type StartOptions, startDetails, startSearchAttributes, toStartRequest } from './start-request.ts';
-import { typedOutcome } from './task-output.ts';
+import { typedResult } from './task-output.ts';
 import { type MessageOptions, toUserMessage } from './user-message.ts';
 import { GRPC_INVALID_ARGUMENT, isUnavailable, unavailable } from './temporal-connection.ts';
 
@@ -23,6 +23,8 @@ const READ_TIMEOUT_MS = 3_500;
 /** How long a message waits for the run to say that it has room, in milliseconds. Without an answer it is sent all the same. */
 const ROOM_TIMEOUT_MS = 1_000;
 const MAX_LISTED = 1_000;
+/** Search attributes can be switched off, and the store does not have a run before a worker has picked it up. */
+const TENANT_MEMO = 'tollgateTenant';
 /** What a short run takes in the store. */
 const ROOM_FOR_A_RUN_BYTES = 131_072;
 
@@ -52,6 +54,8 @@ export interface RunDescription {
   readonly temporalStatus: string;
   readonly startedAt: Date;
   readonly closedAt: Date | null;
+  /** Whom the run is for; null for a run that no client of ours started. */
+  readonly tenant: string | null;
   /** What the workflow says of itself; null where no worker answers. */
   readonly view: RunStatusView | null;
 }
@@ -72,7 +76,8 @@ export interface AgentClient {
   result(agentRunId: string): Promise<RunOutcome>;
   /** The same, with the answer as the task's output schema types it. */
   result<Task extends StartableTask>(agentRunId: string, task: Task): Promise<RunOutcome<OutputOf<Task>>>;
-  describe(agentRunId: string): Promise<RunDescription>;
+  /** `view: false` asks no worker, which is quicker. */
+  describe(agentRunId: string, options?: { readonly view?: boolean }): Promise<RunDescription>;
   approve(approvalId: string, options: DecideOptions & { readonly actionDigest: string }): Promise<DecisionResult>;
   deny(approvalId: string, options: DecideOptions & { readonly reason: string }): Promise<DecisionResult>;
   /** Takes one's own decision back, as long as it was not used. */
@@ -99,6 +104,8 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     const known = knownTask(startable);
     const request = toStartRequest(known, input, identity.name, startOptions);
     const agentRunId = (startOptions.id ?? `${request.task.name}-${randomUUID()}`) as AgentRunId;
+    const earlier = startOptions.id === undefined ? null : await store?.latestRun(agentRunId);
+    if (earlier && earlier.tenant !== request.tenant) throw idTaken(agentRunId);
     await store?.ensureRoom(ROOM_FOR_A_RUN_BYTES);
     if (typeof startable !== 'string' && 'definition' in startable) await putTask(needStore(store, 'starting a task that is given as data'), startable);
     await store?.appendAudit({
@@ -129,24 +136,18 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     return settled(result, { verdict, digest, approver: identity.name }, store && gate ? await store.getGate(gate.runKey, gate.approvalId) : null);
   }
 
-  async function result(agentRunId: string): Promise<RunOutcome>;
-  async function result<Task extends StartableTask>(agentRunId: string, task: Task): Promise<RunOutcome<OutputOf<Task>>>;
-  async function result(agentRunId: string, task?: StartableTask): Promise<RunOutcome | RunOutcome<unknown>> {
-    const outcome = await awaitResult(options, agentRunId as AgentRunId);
-    return task === undefined ? outcome : await typedOutcome(outcome, task);
-  }
-
   return {
     start,
-    result,
-    describe: (agentRunId) => describeRun(options, agentRunId as AgentRunId),
+    result: typedResult((agentRunId) => awaitResult(options, agentRunId as AgentRunId)),
+    describe: (agentRunId, { view = true } = {}) => describeRun(options, agentRunId as AgentRunId, view),
     approve: (approvalId, decideOptions) => decide(approvalId, 'approve', decideOptions),
     deny: (approvalId, { reason, ...decideOptions }) => decide(approvalId, 'deny', { ...decideOptions, comment: reason }),
     withdraw: (approvalId, decideOptions = {}) => decide(approvalId, 'withdraw', decideOptions),
     addUserMessage: (agentRunId, text, messageOptions = {}) => sendMessage(options, agentRunId as AgentRunId, text, messageOptions),
     async cancel(agentRunId) {
-      const { closedAt } = await readExecution(options, agentRunId as AgentRunId);
+      const { closedAt, runKey } = await readExecution(options, agentRunId as AgentRunId);
       if (closedAt) return { type: 'ended' };
+      await store?.appendAudit({ type: 'run.cancelRequested', runKey, actor: identity.name, data: { agentRunId } });
       await reaching(client, () => client.withDeadline(Date.now() + READ_TIMEOUT_MS, () => client.workflow.getHandle(agentRunId).cancel()), agentRunId);
       return { type: 'requested' };
     },
@@ -170,6 +171,7 @@ async function startWorkflow(options: AgentClientOptions, agentRunId: AgentRunId
       args: [request],
       workflowIdConflictPolicy: 'USE_EXISTING',
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      memo: { [TENANT_MEMO]: request.tenant },
       typedSearchAttributes: startSearchAttributes(request, known, options.switchedOffSearchAttributes ?? []),
       staticSummary: `${request.task.name} · ${request.tenant}`,
       staticDetails: startDetails(agentRunId, request, known),
@@ -177,6 +179,7 @@ async function startWorkflow(options: AgentClientOptions, agentRunId: AgentRunId
   const handle = await reaching(client, () => client.withDeadline(Date.now() + READ_TIMEOUT_MS, starting));
   // A run that was found may be a later execution of its chain; the first one's id is what the store is keyed by.
   const execution = await readExecution(options, agentRunId).catch(() => null);
+  if (execution?.tenant && execution.tenant !== request.tenant) throw idTaken(agentRunId);
   return execution?.runKey ?? { agentRunId, firstExecutionRunId: handle.firstExecutionRunId };
 }
 
@@ -198,9 +201,10 @@ async function awaitResult({ client, store }: AgentClientOptions, agentRunId: Ag
   return store && run ? await completeOutcome(outcome, store, run) : outcome;
 }
 
-async function describeRun(options: AgentClientOptions, agentRunId: AgentRunId): Promise<RunDescription> {
+async function describeRun(options: AgentClientOptions, agentRunId: AgentRunId, asksWorker: boolean): Promise<RunDescription> {
   const { client } = options;
   const execution = await readExecution(options, agentRunId);
+  if (!asksWorker) return { ...execution, view: null };
   try {
     const view = await client.withDeadline(Date.now() + READ_TIMEOUT_MS, () => client.workflow.getHandle(agentRunId).query(getRunStatusQuery));
     return { ...execution, view };
@@ -235,7 +239,13 @@ async function readExecution({ client }: AgentClientOptions, agentRunId: AgentRu
     temporalStatus: description.status.name,
     startedAt: description.startTime,
     closedAt: description.closeTime ?? null,
+    tenant: tenantOf(description.memo),
   };
+}
+
+function tenantOf(memo: Readonly<Record<string, unknown>> | undefined): string | null {
+  const tenant = memo?.[TENANT_MEMO];
+  return typeof tenant === 'string' ? tenant : null;
 }
 
 async function runKeyOf(options: AgentClientOptions, agentRunId: string | undefined, approvalId: string): Promise<RunKey | null> {
@@ -249,7 +259,13 @@ async function runKeyOf(options: AgentClientOptions, agentRunId: string | undefi
   }
 }
 
-function unknownGate(approvalId: string): DecisionResult {
+/** An id names runs of one tenant only: who asks by id must not come upon those of another. */
+function idTaken(agentRunId: string): TollgateError {
+  return new TollgateError('idTaken', `The id "${agentRunId}" is taken by a run for another tenant; nothing was started. Choose another id.`);
+}
+
+/** The answer for a gate that is not there, or not for this caller to know of. */
+export function unknownGate(approvalId: string): DecisionResult {
   return {
     type: 'refused',
     reason: 'unknownGate',
@@ -276,9 +292,13 @@ async function reaching<T>(client: Client, call: () => Promise<T>, agentRunId?: 
 
 function notFound(agentRunId: string | undefined, error: WorkflowNotFoundError): TollgateError {
   const id = agentRunId ?? error.workflowId;
-  const ended = /already completed/i.test(error.message);
-  const what = ended ? `The run "${id}" has ended already.` : `There is no run "${id}".`;
-  return new TollgateError('notFound', `${what} "tollgate runs list" shows those there are.`, { cause: error });
+  if (!/already completed/i.test(error.message)) return noSuchRun(id, error);
+  return new TollgateError('notFound', `The run "${id}" has ended already. "tollgate runs list" shows those there are.`, { cause: error });
+}
+
+/** The error for a run that is not there, or not for this caller to know of. */
+export function noSuchRun(agentRunId: string, cause?: unknown): TollgateError {
+  return new TollgateError('notFound', `There is no run "${agentRunId}". "tollgate runs list" shows those there are.`, { cause });
 }
 
 function missingSearchAttribute(error: unknown): TollgateError | null {

@@ -2,7 +2,11 @@ export type { AgentClient, AgentClientOptions, DecideOptions, RunDescription, St
 export { createAgentClient } from './agent-client.ts';
 export type { DecisionResult, Identity } from './decision.ts';
 export type { GateReport } from './gate-report.ts';
+export type { HttpAgentClientOptions } from './http-transport.ts';
+export { createHttpAgentClient } from './http-agent-client.ts';
 export type { InputOf, StartableTask, StoredTask } from './known-task.ts';
+export type { RunReader, RunReference } from './run-reader.ts';
+export type { RunsDoor } from './runs-door.ts';
 export type { RunReport, RunSummary } from './run-report.ts';
 export type { OutputOf, RunOutcome } from './run-result.ts';
 export type { StartOptions } from './start-request.ts';

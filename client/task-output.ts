@@ -1,10 +1,22 @@
 import type { z } from 'zod';
 import { TollgateError } from '../contracts/failures.ts';
 import type { TaskSpec } from '../domain/task/define.ts';
+import type { AgentClient } from './agent-client.ts';
 import type { StartableTask } from './known-task.ts';
 import type { AnswerOf, OutputOf, RunOutcome } from './run-result.ts';
 
 const SHOWN_LENGTH = 200;
+
+/** `result` of a client over its way of waiting for an outcome. */
+export function typedResult(wait: (agentRunId: string) => Promise<RunOutcome>): AgentClient['result'] {
+  async function result(agentRunId: string): Promise<RunOutcome>;
+  async function result<Task extends StartableTask>(agentRunId: string, task: Task): Promise<RunOutcome<OutputOf<Task>>>;
+  async function result(agentRunId: string, task?: StartableTask): Promise<RunOutcome | RunOutcome<unknown>> {
+    const outcome = await wait(agentRunId);
+    return task === undefined ? outcome : await typedOutcome(outcome, task);
+  }
+  return result;
+}
 
 /**
  * An outcome with its answer as the task's output schema types it. Without an output schema the answer stays a text.

@@ -39,6 +39,27 @@ export async function connectTemporal(at: TemporalAddress, timeoutMs: number = C
   }
 }
 
+/** The connections of a process, one for each server. One that could not be made is tried again when it is next asked for. */
+export class TemporalConnections {
+  readonly #connections = new Map<string, Promise<TemporalConnection>>();
+
+  /** @throws TollgateError of type `temporalUnavailable`. */
+  async get(at: TemporalAddress, timeoutMs?: number): Promise<TemporalConnection> {
+    const key = `${at.address} ${at.namespace}`;
+    const known = this.#connections.get(key);
+    if (known) return await known;
+    const connecting = connectTemporal(at, timeoutMs);
+    this.#connections.set(key, connecting);
+    connecting.catch(() => this.#connections.delete(key));
+    return await connecting;
+  }
+
+  async close(): Promise<void> {
+    const open = await Promise.allSettled(this.#connections.values());
+    await Promise.allSettled(open.map((result) => (result.status === 'fulfilled' ? result.value.connection.close() : undefined)));
+  }
+}
+
 /** The error for a server that does not answer. */
 export function unavailable(address: string, cause: unknown): TollgateError {
   return new TollgateError(

@@ -38,6 +38,7 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
   if ((certPath === undefined) !== (keyPath === undefined))
     throw new TollgateError('invalidInput', 'TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY belong together: set both or neither.');
   const tls = certPath && keyPath ? { certPath, keyPath, ...optional('caPath', caPath) } : undefined;
+  const api = variables.TOLLGATE_URL === undefined ? undefined : { url: variables.TOLLGATE_URL, ...optional('token', variables.TOLLGATE_TOKEN) };
   const [name, roles] = variables.TOLLGATE_AS?.split(':') ?? [];
   return {
     home: variables.TOLLGATE_HOME,
@@ -58,6 +59,9 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
     insecure: variables.TOLLGATE_INSECURE,
     allowUnsigned: variables.TOLLGATE_ALLOW_UNSIGNED ?? isLoopbackAddress(address),
     ...optional('as', name && roles ? { name, roles: roles.split(',') } : undefined),
+    ...optional('api', api),
+    listen: { address: variables.TOLLGATE_LISTEN, isConfigured: Boolean(env.TOLLGATE_LISTEN) },
+    ...optional('localDeveloper', variables.TOLLGATE_LOCAL_DEVELOPER),
     logLevel: variables.TOLLGATE_LOG_LEVEL,
     ...optional('storeMaxPages', variables.TOLLGATE_STORE_MAX_PAGES),
     searchAttributesOff: variables.TOLLGATE_SEARCH_ATTRIBUTES_OFF,

@@ -33,6 +33,13 @@ export const environmentSchema = z.object({
     .optional(),
   TOLLGATE_INSECURE: flag.default(false),
   TOLLGATE_ALLOW_UNSIGNED: flag.optional(),
+  TOLLGATE_URL: httpUrl.optional(),
+  TOLLGATE_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]+$/, 'a key of the API, tg_…')
+    .optional(),
+  TOLLGATE_LISTEN: address.default('127.0.0.1:7480'),
+  TOLLGATE_LOCAL_DEVELOPER: flag.optional(),
   TOLLGATE_SIMULATED_URL: httpUrl.optional(),
   TOLLGATE_TASK_QUEUE: z.string().max(200).default('tollgate'),
   TOLLGATE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
@@ -71,6 +78,12 @@ export interface Settings {
   readonly allowUnsigned: boolean;
   /** The person that the CLI plays with the local key. */
   readonly as?: { readonly name: string; readonly roles: readonly string[] };
+  /** The running API that client and CLI speak to, instead of Temporal and the store. */
+  readonly api?: { readonly url: string; readonly token?: string };
+  /** Where the API listens, `host:port`. */
+  readonly listen: { readonly address: string; readonly isConfigured: boolean };
+  /** Whether a request without a key may act as the developer at this machine. Unset: as long as there has never been a key. */
+  readonly localDeveloper?: boolean;
   readonly logLevel: string;
   readonly storeMaxPages?: number;
   readonly searchAttributesOff: readonly SearchAttributeTopic[];

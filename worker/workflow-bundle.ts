@@ -1,57 +1,83 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { TollgateError } from '../contracts/failures.ts';
 import { modulesOf } from './module-files.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
+/** `.ts` in the clone, `.js` in the package. */
+const ENDING = extname(import.meta.url);
+const INDEX = join(ROOT, 'workflows', `index${ENDING}`);
+export const PAYLOAD_CONVERTER_PATH = join(ROOT, 'workflows', `payload-converter${ENDING}`);
 /** What workflow code is made of. */
 const SOURCES = ['contracts', 'domain', 'workflows'];
+/** The folder in the package that has the bundle which its build made. */
+export const SHIPPED_FOLDER = 'workflow-bundle';
 /** Colours, as webpack writes them. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one.
 const ANSI_COLOURS = /\u001b\[[0-9;]*m/g;
 const MAX_SHOWN_ERROR = 4_000;
-const INDEX = join(ROOT, 'workflows', 'index.ts');
 
 /**
- * The workflow code as one bundle, built once for each state of its sources and kept in `cacheFolder`: building takes
- * seconds and 290 MB, reading does not. With a module of the project's own workflows, theirs and ours are in it, and ours
- * can't be replaced. Answers the path of the file. @throws TollgateError `invalidInput` where the project's can't be bundled.
+ * The workflow code as one bundle: the package brings it, the clone builds it once for each state of its sources and
+ * keeps it in `cacheFolder`, because building takes seconds and 290 MB, and reading does not. With a module of the project's
+ * own workflows, theirs and ours are in it, and ours can't be replaced. Answers the path of the file.
+ * @throws TollgateError `invalidInput` where the code can't be bundled, with what the bundler says.
  */
 export async function workflowBundle(cacheFolder: string, projectWorkflows?: string): Promise<string> {
-  const path = join(cacheFolder, `workflows-${sourceDigest(projectWorkflows)}.js`);
-  if (existsSync(path)) return path;
-  mkdirSync(cacheFolder, { recursive: true });
-  const code = await build(projectWorkflows === undefined ? INDEX : entryFor(projectWorkflows, cacheFolder), projectWorkflows);
-  keep(path, code);
+  if (projectWorkflows !== undefined) return await builtBundle(cacheFolder, entryFor(projectWorkflows, cacheFolder), modulesOf(projectWorkflows));
+  return shippedBundle() ?? (await builtBundle(cacheFolder, INDEX, []));
+}
+
+function shippedBundle(): string | null {
+  if (ENDING !== '.js') return null;
+  const folder = join(ROOT, SHIPPED_FOLDER);
+  const name = existsSync(folder) ? readdirSync(folder).find((file) => file.endsWith('.js')) : undefined;
+  return name === undefined ? null : join(folder, name);
+}
+
+async function builtBundle(cacheFolder: string, workflowsPath: string, projectFiles: readonly string[]): Promise<string> {
+  const path = join(cacheFolder, `workflows-${sourceDigest(projectFiles)}.js`);
+  if (!existsSync(path)) keep(path, await build(workflowsPath));
   return path;
 }
 
-async function build(workflowsPath: string, projectWorkflows: string | undefined): Promise<string> {
+type WebpackConfiguration = Parameters<NonNullable<NonNullable<Parameters<typeof bundleWorkflowCode>[0]>['webpackConfigHook']>>[0];
+
+async function build(workflowsPath: string): Promise<string> {
   const errors: string[] = [];
   try {
     const { code } = await bundleWorkflowCode({
       workflowsPath,
-      payloadConverterPath: join(ROOT, 'workflows', 'payload-converter.ts'),
-      webpackConfigHook: (config) => ({ ...config, resolve: resolved(config.resolve) }),
+      payloadConverterPath: PAYLOAD_CONVERTER_PATH,
       logger: { log() {}, trace() {}, debug() {}, info() {}, warn: console.warn, error: (message: string) => errors.push(message) },
+      webpackConfigHook: (config) => ({
+        ...config,
+        // Names in stack traces are relative to the root: the same code gives the same bytes on every machine.
+        context: ROOT,
+        output: { ...config.output, devtoolModuleFilenameTemplate: '[resource-path]' },
+        devtool: 'inline-nosources-source-map',
+        resolve: resolved(config.resolve),
+      }),
     });
     return code;
   } catch (error) {
     const why = errors.join('\n').replaceAll(ANSI_COLOURS, '').slice(0, MAX_SHOWN_ERROR) || (error as Error).message;
-    throw new TollgateError('invalidInput', `The workflows in ${projectWorkflows ?? workflowsPath} can't be bundled. ${why}`, { cause: error });
+    throw new TollgateError('invalidInput', `The workflows in ${workflowsPath} can't be bundled. ${why}`, { cause: error });
   }
 }
 
-type Resolve = NonNullable<Parameters<NonNullable<NonNullable<Parameters<typeof bundleWorkflowCode>[0]>['webpackConfigHook']>>[0]['resolve']>;
-
-/** In the clone, `tollgate/workflows` is these sources, and Temporal's part is ours, so that each is in the bundle once. */
-function resolved(resolve: Resolve | undefined): Resolve {
+/** In the clone, `tollgate/workflows` is these sources; and Temporal's part is ours, so that each is in the bundle once. */
+function resolved(resolve: WebpackConfiguration['resolve']): NonNullable<WebpackConfiguration['resolve']> {
   const temporal = dirname(createRequire(import.meta.url).resolve('@temporalio/workflow/package.json'));
-  return { ...resolve, conditionNames: ['tollgate-source', '...'], alias: { ...resolve?.alias, '@temporalio/workflow': temporal } };
+  return {
+    ...resolve,
+    alias: { ...resolve?.alias, '@temporalio/workflow': temporal },
+    ...(ENDING === '.ts' ? { conditionNames: ['tollgate-source', '...'] } : {}),
+  };
 }
 
 /** A module that exports our workflows and the project's. A name exported outright comes before one of `export *`. */
@@ -65,18 +91,21 @@ function entryFor(projectWorkflows: string, cacheFolder: string): string {
 
 /** Two workers may write at once: whoever renames last wins, with the same bytes. */
 function keep(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
   const temporary = `${path}.${process.pid}`;
   writeFileSync(temporary, text);
   renameSync(temporary, path);
 }
 
-function sourceDigest(projectWorkflows: string | undefined): string {
-  const hash = createHash('sha256').update(readFileSync(join(ROOT, 'package.json')));
+function sourceDigest(projectFiles: readonly string[]): string {
+  const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { dependencies: Record<string, string> };
+  // Not the whole file: a release that leaves the workflow code alone is the same version of it.
+  const hash = createHash('sha256').update(dependencies['@temporalio/worker'] ?? '');
   for (const folder of SOURCES)
     for (const file of readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.ts'))
+      .filter((name) => name.endsWith(ENDING))
       .sort())
       hash.update(file).update(readFileSync(join(ROOT, folder, file)));
-  for (const file of projectWorkflows === undefined ? [] : modulesOf(projectWorkflows)) hash.update(file).update(readFileSync(file));
+  for (const file of projectFiles) hash.update(file).update(readFileSync(file));
   return hash.digest('hex').slice(0, 16);
 }

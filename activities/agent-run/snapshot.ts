@@ -3,12 +3,14 @@ import { TollgateError } from '../../contracts/failures.ts';
 import type { ContentDigest, RunKey } from '../../contracts/ids.ts';
 import type { RunRecord, Store } from '../../domain/store/port.ts';
 
-const MAX_CACHED = 100;
-const cache = new Map<string, TaskSnapshot>();
+const MAX_SNAPSHOTS = 100;
+const MAX_RUNS = 2_000;
+const snapshots = new Map<string, TaskSnapshot>();
+const runs = new WeakMap<Store, Map<string, RunFacts>>();
 
 /** The pinned task behind a digest; the same digest is read once per process. @throws TollgateError `snapshotMissing`. */
 export async function loadSnapshot(store: Store, digest: string): Promise<TaskSnapshot> {
-  const cached = cache.get(digest);
+  const cached = snapshots.get(digest);
   if (cached) return cached;
   const text = await store.getContent(digest as ContentDigest);
   if (text === null)
@@ -17,10 +19,33 @@ export async function loadSnapshot(store: Store, digest: string): Promise<TaskSn
       `The pinned task ${digest} is not in the store. Was the store replaced? Restore it from a backup, or cancel the run.`,
     );
   const snapshot = JSON.parse(text) as TaskSnapshot;
-  const oldest = cache.keys().next();
-  if (cache.size >= MAX_CACHED && !oldest.done) cache.delete(oldest.value);
-  cache.set(digest, snapshot);
+  keep(snapshots, digest, snapshot, MAX_SNAPSHOTS);
   return snapshot;
+}
+
+/** Keeps at most `limit` entries; the oldest goes. */
+function keep<T>(cache: Map<string, T>, key: string, value: T, limit: number): void {
+  const oldest = cache.keys().next();
+  if (cache.size >= limit && !oldest.done) cache.delete(oldest.value);
+  cache.set(key, value);
+}
+
+/** What never changes about a run. */
+export type RunFacts = Pick<RunRecord, 'snapshotDigest' | 'tenant'>;
+
+/**
+ * What never changes about a run, read once per process. Whether the store still has the run is found out by the
+ * transaction that writes. @throws TollgateError `journalMissing`.
+ */
+export async function loadRunFacts(store: Store, runKey: RunKey): Promise<RunFacts> {
+  const key = `${runKey.agentRunId}/${runKey.firstExecutionRunId}`;
+  const known = runs.get(store) ?? new Map<string, RunFacts>();
+  runs.set(store, known);
+  const cached = known.get(key);
+  if (cached) return cached;
+  const { snapshotDigest, tenant } = await loadRun(store, runKey);
+  keep(known, key, { snapshotDigest, tenant }, MAX_RUNS);
+  return { snapshotDigest, tenant };
 }
 
 /** The run's row. @throws TollgateError `journalMissing` where history knows the run and the store does not. */

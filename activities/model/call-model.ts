@@ -8,11 +8,12 @@ import { nanoUsd, ZERO_NANO_USD } from '../../domain/budget/ledger.ts';
 import { inputTokensUpperBound, upperBoundOf } from '../../domain/budget/price.ts';
 import { verdictFor } from '../../domain/model/error-classifier.ts';
 import type { ModelEndpoint } from '../../domain/model/provider-port.ts';
-import type { AttemptRecord, NewAttempt, ReserveResult, RunRecord } from '../../domain/store/port.ts';
-import { candidateAt, labelOf, loadRun, loadSnapshot } from '../agent-run/snapshot.ts';
+import type { AttemptRecord, NewAttempt, ReserveResult } from '../../domain/store/port.ts';
+import { candidateAt, labelOf, loadRunFacts, loadSnapshot, type RunFacts } from '../agent-run/snapshot.ts';
 import { canonicalDigest } from '../digest.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import type { ActivityPorts } from '../ports.ts';
+import { mustNotBeRestored } from '../restored.ts';
 import { outcomeOfAttempt } from './attempt-outcome.ts';
 import { type Dispatch, recoverAttempt, sendAttempt } from './send-attempt.ts';
 
@@ -27,7 +28,7 @@ export async function callModel(ports: ActivityPorts, input: CallModelInput): Pr
   const wasReserved = (activityInfo().heartbeatDetails as { reserved?: boolean } | undefined)?.reserved === true;
   return withHeartbeat({ reserved: true, initially: wasReserved }, async (heartbeat) => {
     const { store } = ports;
-    const run = await loadRun(store, input.runKey);
+    const run = await loadRunFacts(store, input.runKey);
     const snapshot = await loadSnapshot(store, run.snapshotDigest);
     const known = await store.getAttempt(input.runKey, input.attemptId);
     if (known) return recover(ports, snapshot, known);
@@ -36,6 +37,8 @@ export async function callModel(ports: ActivityPorts, input: CallModelInput): Pr
         'journalMissing',
         `Attempt ${input.attemptId} was reserved, and the store lacks it. Nothing was sent now. Was the store restored from a backup? Cancel the run, or restore the newer store.`,
       );
+
+    await mustNotBeRestored(store, `attempt ${input.attemptId}`);
 
     const prepared = await reserve(ports, input, run, snapshot);
     switch (prepared.type) {
@@ -69,9 +72,8 @@ type Prepared =
   | { readonly type: 'exists'; readonly attempt: AttemptRecord }
   | { readonly type: 'reserved'; readonly dispatch: Dispatch };
 
-async function reserve(ports: ActivityPorts, input: CallModelInput, run: RunRecord, snapshot: TaskSnapshot): Promise<Prepared> {
+async function reserve(ports: ActivityPorts, input: CallModelInput, { snapshotDigest }: RunFacts, snapshot: TaskSnapshot): Promise<Prepared> {
   const { store, catalogue } = ports;
-  if (run.endedAtMs !== null) await store.reopenRun(input.runKey);
   const candidate = candidateAt(snapshot, input.candidateIndex);
   const endpoint = catalogue.endpoint(candidate.endpoint);
   if (!endpoint) return { type: 'answer', outcome: await noEndpoint(ports, input, candidate.endpoint) };
@@ -80,7 +82,7 @@ async function reserve(ports: ActivityPorts, input: CallModelInput, run: RunReco
   for (let head: TranscriptHead | null = input.head; head; head = input.mode === 'wrapUp' ? await earlierHead(ports, input, head) : null) {
     const messages = await transcriptAt(ports, input, head);
     const request = modelRequest(snapshot, candidate, messages, input.mode);
-    const attempt = newAttempt(input, head, candidate, request, endpoint, setAside(ports, snapshot, messages, input), await store.nowMs());
+    const attempt = newAttempt(input, { snapshot, snapshotDigest }, head, request, endpoint, setAside(ports, snapshot, messages, input), await store.nowMs());
     const earlier = await store.findReply(input.runKey, input.step, attempt.requestDigest);
     if (earlier) return { type: 'answer', outcome: await outcomeOfAttempt(ports, snapshot, earlier, true) };
     const reserved = await store.reserveAttempt(attempt);
@@ -98,13 +100,14 @@ async function reserve(ports: ActivityPorts, input: CallModelInput, run: RunReco
 
 function newAttempt(
   input: CallModelInput,
+  { snapshot, snapshotDigest }: { readonly snapshot: TaskSnapshot; readonly snapshotDigest: string },
   head: TranscriptHead,
-  candidate: TaskSnapshot['candidates'][number],
   request: ModelRequest,
   endpoint: ModelEndpoint,
   setAsideNanoUsd: NewAttempt['setAsideNanoUsd'],
   nowMs: number,
 ): NewAttempt {
+  const candidate = candidateAt(snapshot, input.candidateIndex);
   return {
     runKey: input.runKey,
     attemptId: input.attemptId,
@@ -114,12 +117,20 @@ function newAttempt(
     model: candidate.model,
     provider: candidate.provider,
     endpoint: candidate.endpoint,
-    requestDigest: canonicalDigest({ endpoint: candidate.endpoint, request }),
+    requestDigest: requestDigestOf(input, snapshotDigest, head),
     head,
     reservedNanoUsd: upperBoundOf(candidate.price, inputTokensUpperBound(endpoint.bodyBytes(request)), request.maxOutputTokens),
     setAsideNanoUsd,
     dispatchDeadlineMs: nowMs + DISPATCH_WINDOW_MS,
   };
+}
+
+/**
+ * Names a request: the pinned task, the model, the place in the transcript, what is asked for. Transcript nodes and replies
+ * never change, so the place stands for all that was said; a digest over the text would read it anew at every step.
+ */
+function requestDigestOf({ candidateIndex, mode }: CallModelInput, snapshotDigest: string, head: TranscriptHead): string {
+  return canonicalDigest({ snapshotDigest, candidateIndex, mode, head: { ...head } });
 }
 
 /** What a last answer from the same place may cost, on the cheapest model; kept free so that it can still be given. */

@@ -6,7 +6,7 @@ import type { TaskSnapshot } from '../../contracts/task.ts';
 import { callKeyParts } from '../../domain/tool/action-key.ts';
 import { callKeyOf } from '../../domain/tool/tool-call.ts';
 import type { ToolContext } from '../../domain/tool/runtime-port.ts';
-import { loadRun, loadSnapshot } from '../agent-run/snapshot.ts';
+import { loadRunFacts, loadSnapshot } from '../agent-run/snapshot.ts';
 import { canonicalDigest } from '../digest.ts';
 import { persist, withHeartbeat } from '../heartbeat.ts';
 import type { ActivityPorts } from '../ports.ts';
@@ -19,7 +19,7 @@ const MAX_TRIES = 3;
 /** Carries out one tool call. The effect is the pinned tool's, raised where this worker's own configuration is stricter. */
 export function executeTool(ports: ActivityPorts, input: ExecuteToolInput): Promise<ExecuteToolOutcome> {
   return withHeartbeat({ reserved: true, initially: false }, async () => {
-    const run = await loadRun(ports.store, input.runKey);
+    const run = await loadRunFacts(ports.store, input.runKey);
     const snapshot = await loadSnapshot(ports.store, run.snapshotDigest);
     const call = await loadCall(ports.store, snapshot, input.runKey, input.attemptId, input.callIndex);
     const own = ports.registry.tasks.get(snapshot.task.name)?.tools.find((tool) => tool.name === call.tool.name && tool.version === call.tool.version);

@@ -12,6 +12,7 @@ import { actionDigestOf, destinationOf, provenVotes } from '../approval/gated-ac
 import { canonicalDigest } from '../digest.ts';
 import { persist } from '../heartbeat.ts';
 import type { ActivityPorts } from '../ports.ts';
+import { mustNotBeRestored } from '../restored.ts';
 import { toolContext } from './execute-tool.ts';
 import { type LoadedCall, resultMessage } from './loaded-call.ts';
 
@@ -61,6 +62,7 @@ export async function executeIrreversible(
   const isApproved = isProven(gate, provenVotes(ports, gate, digest));
   const found = await store.getToolCall(runKey, callKey);
   if (found) return resume(execution(found), isShown, isApproved);
+  await mustNotBeRestored(store, `the action of gate ${approvalId}`);
 
   const own = ports.registry.tasks.get(snapshot.task.name);
   const policies = [snapshot.task, ...(own ? [own] : [])].map((task) => policyFor(task, 'action', toolIn(task, call.tool.name)));

@@ -38,5 +38,8 @@ export const INSERT_CALL = `
   VALUES (:run, :callKey, :attemptId, :callIndex, :tool, :toolVersion, :effect, :argumentsDigest, :idempotencyKey,
     :approvalId, :occurrence, :dispatchDeadlineMs, 'intent', :now)`;
 
+/** The audit entry that a restore leaves. */
+export const RESTORED = 'store.restored';
+export const SELECT_LAST_RESTORED = `SELECT max(at_ms) AS at_ms FROM audit WHERE type = '${RESTORED}'`;
 export const SELECT_AUDIT = `SELECT audit.sequence, audit.at_ms, audit.type, audit.actor, audit.data_json, runs.agent_run_id, runs.first_execution_run_id
   FROM audit LEFT JOIN runs ON runs.id = audit.run`;

@@ -1,15 +1,12 @@
 import type { Command } from 'commander';
 import { TollgateError } from '../../contracts/failures.ts';
-import type { ApprovalId } from '../../contracts/ids.ts';
 import type { DecisionResult } from '../decision.ts';
-import { type GateReport, reportGate } from '../gate-report.ts';
+import type { GateReport } from '../gate-report.ts';
 import { type ExitCode, exitCodeOfDecision } from './exit-code.ts';
-import { openAgentClient } from './run-reading.ts';
 import { renderGate } from './run-view.ts';
 import type { CliServices } from './services.ts';
 import { columns, inline, shorten } from './text.ts';
 
-const MAX_LISTED = 1_000;
 const MAX_ARGUMENTS_SHOWN = 60;
 
 interface DecisionOptions {
@@ -54,8 +51,7 @@ export function addApprovalCommands(program: Command, services: CliServices, end
 }
 
 async function list(services: CliServices, json: boolean): Promise<ExitCode> {
-  const store = await services.openStore();
-  const gates = (await store.listGates({ status: 'open', limit: MAX_LISTED })).map(reportGate);
+  const gates = await services.runs().pendingApprovals();
   if (json) services.terminal.print(JSON.stringify(gates));
   else for (const line of renderApprovals(gates)) services.terminal.print(line);
   return 0;
@@ -82,8 +78,7 @@ async function approve(services: CliServices, approvalId: string, options: Decis
     services.terminal.note('Nothing was approved.');
     return 1;
   }
-  const agent = await openAgentClient(services, { signs: true });
-  return answer(services, await agent.approve(approvalId, { actionDigest, ...commentOf(options) }), options);
+  return answer(services, await services.runs().approve(approvalId, { actionDigest, ...commentOf(options) }), options);
 }
 
 /** Shows the action and asks. Null where the person does not say yes. */
@@ -94,22 +89,18 @@ async function askForDigest(services: CliServices, approvalId: string): Promise<
       'invalidInput',
       'An approval must name what it approves: add --digest <actionDigest>. "npx tollgate approvals list" shows the action and its digest.',
     );
-  const store = await services.openStore();
-  const gate = await store.findGate(approvalId as ApprovalId);
-  if (!gate) throw new TollgateError('notFound', `There is no gate ${approvalId}. "npx tollgate approvals list" shows those that wait.`);
-  for (const line of renderGate(reportGate(gate), { columns: terminal.columns, style: terminal.style })) terminal.print(line);
+  const gate = await services.runs().approval(approvalId);
+  for (const line of renderGate(gate, { columns: terminal.columns, style: terminal.style })) terminal.print(line);
   const said = await terminal.ask('Approve exactly this? Type "yes": ');
   return said.toLowerCase() === 'yes' ? gate.actionDigest : null;
 }
 
 async function deny(services: CliServices, approvalId: string, options: DecisionOptions & { readonly reason: string }): Promise<ExitCode> {
-  const agent = await openAgentClient(services, { signs: true });
-  return answer(services, await agent.deny(approvalId, { reason: options.reason, ...digestOf(options) }), options);
+  return answer(services, await services.runs().deny(approvalId, { reason: options.reason, ...digestOf(options) }), options);
 }
 
 async function withdraw(services: CliServices, approvalId: string, options: DecisionOptions): Promise<ExitCode> {
-  const agent = await openAgentClient(services, { signs: true });
-  return answer(services, await agent.withdraw(approvalId, { ...commentOf(options), ...digestOf(options) }), options);
+  return answer(services, await services.runs().withdraw(approvalId, { ...commentOf(options), ...digestOf(options) }), options);
 }
 
 function answer({ terminal }: CliServices, result: DecisionResult, { json }: DecisionOptions): ExitCode {

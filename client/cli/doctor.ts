@@ -29,6 +29,14 @@ export async function diagnose(services: CliServices): Promise<readonly Check[]>
   };
   await check('Node', checkNode);
   if (!(await check('settings', () => ok(`data folder ${services.home()}, deciding as ${services.identity().name}`)))) return checks;
+  const api = services.api();
+  if (api) {
+    await check('API', async () => {
+      await services.runs().list({ limit: 1 });
+      return ok(`answers at ${api.url}, and lets this caller read`);
+    });
+    return checks;
+  }
   const hasProject = await check('configuration', async () => {
     const { configPath, registry } = await services.project();
     return ok(`${configPath}: ${[...registry.tasks.keys()].join(', ') || 'no tasks'}`);

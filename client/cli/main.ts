@@ -1,25 +1,26 @@
 import { spawn } from 'node:child_process';
-import { openLocalKey } from '../../adapters/keys/local-key.ts';
 import { createPriceSource } from '../../adapters/prices/genai-prices.ts';
 import { priceLine } from '../../adapters/prices/price-line.ts';
 import { explainErrorLine } from '../../adapters/providers/explain-error-line.ts';
-import { createModelCatalogue } from '../../adapters/providers/model-catalogue.ts';
 import { backupStore, restoreStore } from '../../adapters/stores/backup/backup.ts';
 import { checkStore, describeStore, migrateStore, openStore } from '../../adapters/stores/open-store.ts';
 import { loadProject } from '../../adapters/tasks/project.ts';
 import { readTaskFolder } from '../../adapters/tasks/task-folder.ts';
-import { childEnvironment, isLoopbackAddress, loadSettings } from '../../config/load.ts';
+import { childEnvironment, loadSettings } from '../../config/load.ts';
 import type { Settings } from '../../config/schema.ts';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { PriceSource } from '../../domain/budget/price-port.ts';
 import type { Store } from '../../domain/store/port.ts';
-import type { ProjectSpec } from '../../domain/task/define.ts';
 import { createAgentClient } from '../agent-client.ts';
-import { devProcesses, workerScript } from '../dev/dev-parts.ts';
+import { apiScript, devProcesses, workerScript } from '../dev/dev-parts.ts';
 import { type DevPlaces, runDevSession } from '../dev/dev-session.ts';
 import { NODE_OPTIONS } from '../dev/own-script.ts';
 import { SAMPLE_TASK } from '../dev/sample-run.ts';
-import { connectTemporal, type TemporalAddress, type TemporalConnection } from '../temporal-connection.ts';
+import { createHttpAgentClient } from '../http-agent-client.ts';
+import { createLocalDoor } from '../local-door.ts';
+import { addressOf, catalogueOf, openSigner } from '../main.ts';
+import type { RunsDoor } from '../runs-door.ts';
+import { TemporalConnections } from '../temporal-connection.ts';
 import { runCli } from './program.ts';
 import type { CliServices } from './services.ts';
 import { processTerminal } from './terminal.ts';
@@ -28,16 +29,17 @@ const terminal = processTerminal();
 const settings = once(loadSettings);
 let openedStore: Promise<Store> | null = null;
 const prices = once(priceSource);
-const connections = new Map<string, Promise<TemporalConnection>>();
+const connections = new TemporalConnections();
 
 const services: CliServices = {
   terminal,
+  runs: once(openRuns),
+  api: () => settings().api ?? null,
   cwd: process.cwd(),
   home: () => settings().home,
   identity: () => settings().as ?? { name: 'developer', roles: ['*'] },
   switchedOffSearchAttributes: () => settings().searchAttributesOff,
-  temporalAddress: () => addressOf(settings()),
-  connect: (timeoutMs) => connect(addressOf(settings()), timeoutMs),
+  connect: (timeoutMs) => connections.get(addressOf(settings()), timeoutMs),
   openStore: store,
   store: {
     describe: () => describeStore(settings()),
@@ -50,10 +52,11 @@ const services: CliServices = {
   project: once(() => loadProject(settings().configPath, process.cwd())),
   readTaskFolder,
   catalogue: (spec) => catalogueOf(settings(), spec),
-  provider: () => (settings().openai.apiKey !== undefined ? 'real' : settings().simulatedUrl !== undefined ? 'simulated' : 'none'),
+  provider: () => (settings().api ? 'none' : settings().openai.apiKey !== undefined ? 'real' : settings().simulatedUrl !== undefined ? 'simulated' : 'none'),
   priceLine: async (line) => JSON.stringify(priceLine(parseLine(line), await prices(), Date.now())),
   explainErrorLine: async (line) => JSON.stringify(explainErrorLine(parseLine(line), Date.now())),
-  runWorker: () => runWorker(settings()),
+  runWorker: () => runInForeground(workerScript, settings()),
+  runServe: ({ printOpenapi }) => runInForeground(apiScript, settings(), printOpenapi ? ['--print-openapi'] : []),
   runDev: (options) => runDev(settings(), options.sample),
   close,
 };
@@ -68,45 +71,25 @@ function once<T>(make: () => T): () => T {
   };
 }
 
-function addressOf({ temporal }: Settings): TemporalAddress {
-  const { address, namespace, apiKey, tls } = temporal;
-  return { address, namespace, ...(apiKey === undefined ? {} : { apiKey }), ...(tls === undefined ? {} : { tls }) };
-}
-
-async function connect(at: TemporalAddress, timeoutMs?: number): Promise<TemporalConnection> {
-  const key = `${at.address} ${at.namespace}`;
-  const known = connections.get(key);
-  if (known) return await known;
-  const connecting = connectTemporal(at, timeoutMs);
-  connections.set(key, connecting);
-  // A server that did not answer may do so later.
-  connecting.catch(() => connections.delete(key));
-  return await connecting;
+function openRuns(): RunsDoor {
+  const { api, taskQueue } = settings();
+  if (api) return createHttpAgentClient(api);
+  return createLocalDoor({
+    identity: services.identity,
+    connect: async (timeoutMs) => (await services.connect(timeoutMs)).client,
+    openStore: store,
+    signer: services.signer,
+    project: services.project,
+    catalogue: services.catalogue,
+    storeName: () => `the store at ${describeStore(settings())}`,
+    taskQueue: () => taskQueue,
+    switchedOffSearchAttributes: services.switchedOffSearchAttributes,
+  });
 }
 
 function store(): Promise<Store> {
   openedStore ??= openStore(settings());
   return openedStore;
-}
-
-async function openSigner({ home, temporal, insecure }: Settings) {
-  if (!isLoopbackAddress(temporal.address) && !insecure)
-    throw new TollgateError(
-      'invalidInput',
-      `TEMPORAL_ADDRESS is ${temporal.address}: the local development key signs only while Temporal is on this machine. Set TOLLGATE_INSECURE=1 to accept the risk.`,
-    );
-  return (await openLocalKey(home)).signer;
-}
-
-function catalogueOf({ openai, simulatedUrl, secret }: Settings, spec: ProjectSpec) {
-  return createModelCatalogue({
-    openai,
-    ...(simulatedUrl === undefined ? {} : { simulatedUrl }),
-    ...(spec.models === undefined ? {} : { models: spec.models }),
-    ...(spec.endpoints === undefined ? {} : { endpoints: spec.endpoints }),
-    secret,
-    prices: createPriceSource(),
-  });
 }
 
 /** The prices that runs book with: those of the project before the list's. */
@@ -124,13 +107,13 @@ function parseLine(line: string): unknown {
   }
 }
 
-/** A worker in the foreground: its output is ours, and so are the signals it gets. */
-async function runWorker({ temporal }: Settings): Promise<number> {
+/** A process of ours in the foreground: its output is ours, and so are the signals it gets. It ends when we do, because its channel closes. */
+async function runInForeground(script: string, { temporal }: Settings, args: readonly string[] = []): Promise<number> {
   const env = childEnvironment({ TEMPORAL_ADDRESS: temporal.address });
-  const child = spawn(process.execPath, [...process.execArgv, ...NODE_OPTIONS, workerScript], { stdio: 'inherit', env });
+  const child = spawn(process.execPath, [...process.execArgv, ...NODE_OPTIONS, script, ...args], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env });
   const forward = (signal: NodeJS.Signals) => child.kill(signal);
   process.on('SIGTERM', forward);
-  // Ctrl-C at a terminal reaches the worker by itself, and twice would end it at once.
+  // Ctrl-C at a terminal reaches it by itself, and twice would end it at once.
   process.on('SIGINT', process.stdin.isTTY ? () => undefined : forward);
   return await new Promise((resolve) => {
     child.on('error', () => resolve(2));
@@ -166,13 +149,12 @@ async function openSample(current: Settings, places: DevPlaces) {
       'unknownTask',
       `The sample run needs the task "${SAMPLE_TASK}", which this project does not have. Use "tollgate dev" without --sample.`,
     );
-  const { client } = await connect({ ...addressOf(current), address: places.temporalAddress });
+  const { client } = await connections.get({ ...addressOf(current), address: places.temporalAddress });
   const agent = createAgentClient({ client, store: await store(), identity: services.identity(), switchedOffSearchAttributes: current.searchAttributesOff });
   return { agent, store: await store(), task };
 }
 
 async function close(): Promise<void> {
-  const open = await Promise.allSettled(connections.values());
-  await Promise.allSettled(open.map((result) => (result.status === 'fulfilled' ? result.value.connection.close() : undefined)));
+  await connections.close();
   if (openedStore) await (await openedStore).close();
 }

@@ -2,17 +2,22 @@ import type { Command } from 'commander';
 import type { ExitCode } from './exit-code.ts';
 import type { CliServices } from './services.ts';
 
-/** `dev` and `worker`: the processes, together or one by one. */
+/** `dev`, `worker` and `serve`: the processes, together or one by one. */
 export function addProcessCommands(program: Command, services: CliServices, end: (code: ExitCode) => void): void {
   program
     .command('dev')
-    .description('run everything for development: Temporal, a provider where no key is set, a worker')
+    .description('run everything for development: Temporal, a provider where no key is set, a worker, the HTTP API')
     .option('--sample', 'also start a sample run that stops at a gate')
     .action(async (options: { readonly sample?: boolean }) => end(toExitCode(await services.runDev({ sample: options.sample ?? false }))));
   program
     .command('worker')
     .description('run a worker, which carries runs out')
     .action(async () => end(toExitCode(await services.runWorker())));
+  program
+    .command('serve')
+    .description('run the HTTP API (TOLLGATE_LISTEN says where)')
+    .option('--print-openapi', 'print the OpenAPI document instead')
+    .action(async ({ printOpenapi = false }: { readonly printOpenapi?: boolean }) => end(toExitCode(await services.runServe({ printOpenapi }))));
 }
 
 function toExitCode(code: number): ExitCode {

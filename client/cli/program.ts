@@ -3,6 +3,7 @@ import { addApprovalCommands } from './approval-commands.ts';
 import { addDoctorCommand } from './doctor-command.ts';
 import { printError } from './error-output.ts';
 import type { ExitCode } from './exit-code.ts';
+import { addKeysCommand } from './keys-command.ts';
 import { addLineCommands } from './line-commands.ts';
 import { addProcessCommands } from './process-commands.ts';
 import { addRunCommand } from './run-command.ts';
@@ -36,6 +37,7 @@ function createProgram(services: CliServices, end: (code: ExitCode) => void): Co
   addRunCommand(program, services, end);
   addRunsCommand(program, services, end);
   addApprovalCommands(program, services, end);
+  addKeysCommand(program, services, end);
   addLineCommands(program, services, end);
   addStoreCommands(program, services, end);
   addDoctorCommand(program, services, end);

@@ -3,13 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { TollgateError } from '../../contracts/failures.ts';
-import type { TaskDefinition } from '../../contracts/task.ts';
-import { resolveCandidates } from '../../domain/task/candidates.ts';
 import type { StartedRun } from '../agent-client.ts';
-import { knownTask, type StartableTask } from '../known-task.ts';
-import { type StartOptions, toStartRequest } from '../start-request.ts';
+import type { StoredTask } from '../known-task.ts';
+import type { StartOptions } from '../start-request.ts';
 import { type ExitCode, exitCodeOfRun } from './exit-code.ts';
-import { followRun, openAgentClient } from './run-reading.ts';
+import { lastReport } from './last-report.ts';
 import { renderGate, renderRun } from './run-view.ts';
 import type { CliServices } from './services.ts';
 
@@ -41,13 +39,9 @@ export function addRunCommand(program: Command, services: CliServices, end: (cod
 
 async function run(services: CliServices, taskName: string, options: RunOptions): Promise<ExitCode> {
   const { terminal } = services;
-  const { task, definition } = await findTask(services, taskName);
+  const task = /[\\/]|^\.+$/.test(taskName) ? await services.readTaskFolder(taskName) : taskName;
   const input = await readJson(services, options.input);
-  const startOptions = startOptionsOf(options);
-  await validate(services, task, definition, input, startOptions);
-
-  const agent = await openAgentClient(services, { signs: false });
-  const started = await agent.start(task, input as Record<string, unknown>, startOptions);
+  const started = await start(services, task, input, startOptionsOf(options));
   if (options.wait) return await awaitEnd(services, started, options.json ?? false);
   if (options.json) terminal.print(JSON.stringify({ agentRunId: started.agentRunId }));
   else {
@@ -57,24 +51,16 @@ async function run(services: CliServices, taskName: string, options: RunOptions)
   return 0;
 }
 
-async function findTask(services: CliServices, name: string): Promise<{ readonly task: StartableTask; readonly definition: TaskDefinition }> {
-  const looksLikePath = /[\\/]|^\.+$/.test(name);
-  const isFolder = existsSync(join(resolve(services.cwd, name), 'task.yaml'));
-  if (looksLikePath) return await readFolder(services, name);
-  const { registry, spec, configPath } = await services.project();
-  const definition = registry.tasks.get(name);
-  const task = spec.tasks.find((candidate) => candidate.name === name);
-  if (definition && task) return { task, definition };
-  if (isFolder) return await readFolder(services, name);
-  throw new TollgateError(
-    'unknownTask',
-    `There is no task "${name}" in ${configPath}, and no folder ${name} with a task.yaml. Tasks there are: ${[...registry.tasks.keys()].join(', ') || 'none'}.`,
-  );
-}
-
-async function readFolder(services: CliServices, folder: string): Promise<{ readonly task: StartableTask; readonly definition: TaskDefinition }> {
-  const task = await services.readTaskFolder(folder);
-  return { task, definition: task.definition };
+/** A name that is no task of the project may be that of a folder. */
+async function start(services: CliServices, task: string | StoredTask, input: unknown, options: StartOptions): Promise<StartedRun> {
+  const runs = services.runs();
+  try {
+    return await runs.start(task, input, options);
+  } catch (error) {
+    if (typeof task !== 'string' || !(error instanceof TollgateError) || error.type !== 'unknownTask') throw error;
+    if (existsSync(join(resolve(services.cwd, task), 'task.yaml'))) return await runs.start(await services.readTaskFolder(task), input, options);
+    throw new TollgateError('unknownTask', `${error.message} There is no folder ${task} with a task.yaml either.`, { cause: error });
+  }
 }
 
 async function readJson(services: CliServices, file: string): Promise<unknown> {
@@ -99,21 +85,6 @@ async function readInputFile(path: string, shown: string): Promise<string> {
   }
 }
 
-/** Everything that can be wrong with a run before it is started, all at once. @throws TollgateError of the first problem's type. */
-async function validate(services: CliServices, task: StartableTask, definition: TaskDefinition, input: unknown, options: StartOptions): Promise<void> {
-  const problems: { readonly type: TollgateError['type']; readonly message: string }[] = [];
-  const resolved = resolveCandidates(definition, services.catalogue((await services.project()).spec));
-  if (resolved.type === 'problems') problems.push(...resolved.problems);
-  try {
-    toStartRequest({ ...knownTask(task), maxMessageBytes: definition.limits.maxMessageBytes }, input, services.identity().name, options);
-  } catch (error) {
-    if (!(error instanceof TollgateError)) throw error;
-    problems.push(error);
-  }
-  const [first] = problems;
-  if (first) throw new TollgateError(first.type, problems.map(({ message }) => message).join('\n'));
-}
-
 function startOptionsOf({ id, tenant, feature, budgetUsd }: RunOptions): StartOptions {
   return {
     ...(id === undefined ? {} : { id }),
@@ -130,7 +101,7 @@ async function awaitEnd(services: CliServices, started: StartedRun, json: boolea
       `Started ${started.agentRunId}${services.provider() === 'simulated' ? ' (SIMULATED provider)' : ''}; waiting for its end. Ctrl-C stops the waiting, not the run.`,
     );
   const shown = new Set<string>();
-  const report = await followRun(services, started, ({ gates }) => {
+  const report = await lastReport(services.runs(), started, ({ gates }) => {
     for (const gate of gates) {
       if (gate.status !== 'open' || shown.has(gate.approvalId)) continue;
       shown.add(gate.approvalId);

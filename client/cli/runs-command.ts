@@ -1,26 +1,14 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { AgentRunStatus } from '../../contracts/agent-run.ts';
-import type { AgentRunId } from '../../contracts/ids.ts';
 import type { RunReport, RunSummary } from '../run-report.ts';
-import { summarizeRun } from '../run-report.ts';
+import { RUN_STATUSES } from '../run-statuses.ts';
 import { type ExitCode, exitCodeOfRun } from './exit-code.ts';
 import { runChanges } from './run-changes.ts';
-import { followRun, openAgentClient, readRun } from './run-reading.ts';
+import { lastReport } from './last-report.ts';
 import { renderRun } from './run-view.ts';
 import type { CliServices } from './services.ts';
 import { columns, shorten } from './text.ts';
 
-const STATUSES: readonly AgentRunStatus[] = [
-  'running',
-  'awaitingApproval',
-  'paused',
-  'completed',
-  'budgetExhausted',
-  'denied',
-  'expired',
-  'cancelled',
-  'failed',
-];
 const DEFAULT_LISTED = 50;
 const MAX_LISTED = 1_000;
 /** Steps that fit on a screen beside the rest. */
@@ -34,13 +22,13 @@ interface ListOptions {
   readonly json?: boolean;
 }
 
-/** `runs list|show|cancel|watch|message`: reads the store; only `cancel` and `message` need Temporal. */
+/** `runs list|show|cancel|watch|message`: only `cancel` and `message` need Temporal. */
 export function addRunsCommand(program: Command, services: CliServices, end: (code: ExitCode) => void): void {
   const runs = program.command('runs').description('look at runs and stop them');
   runs
     .command('list')
     .description('list runs, newest first')
-    .option('--status <status>', `one of ${STATUSES.join(', ')}`, parseStatus)
+    .option('--status <status>', `one of ${RUN_STATUSES.join(', ')}`, parseStatus)
     .option('--task <name>', 'only runs of this task')
     .option('--tenant <name>', 'only runs for this tenant')
     .option('--limit <count>', 'at most this many', parseLimit, DEFAULT_LISTED)
@@ -80,18 +68,15 @@ interface SayOptions {
 }
 
 async function say(services: CliServices, id: string, text: string, { messageId, json }: SayOptions): Promise<ExitCode> {
-  const agent = await openAgentClient(services, { signs: false });
   const said = text === '-' ? await services.terminal.readInput() : text;
-  const sent = await agent.addUserMessage(id, said, messageId === undefined ? {} : { messageId });
+  const sent = await services.runs().addUserMessage(id, said, messageId === undefined ? {} : { messageId });
   if (json) services.terminal.print(JSON.stringify({ agentRunId: id, ...sent }));
   else services.terminal.print(`Sent to ${id}; it enters before the run's next model call (message ${sent.messageId}).`);
   return 0;
 }
 
 async function list(services: CliServices, { json, limit, status, task, tenant }: ListOptions): Promise<ExitCode> {
-  const store = await services.openStore();
-  const found = await store.listRuns({ limit, ...(status ? { status } : {}), ...(task ? { task } : {}), ...(tenant ? { tenant } : {}) });
-  const runs = await Promise.all(found.map((run) => summarizeRun(store, run)));
+  const runs = await services.runs().list({ limit, ...(status ? { status } : {}), ...(task ? { task } : {}), ...(tenant ? { tenant } : {}) });
   if (json) services.terminal.print(JSON.stringify(runs));
   else for (const line of renderList(runs)) services.terminal.print(line);
   return 0;
@@ -112,7 +97,7 @@ export function renderList(runs: readonly RunSummary[]): string[] {
 }
 
 async function show(services: CliServices, id: string, json: boolean): Promise<ExitCode> {
-  const report = await readRun(services, id);
+  const report = await services.runs().show(id);
   if (json) services.terminal.print(JSON.stringify(report));
   else print(services, report);
   return 0;
@@ -120,10 +105,8 @@ async function show(services: CliServices, id: string, json: boolean): Promise<E
 
 async function watch(services: CliServices, id: string, json: boolean): Promise<ExitCode> {
   const { terminal } = services;
-  const first = await readRun(services, id);
-  const runKey = { agentRunId: first.agentRunId as AgentRunId, firstExecutionRunId: first.firstExecutionRunId };
   let before: RunReport | null = null;
-  const report = await followRun(services, runKey, (current) => {
+  const report = await lastReport(services.runs(), { agentRunId: id }, (current) => {
     if (json) return;
     if (terminal.isTerminal) terminal.redraw(frame(services, current));
     else for (const line of runChanges(before, current)) terminal.print(line);
@@ -146,8 +129,7 @@ function frame(services: CliServices, report: RunReport): string[] {
 }
 
 async function cancel(services: CliServices, id: string, json: boolean): Promise<ExitCode> {
-  const agent = await openAgentClient(services, { signs: false });
-  const { type } = await agent.cancel(id);
+  const { type } = await services.runs().cancel(id);
   if (json) services.terminal.print(JSON.stringify({ agentRunId: id, cancellation: type }));
   else if (type === 'ended') services.terminal.note(`The run ${id} has ended already; nothing was stopped.`);
   else services.terminal.print(`Asked ${id} to stop. A model call under way is accounted for first; see "npx tollgate runs show ${id}".`);
@@ -159,8 +141,8 @@ function print({ terminal }: CliServices, report: RunReport): void {
 }
 
 function parseStatus(value: string): AgentRunStatus {
-  const status = STATUSES.find((candidate) => candidate === value);
-  if (!status) throw new InvalidArgumentError(`It is one of ${STATUSES.join(', ')}.`);
+  const status = RUN_STATUSES.find((candidate) => candidate === value);
+  if (!status) throw new InvalidArgumentError(`It is one of ${RUN_STATUSES.join(', ')}.`);
   return status;
 }
 

@@ -3,17 +3,12 @@ import type { DecisionSigner } from '../../domain/approval/key-port.ts';
 import type { ModelCatalogue } from '../../domain/model/catalogue-port.ts';
 import type { Store } from '../../domain/store/port.ts';
 import type { ProjectSpec } from '../../domain/task/define.ts';
-import type { TaskRegistry } from '../../domain/task/registry-port.ts';
 import type { Identity } from '../decision.ts';
 import type { StoredTask } from '../known-task.ts';
-import type { TemporalAddress, TemporalConnection } from '../temporal-connection.ts';
+import type { Project } from '../local-door.ts';
+import type { RunsDoor } from '../runs-door.ts';
+import type { TemporalConnection } from '../temporal-connection.ts';
 import type { Terminal } from './terminal.ts';
-
-export interface CliProject {
-  readonly registry: TaskRegistry;
-  readonly spec: ProjectSpec;
-  readonly configPath: string;
-}
 
 export interface StoreKeeping {
   /** Its place, without what is secret. */
@@ -40,12 +35,14 @@ export interface StoreAmount {
 export interface CliServices {
   readonly terminal: Terminal;
   readonly cwd: string;
+  /** Runs, by way of the API at TOLLGATE_URL where that is set, else of Temporal and the store. */
+  runs(): RunsDoor;
   /** The data folder. */
   home(): string;
   identity(): Identity;
   switchedOffSearchAttributes(): readonly SearchAttributeTopic[];
-  /** Where Temporal is: as configured, else where `tollgate dev` runs, else the usual local address. */
-  temporalAddress(): TemporalAddress;
+  /** The API that the commands speak to, where TOLLGATE_URL is set. */
+  api(): { readonly url: string } | null;
   /** One connection for the command, closed by `close`. */
   connect(timeoutMs?: number): Promise<TemporalConnection>;
   /** One store for the command, closed by `close`. */
@@ -54,7 +51,7 @@ export interface CliServices {
   readonly store: StoreKeeping;
   /** The local development key. @throws TollgateError where Temporal is not on this machine and that was not allowed. */
   signer(): Promise<DecisionSigner>;
-  project(): Promise<CliProject>;
+  project(): Promise<Project>;
   readTaskFolder(folder: string): Promise<StoredTask>;
   catalogue(spec: ProjectSpec): ModelCatalogue;
   /** What plays the models: scripted answers, a real provider, or nothing yet. */
@@ -64,6 +61,8 @@ export interface CliServices {
   explainErrorLine(line: string): Promise<string>;
   /** Runs a worker as a process of its own until it ends or this process is stopped. Answers its exit code. */
   runWorker(): Promise<number>;
+  /** Runs the HTTP API in the same way, or lets it print its OpenAPI document. */
+  runServe(options: { readonly printOpenapi: boolean }): Promise<number>;
   /** Runs everything needed for development until stopped. Answers the exit code. */
   runDev(options: { readonly sample: boolean }): Promise<number>;
   close(): Promise<void>;

@@ -17,6 +17,8 @@ const devFileSchema = z.object({
   uiUrl: z.string().optional(),
   /** Base URL of the simulated provider, where one plays the models. */
   simulatedUrl: z.string().optional(),
+  /** Base URL of the HTTP API. */
+  apiUrl: z.string().optional(),
 });
 
 /** What a running `tollgate dev` tells the other commands in the same data folder. */

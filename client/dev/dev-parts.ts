@@ -2,20 +2,24 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { childEnvironment } from '../../config/load.ts';
 import type { Settings } from '../../config/schema.ts';
-import { TollgateError } from '../../contracts/failures.ts';
+import { invariant } from '../../contracts/failures.ts';
 import { type ReadyChild, startChild } from './child-process.ts';
-import type { DevParts, DevPlaces, ProviderChild, TemporalChild } from './dev-session.ts';
+import type { ApiChild, DevParts, DevPlaces, ProviderChild, TemporalChild } from './dev-session.ts';
 import { ownScript } from './own-script.ts';
 import { resolveTemporalCli } from './temporal-cli.ts';
-import { startTemporalServer } from './temporal-server.ts';
+import { freePort, startTemporalServer } from './temporal-server.ts';
 
 const WORKER_SCRIPT = ownScript('worker/main');
+const API_SCRIPT = ownScript('client/http/main');
 const PROVIDER_SCRIPT = ownScript('adapters/providers/simulated/main');
 const TEMPORAL_PORT = 7233;
 const TEMPORAL_UI_PORT = 8233;
 const WORKER_READY_MS = 120_000;
 
-type Processes = Pick<DevParts, 'home' | 'namespace' | 'temporalAddress' | 'simulatedUrl' | 'hasKey' | 'startTemporal' | 'startProvider' | 'startWorker'>;
+type Processes = Pick<
+  DevParts,
+  'home' | 'namespace' | 'temporalAddress' | 'simulatedUrl' | 'hasKey' | 'startTemporal' | 'startProvider' | 'startWorker' | 'startApi'
+>;
 
 /** The processes of a development session, each started from this checkout or package, with their logs in the data folder. */
 export function devProcesses(settings: Settings, cwd: string): Processes {
@@ -23,6 +27,7 @@ export function devProcesses(settings: Settings, cwd: string): Processes {
   // A part that is started anew keeps its place, because the others know it by that.
   let temporalPorts: { readonly port: number; readonly uiPort: number } | null = null;
   let providerPort = 0;
+  let apiAddress: string | null = null;
   return {
     home,
     namespace: temporal.namespace,
@@ -48,12 +53,24 @@ export function devProcesses(settings: Settings, cwd: string): Processes {
         logPath: join(home, 'logs', 'simulated-provider.log'),
       });
       const { url } = child.ready;
-      if (typeof url !== 'string')
-        throw new TollgateError('invariantBroken', 'The simulated provider did not say where it listens. This is a defect in Tollgate; please report it.');
+      invariant(typeof url === 'string', 'the simulated provider says where it listens');
       providerPort = portOf(url);
       return { ...child, url };
     },
     startWorker: (places) => startWorker(settings, places, cwd),
+    async startApi(places): Promise<ApiChild> {
+      apiAddress ??= settings.listen.isConfigured ? settings.listen.address : `127.0.0.1:${await freePort(portOf(settings.listen.address))}`;
+      const child = await startChild({
+        name: 'HTTP API',
+        script: API_SCRIPT,
+        env: { ...environmentAt(places), TOLLGATE_LISTEN: apiAddress },
+        cwd,
+        logPath: join(home, 'logs', 'api.log'),
+      });
+      const { url } = child.ready;
+      invariant(typeof url === 'string', 'the HTTP API says where it listens');
+      return { ...child, url };
+    },
   };
 }
 
@@ -64,16 +81,21 @@ function ownScenarios(cwd: string): readonly string[] {
 }
 
 async function startWorker({ home }: Settings, places: DevPlaces, cwd: string): Promise<ReadyChild> {
-  const env = childEnvironment({
+  const env = environmentAt(places);
+  return await startChild({ name: 'worker', script: WORKER_SCRIPT, env, cwd, logPath: join(home, 'logs', 'worker.log'), readyTimeoutMs: WORKER_READY_MS });
+}
+
+function environmentAt(places: DevPlaces): NodeJS.ProcessEnv {
+  return childEnvironment({
     TEMPORAL_ADDRESS: places.temporalAddress,
     TEMPORAL_NAMESPACE: places.namespace,
     ...(places.simulatedUrl === null ? {} : { TOLLGATE_SIMULATED_URL: places.simulatedUrl }),
   });
-  return await startChild({ name: 'worker', script: WORKER_SCRIPT, env, cwd, logPath: join(home, 'logs', 'worker.log'), readyTimeoutMs: WORKER_READY_MS });
 }
 
-/** The script that `tollgate worker` runs in the foreground. */
+/** The scripts that `tollgate worker` and `tollgate serve` run in the foreground. */
 export const workerScript = WORKER_SCRIPT;
+export const apiScript = API_SCRIPT;
 
 function portOf(url: string): number {
   return Number(/:(\d+)(?:\/|$)/.exec(url)?.[1] ?? 0);

@@ -16,6 +16,11 @@ export interface ProviderChild extends RunningChild {
   readonly url: string;
 }
 
+export interface ApiChild extends RunningChild {
+  /** Base URL, without a path. */
+  readonly url: string;
+}
+
 /** Where the processes of a session find each other. */
 export interface DevPlaces {
   readonly temporalAddress: string;
@@ -37,6 +42,7 @@ export interface DevParts {
   startTemporal(note: (line: string) => void): Promise<TemporalChild>;
   startProvider(): Promise<ProviderChild>;
   startWorker(places: DevPlaces): Promise<RunningChild>;
+  startApi(places: DevPlaces): Promise<ApiChild>;
   /** The client and the store for the sample run, once everything stands. */
   openSample(places: DevPlaces): Promise<{ readonly agent: AgentClient; readonly store: Store; readonly task: TaskSpec }>;
   print(line: string): void;
@@ -96,18 +102,22 @@ async function bringUp(parts: DevParts, options: { readonly sample: boolean }, r
   if (places.simulatedUrl !== null) file.simulatedUrl = places.simulatedUrl;
   writeDevFile(parts.home, file);
   await run('worker', () => parts.startWorker(places));
-  for (const line of describePlaces(places)) parts.print(line);
+  const api = await run('HTTP API', () => parts.startApi(places));
+  file.apiUrl = api.url;
+  writeDevFile(parts.home, file);
+  for (const line of describePlaces(places, api.url)) parts.print(line);
   if (options.sample) await showSample(parts, places);
   parts.print('');
   parts.print('Ctrl-C stops everything that was started here; the state is kept.');
 }
 
 /** Where to look, and what plays the models. */
-export function describePlaces(places: DevPlaces): string[] {
+export function describePlaces(places: DevPlaces, apiUrl: string): string[] {
   return [
     'Tollgate runs.',
     '',
     `  Temporal UI   ${places.uiUrl ?? `(at your own server, ${places.temporalAddress})`}`,
+    `  HTTP API      ${apiUrl}/v1 (described at ${apiUrl}/v1/openapi.json)`,
     places.simulatedUrl === null
       ? '  Models        the real provider, with your OPENAI_API_KEY: runs cost money'
       : '  Models        SIMULATED: scripted answers from scenario files, no key needed, nothing is charged. Set OPENAI_API_KEY for real ones.',

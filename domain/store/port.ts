@@ -147,7 +147,8 @@ export interface OutcomeReport {
 export interface LedgerStore {
   /**
    * Reserves in every scope of the run (its own, its parents', and those of tenant and feature that have a limit) or in
-   * none, and inserts the attempt row, in one write-locked transaction. The insert is the permission to send.
+   * none, and inserts the attempt row, in one write-locked transaction. The insert is the permission to send. An end that
+   * the run had is taken back with it: a reset has undone it, and the run goes on.
    */
   reserveAttempt(attempt: NewAttempt): Promise<ReserveResult>;
   getAttempt(runKey: RunKey, attemptId: AttemptId): Promise<AttemptRecord | null>;
@@ -298,6 +299,8 @@ export interface AuditRecord extends AuditEntry {
 }
 
 export interface AuditStore {
+  /** When the store was last filled from a backup, on its own clock; null where it never was. */
+  lastRestoredAtMs(): Promise<number | null>;
   appendAudit(entry: AuditEntry): Promise<void>;
   /** Oldest first, after `afterSequence`. */
   listAudit(filter: { readonly runKey?: RunKey; readonly afterSequence?: number; readonly limit: number }): Promise<readonly AuditRecord[]>;

@@ -99,16 +99,18 @@ async function workerWith(runtime: ToolBindingRuntime): Promise<Activities> {
   });
 }
 
-const inActivity = <T>(body: () => Promise<T>): Promise<T> => new MockActivityEnvironment().run(body);
+type Info = ConstructorParameters<typeof MockActivityEnvironment>[0];
+const inActivity = <T>(body: () => Promise<T>, info: Info = {}): Promise<T> => new MockActivityEnvironment(info).run(body);
 
-async function callModel() {
+async function callModel(info: Info = {}) {
   const input = { message: 'Pay 5.' };
   const pinned = await inActivity(() =>
     activities.pinTask({ version: 1, runKey, task: { type: 'named', name: 'late' }, input, tenant: 't', feature: 'f', requester: 'r' }),
   );
   const { snapshotDigest } = pinned.pinned;
-  const outcome = await inActivity(() =>
-    activities.callModel({ version: 1, runKey, attemptId, step: 1, ordinal: 1, candidateIndex: 0, head: pinned.head, mode: 'step' }),
+  const outcome = await inActivity(
+    () => activities.callModel({ version: 1, runKey, attemptId, step: 1, ordinal: 1, candidateIndex: 0, head: pinned.head, mode: 'step' }),
+    info,
   );
   return { snapshotDigest, outcome };
 }
@@ -121,7 +123,7 @@ async function approvedAction(): Promise<void> {
   expect(answer).toMatchObject({ type: 'accepted', gateStatus: 'approved' });
 }
 
-const pay = (worker = activities) => inActivity(() => worker.executeTool({ version: 1, runKey, attemptId, callIndex: 0, approvalId }));
+const pay = (worker = activities, info: Info = {}) => inActivity(() => worker.executeTool({ version: 1, runKey, attemptId, callIndex: 0, approvalId }), info);
 
 describe('a model call', () => {
   test('is sent by a worker that is in time', async () => {
@@ -188,5 +190,33 @@ describe('an irreversible action', () => {
     });
     expect(await pay(moved)).toMatchObject({ type: 'inDoubt' });
     expect(asked).toEqual([]);
+  });
+});
+
+describe('a store that was restored while something may have been under way', () => {
+  const restore = () => store.appendAudit({ type: 'store.restored', runKey: null, actor: 'tollgate', data: {} });
+  /** A second execution of an activity, first scheduled so long before now. */
+  const again = (agoMs: number): Info => ({ attempt: 2, scheduledTimestampMs: nowMs - agoMs });
+
+  test('lacks a model call: nothing is sent, the run stops in doubt', async () => {
+    await restore();
+    await expect(callModel(again(60_000))).rejects.toMatchObject({ type: 'journalMissing', nonRetryable: true });
+    expect(sent).toEqual([]);
+  });
+
+  test('lacks an action: nothing is sent, and its approval is not used up', async () => {
+    await approvedAction();
+    sent.length = 0;
+    await restore();
+    await expect(pay(activities, again(60_000))).rejects.toMatchObject({ type: 'journalMissing' });
+    expect(sent).toEqual([]);
+    expect(await store.getGate(runKey, approvalId)).toMatchObject({ status: 'approved' });
+  });
+
+  test('is no reason to stop what was first asked for after it', async () => {
+    await restore();
+    nowMs += 60_000;
+    expect((await callModel(again(30_000))).outcome).toMatchObject({ type: 'reply' });
+    expect(sent).toEqual(['model']);
   });
 });

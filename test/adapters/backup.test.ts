@@ -42,6 +42,7 @@ test('what is restored is what was backed up, and the store goes on from there',
   await withStore('new', async (store) => {
     expect(await lookAt(store, filled)).toEqual(before);
     expect(await store.reserveAttempt(newAttempt(filled.child, { step: 3 }))).toMatchObject({ type: 'reserved' });
+    expect(await store.lastRestoredAtMs()).toBeGreaterThan(0);
     await store.appendAudit({ type: 'after', runKey: null, actor: 'x', data: null });
     expect((await store.listAudit({ limit: 100 })).at(-1)).toMatchObject({ type: 'after' });
   });

@@ -49,6 +49,7 @@ function session(changes: Partial<DevParts> = {}) {
     startTemporal: async () => Object.assign(new FakeChild('temporal', stops), { address: '127.0.0.1:7000', uiUrl: 'http://127.0.0.1:8000' }),
     startProvider: async () => Object.assign(new FakeChild('provider', stops), { url: 'http://127.0.0.1:9000/v1' }),
     startWorker: async () => new FakeChild('worker', stops),
+    startApi: async () => Object.assign(new FakeChild('api', stops), { url: 'http://127.0.0.1:7480' }),
     openSample: async () => Promise.reject(new Error('no sample here')),
     print: (line) => printed.push(line),
     note: () => undefined,
@@ -69,11 +70,17 @@ test('a session says where things are, and stops what it started, last first', a
   const { parts, stops, printed, stop } = session();
   const running = runDevSession(parts, { sample: false });
   await until(() => printed.some((line) => line.includes('Ctrl-C')));
-  expect(readDevFile(home)).toMatchObject({ pid: process.pid, temporalAddress: '127.0.0.1:7000', simulatedUrl: 'http://127.0.0.1:9000/v1' });
+  expect(readDevFile(home)).toMatchObject({
+    pid: process.pid,
+    temporalAddress: '127.0.0.1:7000',
+    simulatedUrl: 'http://127.0.0.1:9000/v1',
+    apiUrl: 'http://127.0.0.1:7480',
+  });
   expect(printed.join('\n')).toContain('SIMULATED');
+  expect(printed.join('\n')).toContain('http://127.0.0.1:7480/v1');
   stop();
   await running;
-  expect(stops).toEqual(['worker', 'provider', 'temporal']);
+  expect(stops).toEqual(['api', 'worker', 'provider', 'temporal']);
   expect(existsSync(join(home, 'dev.json'))).toBe(false);
 });
 
@@ -85,7 +92,7 @@ test('with a key nothing is simulated, and with a server of your own none is sta
   expect(readDevFile(home)?.simulatedUrl).toBeUndefined();
   stop();
   await running;
-  expect(stops).toEqual(['worker']);
+  expect(stops).toEqual(['api', 'worker']);
 });
 
 test('a part that does not start stops the others and leaves nothing behind', async () => {

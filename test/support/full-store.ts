@@ -41,7 +41,8 @@ export async function lookAt(store: Store, { parent, child, approvalId }: Filled
     calls: await store.listToolCalls(child),
     gates: [await store.listGates({ limit: 100 }), await store.getGate(child, approvalId)],
     transcript: await store.loadTranscript(child, { attemptId: (await store.listAttempts(child))[0]?.attemptId ?? null, nodeIds: [] }),
-    audit: await store.listAudit({ limit: 100 }),
+    // A restore says so; all that was there before is as it was.
+    audit: (await store.listAudit({ limit: 100 })).filter(({ type }) => type !== 'store.restored'),
     keys: await store.listApiKeys(100),
   };
 }

@@ -48,19 +48,19 @@ export const LAYERS: readonly Layer[] = [
   { name: 'telemetry/', values: ['contracts/', 'config/'], types: [], packages: ['pino', 'node:*'], says: 'contracts, config, vendor packages' },
   { name: 'config/', values: ['contracts/'], types: [], packages: ['zod', 'node:*'], says: 'zod, contracts' },
   { name: 'tasks/', values: ['contracts/', 'domain/'], types: [], packages: ['zod', 'node:*'], says: 'contracts, domain, their own data and tool code' },
-  {
-    name: 'client/cli/main.ts',
+  ...['client/cli/main.ts', 'client/http/main.ts', 'client/main.ts'].map((name) => ({
+    name,
     values: [...PRODUCT, 'client/'],
     types: [],
     packages: ['@temporalio/client', '@temporalio/common', 'commander', 'node:*'],
     says: 'all that client may, and adapters',
-  },
+  })),
   {
     name: 'client/',
     values: ['contracts/', 'domain/', 'config/', 'telemetry/'],
     types: [],
-    packages: ['@temporalio/client', '@temporalio/common', 'commander', 'zod', 'node:*'],
-    says: 'contracts, domain, config, telemetry, `@temporalio/client`; ports arrive as arguments',
+    packages: ['@temporalio/client', '@temporalio/common', 'commander', 'fastify', 'fastify-type-provider-zod', '@fastify/swagger', 'zod', 'node:*'],
+    says: 'contracts, domain, config, telemetry, `@temporalio/client`, `fastify`; ports arrive as arguments',
   },
   {
     name: 'worker/',

@@ -10,6 +10,7 @@ export interface Mutant {
 const PROCESSES = 'test/adapters/sqlite-store-processes.test.ts';
 const LATE = 'test/activities/late-sender.test.ts';
 const DECISIONS = 'test/workflows/decisions.test.ts';
+const OWN_WORKFLOWS = 'test/workflows/own-workflows.test.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -81,5 +82,33 @@ export const MUTANTS: readonly Mutant[] = [
     safeguard: "if (verdict.billed !== 'no') return {};",
     without: "if (verdict.billed !== 'no') return { money: { type: 'release' } };",
     tests: ['test/workflows/agent-run.test.ts'],
+  },
+  {
+    name: 'the proof of an approval before an intent is dispatched again',
+    file: 'activities/tool/irreversible.ts',
+    safeguard: 'isApproved ? 1 : 0',
+    without: '1',
+    tests: [OWN_WORKFLOWS],
+  },
+  {
+    name: 'the one vote that every action needs',
+    file: 'domain/approval/gate.ts',
+    safeguard: 'needed: Math.max(1, gate.policy.approvers)',
+    without: 'needed: gate.policy.approvers',
+    tests: ['test/domain/gate.test.ts'],
+  },
+  {
+    name: 'the budgets above the parent of a child',
+    file: 'activities/agent-run/pin-task.ts',
+    safeguard: 'return [parent, ...parentRunKeys];',
+    without: 'return [parent];',
+    tests: [OWN_WORKFLOWS],
+  },
+  {
+    name: 'the cancellation of children with their parent',
+    file: 'workflows/agent-run/child-agents.ts',
+    safeguard: 'parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,',
+    without: 'parentClosePolicy: ParentClosePolicy.ABANDON,',
+    tests: [OWN_WORKFLOWS],
   },
 ];

@@ -22,7 +22,13 @@ beforeAll(async () => {
   await stage.open({ scenarios });
   agent = createAgentClient({ client: stage.client, store: stage.store, identity: { name: 'alice', roles: [] } });
 });
-afterAll(() => stage.close());
+afterAll(async () => {
+  try {
+    await stage.record('at-gate', 'answering');
+  } finally {
+    await stage.close();
+  }
+});
 
 const tools = () =>
   recordedTools(stage, { look: 'read', pay: 'irreversible' }, [

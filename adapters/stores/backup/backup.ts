@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { TollgateError } from '../../../contracts/failures.ts';
-import { describeStore, type StoreSettings, storePath } from '../open-store.ts';
+import { describeStore, openStore, type StoreSettings, storePath } from '../open-store.ts';
+import { RESTORED } from '../sql.ts';
 import { type BackupHeader, BackupWriter, readBackup } from './file-format.ts';
 import { readPostgres, writePostgres } from './postgres-tables.ts';
 import { readSqlite, writeSqlite } from './sqlite-tables.ts';
@@ -60,7 +61,7 @@ async function writeTables(writer: BackupWriter, source: TableSource): Promise<n
 export async function restoreStore(settings: StoreSettings, path: string, { replace }: { readonly replace: boolean }): Promise<RestoreReport> {
   if (!existsSync(path)) throw new TollgateError('invalidInput', `There is no file ${path}.`);
   for await (const _ of readBackup(path));
-  return await writing(settings, async (target) => {
+  const report = await writing(settings, async (target) => {
     if (replace) await target.clear();
     else if (!(await target.isEmpty()))
       throw new TollgateError(
@@ -69,6 +70,14 @@ export async function restoreStore(settings: StoreSettings, path: string, { repl
       );
     return await fill(target, path);
   });
+  // Whoever finds something missing in the journal learns that it may be missing for this reason.
+  const store = await openStore(settings);
+  try {
+    await store.appendAudit({ type: RESTORED, runKey: null, actor: 'tollgate', data: { backupCreatedAtMs: report.header.createdAtMs, rows: report.rows } });
+  } finally {
+    await store.close();
+  }
+  return report;
 }
 
 async function fill(target: TableTarget, path: string): Promise<RestoreReport> {

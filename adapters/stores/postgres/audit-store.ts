@@ -1,6 +1,6 @@
 import type { AuditEntry, AuditStore } from '../../../domain/store/port.ts';
-import { listLimit, toAuditRecord } from '../rows.ts';
-import { RUN_ROW, SELECT_AUDIT } from '../sql.ts';
+import { integerOrNull, listLimit, toAuditRecord } from '../rows.ts';
+import { RUN_ROW, SELECT_AUDIT, SELECT_LAST_RESTORED } from '../sql.ts';
 import type { Database, Session } from './database.ts';
 
 /** Any number, the same everywhere. */
@@ -9,6 +9,7 @@ const AUDIT_LOCK = 7_351_001;
 export function createAuditStore(db: Database): AuditStore {
   return {
     appendAudit: (entry) => db.transaction((session) => writeAudit(session, entry)),
+    lastRestoredAtMs: async () => integerOrNull((await db.get(SELECT_LAST_RESTORED)) ?? {}, 'at_ms'),
     listAudit: async ({ runKey, afterSequence, limit }) => {
       const parameters = { ...runKey, after: afterSequence ?? 0, limit: listLimit(limit) };
       const ofRun = runKey ? `AND audit.run = ${RUN_ROW}` : '';

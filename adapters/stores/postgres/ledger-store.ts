@@ -48,7 +48,8 @@ const SET_TOTALS = `
 const RESERVE = `
   WITH inserted AS (${INSERT_ATTEMPT} RETURNING ${ATTEMPT_COLUMNS}),
     drawn AS (INSERT INTO attempt_scopes (attempt, scope) SELECT inserted.id, scope FROM inserted, unnest(:scopes::bigint[]) AS scope),
-    moved AS (${SET_TOTALS}, inserted WHERE scopes.id = new.scope)
+    moved AS (${SET_TOTALS}, inserted WHERE scopes.id = new.scope),
+    reopened AS (UPDATE runs SET status = 'running', end_json = NULL, ended_at_ms = NULL FROM inserted WHERE runs.id = :run AND runs.ended_at_ms IS NOT NULL)
   SELECT * FROM inserted`;
 
 export function createLedgerStore(db: Database): LedgerStore {

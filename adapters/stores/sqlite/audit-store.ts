@@ -1,6 +1,6 @@
 import type { AuditEntry, AuditStore } from '../../../domain/store/port.ts';
-import { listLimit, toAuditRecord } from '../rows.ts';
-import { SELECT_AUDIT } from '../sql.ts';
+import { integerOrNull, listLimit, toAuditRecord } from '../rows.ts';
+import { SELECT_AUDIT, SELECT_LAST_RESTORED } from '../sql.ts';
 import type { Connection } from './connection.ts';
 import { findRunRow } from './run-store.ts';
 
@@ -9,6 +9,7 @@ export function createAuditStore(db: Connection): AuditStore {
     appendAudit: async (entry) => {
       await db.write(() => writeAudit(db, entry));
     },
+    lastRestoredAtMs: async () => integerOrNull(db.read(() => db.get(SELECT_LAST_RESTORED)) ?? {}, 'at_ms'),
     listAudit: async ({ runKey, afterSequence, limit }) =>
       db.read(() =>
         db

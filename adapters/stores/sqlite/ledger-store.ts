@@ -28,6 +28,9 @@ const SCOPES_OF_RUN = `
      OR (scopes.kind = 'feature' AND scopes.scope_key = runs.tenant || '/' || runs.feature)
   ) ORDER BY CASE drawn_as WHEN 'run' THEN 1 WHEN 'parent' THEN 2 WHEN 'tenant' THEN 3 ELSE 4 END, id`;
 
+/** A run that a reset took back goes on. */
+const REOPEN_RUN = "UPDATE runs SET status = 'running', end_json = NULL, ended_at_ms = NULL WHERE id = :run AND ended_at_ms IS NOT NULL";
+
 export function createLedgerStore(db: Connection): LedgerStore {
   return {
     reserveAttempt: async (attempt) => db.write(() => reserve(db, attempt)),
@@ -93,6 +96,7 @@ function reserve(db: Connection, attempt: NewAttempt): ReserveResult {
   const row = find(db, runKey, attemptId);
   if (!row) throw new TollgateError('invariantBroken', `Attempt ${attemptId} was inserted and is not there.`);
   if (inserted === 0) return { type: 'exists', attempt: row };
+  db.run(REOPEN_RUN, { run });
   const id = attemptRowId(db, run, attemptId);
   for (const scope of scopes) {
     db.run('INSERT INTO attempt_scopes (attempt, scope) VALUES (:id, :scope)', { id, scope: integer(scope, 'id') });

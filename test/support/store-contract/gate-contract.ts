@@ -165,6 +165,15 @@ export function describeGateContract(subject: Subject): void {
     expect((await store.listAudit({ afterSequence: all[0]?.sequence ?? 0, limit: 1 })).map(({ type }) => type)).toEqual(['b']);
   });
 
+  test('when a store was last restored is known from its audit', async () => {
+    const { store, clock } = subject();
+    expect(await store.lastRestoredAtMs()).toBeNull();
+    await store.appendAudit({ type: 'store.restored', runKey: null, actor: 'tollgate', data: {} });
+    clock.nowMs += 5;
+    await store.appendAudit({ type: 'store.restored', runKey: null, actor: 'tollgate', data: {} });
+    expect(await store.lastRestoredAtMs()).toBe(clock.nowMs);
+  });
+
   test('the clock of the store is the one that decides', async () => {
     const { store, clock } = subject();
     clock.nowMs += 7;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { RunKey } from '../../../contracts/ids.ts';
 import type { Subject } from '../store-contract.ts';
-import { END, approvedGate, newGate, newRun, reply, reserve, runKey, startRun, usd } from './fixtures.ts';
+import { END, approvedGate, newAttempt, newGate, newRun, reply, reserve, runKey, startRun, usd } from './fixtures.ts';
 
 export function describeRunContract(subject: Subject): void {
   test('a run comes back as it was created', async () => {
@@ -94,6 +94,16 @@ export function describeRunContract(subject: Subject): void {
     const late = await store.createGate(newGate(key));
     await store.endRun(key, END, 1);
     expect((await store.getGate(key, late.approvalId))?.status).toBe('withdrawn');
+  });
+
+  test('a reservation takes the end of its run back: a reset has undone it', async () => {
+    const { store } = subject();
+    const key = await startRun(store);
+    await store.endRun(key, END, 1);
+    await store.reserveAttempt(newAttempt(key, { reservedNanoUsd: usd(2_000) }));
+    expect(await store.getRun(key)).toMatchObject({ status: 'completed' });
+    await reserve(store, key);
+    expect(await store.getRun(key)).toMatchObject({ status: 'running', end: null, endedAtMs: null });
   });
 
   test('a run that a reset took back goes on and can end differently', async () => {

@@ -1,0 +1,179 @@
+import { isIP } from 'node:net';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { invariant, TollgateError } from '../../contracts/failures.ts';
+import type { ApiKeyScope, Store } from '../../domain/store/port.ts';
+import type { Identity } from '../decision.ts';
+import type { RunsDoor } from '../runs-door.ts';
+import { approvalRoutes } from './approval-routes.ts';
+import { authenticate, type Caller, demandScope, isLoopbackHost } from './auth.ts';
+import { bindDoor } from './bound-door.ts';
+import { demandShallow } from './body-depth.ts';
+import { healthRoutes } from './health-routes.ts';
+import { registerOpenapi } from './openapi.ts';
+import { PROBLEM_TYPE, problem, toProblem } from './problem.ts';
+import { HEARTBEAT_MS } from './run-events.ts';
+import { runRoutes } from './run-routes.ts';
+import { WAIT_LIMITS, WaitSlots } from './wait-slots.ts';
+
+const BODY_LIMIT_BYTES = 1_048_576;
+/** Longer than a request may wait for a result, and than the silence between two heartbeats. */
+const IDLE_TIMEOUT_MS = 60_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+const MAX_PARAM_LENGTH = 4_000;
+const MAX_CONNECTIONS = 2_000;
+
+export interface HttpApiOptions {
+  readonly store: Store;
+  /** The door of one person: runs are started in that name, and decisions signed for it. */
+  readonly doorOf: (identity: Identity) => RunsDoor;
+  readonly isTemporalUp: () => Promise<boolean>;
+  /** Whom a request without a key may act as, from this machine; null where the configuration does not allow it. */
+  readonly developer: Identity | null;
+  readonly developerBesideKeys: boolean;
+  readonly logger?: FastifyBaseLogger;
+  readonly limits?: { readonly total: number; readonly perCaller: number };
+  readonly heartbeatMs?: number;
+}
+
+/** What the routes work with. */
+export interface HttpApi {
+  /** Runs as the sender of a request may know of them. */
+  doorFor(request: FastifyRequest): RunsDoor;
+  callerOf(request: FastifyRequest): Caller;
+  /** Whether the sender of a request would still be let in. */
+  isStillWelcome(request: FastifyRequest, scope: ApiKeyScope): Promise<boolean>;
+  readonly slots: WaitSlots;
+  readonly heartbeatMs: number;
+  /** Aborted when the API stops. */
+  readonly stopping: AbortSignal;
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What a caller needs for the route; `public` needs nothing. Every route says it. */
+    scope?: ApiKeyScope | 'public';
+  }
+}
+
+/** The API as a server that is not listening yet. Closing it ends every stream and long poll. */
+export async function createHttpApi(options: HttpApiOptions): Promise<FastifyInstance> {
+  const app = Fastify({
+    ...(options.logger ? { loggerInstance: options.logger } : {}),
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: BODY_LIMIT_BYTES,
+    connectionTimeout: IDLE_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: true,
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    frameworkErrors: (error, request, reply) => sendProblem(error, request, reply),
+    clientErrorHandler: (_error, socket) => {
+      if (socket.writable) socket.end(RAW_BAD_REQUEST);
+    },
+  });
+  app.server.maxConnections = MAX_CONNECTIONS;
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.removeContentTypeParser('text/plain');
+  app.setErrorHandler(sendProblem);
+  app.setNotFoundHandler((request, reply) => {
+    const detail = `There is no ${request.method} ${request.url.split('?')[0]?.slice(0, 200)} here. /v1/openapi.json lists what there is.`;
+    return reply
+      .code(404)
+      .type(PROBLEM_TYPE)
+      .send(JSON.stringify(problem('notFound', detail)));
+  });
+  addHooks(app, options);
+
+  const api = toApi(app, options);
+  await registerOpenapi(app);
+  await app.register(healthRoutes(options));
+  await app.register(runRoutes(api));
+  await app.register(approvalRoutes(api));
+  return app;
+}
+
+const callers = new WeakMap<FastifyRequest, Caller>();
+
+function toApi(app: FastifyInstance, options: HttpApiOptions): HttpApi {
+  const stopping = new AbortController();
+  app.addHook('preClose', async () => stopping.abort());
+  const callerOf = (request: FastifyRequest): Caller => {
+    const caller = callers.get(request);
+    invariant(caller, 'a request that reached its route has a caller');
+    return caller;
+  };
+  return {
+    callerOf,
+    doorFor: (request) => bindDoor(options.doorOf(callerOf(request).identity), options.store, callerOf(request)),
+    async isStillWelcome(request, scope) {
+      try {
+        demandScope(await authenticate(authPorts(app, options), originOf(request)), scope);
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    slots: new WaitSlots(options.limits ?? WAIT_LIMITS),
+    heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
+    stopping: stopping.signal,
+  };
+}
+
+function addHooks(app: FastifyInstance, options: HttpApiOptions): void {
+  app.addHook('onRoute', ({ config, url }) => {
+    invariant(config?.scope, `the route ${url} says who may use it`);
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(SECURITY_HEADERS);
+    const scope = request.routeOptions.config.scope;
+    if (scope === undefined || scope === 'public') return;
+    const caller = await authenticate(authPorts(app, options), originOf(request));
+    callers.set(request, caller);
+    demandScope(caller, scope);
+  });
+  app.addHook('preValidation', async (request) => demandShallow(request.body));
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, routeOptions } = request;
+    const caller = callers.get(request)?.identity.name ?? null;
+    request.log.info({ method, route: routeOptions.url ?? null, status: reply.statusCode, ms: Math.round(reply.elapsedTime), caller }, 'request');
+  });
+}
+
+function authPorts(app: FastifyInstance, { store, developer, developerBesideKeys }: HttpApiOptions) {
+  const isListeningLocally = () => app.addresses().every((at) => typeof at === 'object' && isLoopbackHost(at.address));
+  return { keys: store, developer, developerBesideKeys, isListeningLocally };
+}
+
+function originOf(request: FastifyRequest) {
+  return { headers: request.headers, remoteAddress: request.socket.remoteAddress };
+}
+
+function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply) {
+  const answer = toProblem(error, request.id);
+  if (answer.status >= 500 && !(error instanceof TollgateError)) request.log.error({ err: error }, 'request failed');
+  reply.headers(SECURITY_HEADERS);
+  if (answer.status === 401) reply.header('www-authenticate', 'Bearer realm="tollgate"');
+  if (answer.status === 429 || answer.status === 503) reply.header('retry-after', '1');
+  return reply.code(answer.status).type(PROBLEM_TYPE).send(JSON.stringify(answer));
+}
+
+/** Answers are data for one caller: nothing to render, to frame, to guess a type of, or to keep. */
+const SECURITY_HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+} as const;
+
+const RAW_BODY = JSON.stringify(problem('invalidInput', 'This is no HTTP request that can be read.'));
+const RAW_BAD_REQUEST = `HTTP/1.1 400 Bad Request\r\nContent-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(RAW_BODY)}\r\nConnection: close\r\n\r\n${RAW_BODY}`;
+
+/** `http://host:port` of a listening server, as a client on the same machine reaches it. */
+export function urlOf(app: FastifyInstance): string {
+  const [first] = app.addresses();
+  invariant(typeof first === 'object', 'a server that listens has an address');
+  return `http://${isIP(first.address) === 6 ? `[${first.address}]` : first.address}:${first.port}`;
+}

@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto';
+import { TollgateError } from '../../contracts/failures.ts';
+import type { AgentRunId, ApprovalId } from '../../contracts/ids.ts';
+import type { GateRecord } from '../../domain/approval/gate.ts';
+import type { Store } from '../../domain/store/port.ts';
+import { noSuchRun, unknownGate } from '../agent-client.ts';
+import type { StoredTask } from '../known-task.ts';
+import { noSuchGate } from '../run-reader.ts';
+import type { RunsDoor } from '../runs-door.ts';
+import type { StartOptions } from '../start-request.ts';
+import type { Caller } from './auth.ts';
+
+/**
+ * A door that shows a caller only what that caller may know of: runs and gates of its tenant, and no workflow that is no
+ * run of ours. Everything else is not there, in the very words for what is not there.
+ */
+export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor {
+  const { tenant } = caller;
+  const isVisible = (of: string | null | undefined) => of !== null && of !== undefined && (tenant === null || of === tenant);
+
+  /** @throws TollgateError `notFound`. */
+  async function demandRun(agentRunId: string): Promise<void> {
+    const run = await store.latestRun(agentRunId as AgentRunId);
+    const of = run ? run.tenant : (await door.describe(agentRunId, { view: false })).tenant;
+    if (!isVisible(of)) throw noSuchRun(agentRunId);
+  }
+
+  async function demandExecution(agentRunId: string, firstExecutionRunId: string | undefined): Promise<void> {
+    const run = firstExecutionRunId === undefined ? null : await store.getRun({ agentRunId: agentRunId as AgentRunId, firstExecutionRunId });
+    if (!run) return await demandRun(agentRunId);
+    if (!isVisible(run.tenant)) throw noSuchRun(agentRunId);
+  }
+
+  async function visibleGate(approvalId: string): Promise<GateRecord | null> {
+    const gate = await store.findGate(approvalId as ApprovalId);
+    return gate && isVisible((await store.getRun(gate.runKey))?.tenant) ? gate : null;
+  }
+
+  async function afterLooking<T>(agentRunId: string, act: () => Promise<T>): Promise<T> {
+    await demandRun(agentRunId);
+    return await act();
+  }
+
+  return {
+    start: async (task, input, options = {}) => await door.start(permittedTask(caller, task), input, tenantOptions(tenant, options)),
+    show: (agentRunId) => afterLooking(agentRunId, () => door.show(agentRunId)),
+    describe: (agentRunId, options) => afterLooking(agentRunId, () => door.describe(agentRunId, options)),
+    cancel: (agentRunId) => afterLooking(agentRunId, () => door.cancel(agentRunId)),
+    addUserMessage: (agentRunId, text, options) => afterLooking(agentRunId, () => door.addUserMessage(agentRunId, text, options)),
+    async *follow(run, options) {
+      await demandExecution(run.agentRunId, run.firstExecutionRunId);
+      yield* door.follow(run, options);
+    },
+    list: async (filter = {}) => {
+      if (tenant !== null && filter.tenant !== undefined && filter.tenant !== tenant) return [];
+      return await door.list({ ...filter, ...(tenant === null ? {} : { tenant }) });
+    },
+    pendingApprovals: (filter = {}) => door.pendingApprovals({ ...filter, ...(tenant === null ? {} : { tenant }) }),
+    async approval(approvalId) {
+      if (!(await visibleGate(approvalId))) throw noSuchGate(approvalId);
+      return await door.approval(approvalId);
+    },
+    async approve(approvalId, options) {
+      const gate = await visibleGate(approvalId);
+      return gate ? await door.approve(approvalId, options) : unknownGate(approvalId);
+    },
+    async deny(approvalId, options) {
+      const gate = await visibleGate(approvalId);
+      return gate ? await door.deny(approvalId, { actionDigest: gate.actionDigest, ...options }) : unknownGate(approvalId);
+    },
+    async withdraw(approvalId, options) {
+      const gate = await visibleGate(approvalId);
+      return gate ? await door.withdraw(approvalId, { actionDigest: gate.actionDigest, ...options }) : unknownGate(approvalId);
+    },
+  };
+}
+
+function tenantOptions(tenant: string | null, options: StartOptions): StartOptions {
+  if (tenant === null) return options;
+  if (options.tenant !== undefined && options.tenant !== tenant)
+    throw new TollgateError('forbidden', `This key starts runs for the tenant "${tenant}" only, and the request asks for another.`);
+  return { ...options, tenant };
+}
+
+/**
+ * What calls out comes from the project alone: a task that a key sends as data could name addresses, secrets of the worker
+ * and effects of its choice. Recorded tools touch nothing.
+ */
+function permittedTask({ isLocal }: Caller, task: string | StoredTask): string | StoredTask {
+  if (typeof task === 'string') return task;
+  const { tools } = task.definition;
+  const outward = isLocal ? undefined : tools.find(({ binding }) => binding.type !== 'recorded');
+  if (outward)
+    throw new TollgateError(
+      'forbidden',
+      `The tool "${outward.name}" calls out (${outward.binding.type}), and a task sent with a key may use recorded tools only. Add the task to tollgate.config.ts and start it by its name.`,
+    );
+  const given = new Set(task.contents.map((text) => createHash('sha256').update(text, 'utf8').digest('hex')));
+  const missing = tools.find(({ binding }) => binding.type === 'recorded' && !given.has(binding.contentDigest));
+  if (missing) throw new TollgateError('invalidInput', `task.contents: the recording of the tool "${missing.name}" is missing.`);
+  return task;
+}

@@ -1,0 +1,43 @@
+import { openLocalKey } from '../adapters/keys/local-key.ts';
+import { createPriceSource } from '../adapters/prices/genai-prices.ts';
+import { createModelCatalogue } from '../adapters/providers/model-catalogue.ts';
+import { isLoopbackAddress } from '../config/load.ts';
+import type { Settings } from '../config/schema.ts';
+import { TollgateError } from '../contracts/failures.ts';
+import type { DecisionSigner } from '../domain/approval/key-port.ts';
+import type { ModelCatalogue } from '../domain/model/catalogue-port.ts';
+import type { ProjectSpec } from '../domain/task/define.ts';
+import type { TemporalAddress } from './temporal-connection.ts';
+
+// What the processes on the client's side (the CLI, the API) are wired from.
+
+/** Where Temporal is: as configured, else where `tollgate dev` runs, else the usual local address. */
+export function addressOf({ temporal }: Settings): TemporalAddress {
+  const { address, namespace, apiKey, tls } = temporal;
+  return { address, namespace, ...(apiKey === undefined ? {} : { apiKey }), ...(tls === undefined ? {} : { tls }) };
+}
+
+/**
+ * The local development key, which counts only while Temporal, and the listener where there is one, are on this machine.
+ * @throws TollgateError where they are not, and TOLLGATE_INSECURE does not say that this is wanted.
+ */
+export async function openSigner({ home, temporal, insecure }: Settings, listener?: string): Promise<DecisionSigner> {
+  const elsewhere = !isLoopbackAddress(temporal.address)
+    ? `TEMPORAL_ADDRESS is ${temporal.address}: the local development key signs only while Temporal is on this machine.`
+    : listener !== undefined && !isLoopbackAddress(listener)
+      ? `TOLLGATE_LISTEN is ${listener}: the local development key signs only while the API listens on this machine alone.`
+      : null;
+  if (elsewhere !== null && !insecure) throw new TollgateError('invalidInput', `${elsewhere} Set TOLLGATE_INSECURE=1 to accept the risk.`);
+  return (await openLocalKey(home)).signer;
+}
+
+export function catalogueOf({ openai, simulatedUrl, secret }: Settings, spec: ProjectSpec): ModelCatalogue {
+  return createModelCatalogue({
+    openai,
+    ...(simulatedUrl === undefined ? {} : { simulatedUrl }),
+    ...(spec.models === undefined ? {} : { models: spec.models }),
+    ...(spec.endpoints === undefined ? {} : { endpoints: spec.endpoints }),
+    secret,
+    prices: createPriceSource(),
+  });
+}
