@@ -78,7 +78,9 @@ async function open(options: TestEnvironmentOptions, stops: Stops): Promise<Test
     findModel: (name) => model.findModel(name),
   });
   stops.add(() => provider.close());
-  const [project, address] = await Promise.all([projectOf(options), options.temporalAddress ?? startTemporal(folder, stops)]);
+  // One after the other: a mistake in the project must not leave a server behind that is still starting.
+  const project = await projectOf(options);
+  const address = options.temporalAddress ?? (await startTemporal(folder, stops));
   const taskQueue = `testing-${folder.slice(-6)}`;
   const settings = isolated(options, { folder, address, taskQueue, simulatedUrl: provider.url });
 
