@@ -64,7 +64,7 @@ export class TemporalConnections {
 export function unavailable(address: string, cause: unknown): TollgateError {
   return new TollgateError(
     'temporalUnavailable',
-    `No Temporal server answers at ${address} (${rootMessage(cause)}). Start one with "npm start", or set TEMPORAL_ADDRESS (and TEMPORAL_API_KEY or the TLS paths) to one that runs.`,
+    `No Temporal server answers at ${address} (${rootMessage(cause)}). Start one with "npx tollgate dev", or set TEMPORAL_ADDRESS (and TEMPORAL_API_KEY or the TLS paths) to one that runs.`,
     { cause },
   );
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 import { TollgateError } from '../contracts/failures.ts';
 import { environmentSchema, isLoopbackAddress, type Settings } from './schema.ts';
@@ -51,6 +52,7 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
     },
     taskQueue: variables.TOLLGATE_TASK_QUEUE,
     ...optional('temporalCliPath', variables.TEMPORAL_CLI_PATH),
+    userCache: userCache(variables.XDG_CACHE_HOME),
     openai: { ...optional('apiKey', variables.OPENAI_API_KEY), ...optional('baseUrl', variables.OPENAI_BASE_URL) },
     ...optional('simulatedUrl', simulatedUrl),
     ...optional('databaseUrl', variables.DATABASE_URL),
@@ -67,6 +69,19 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
     searchAttributesOff: variables.TOLLGATE_SEARCH_ATTRIBUTES_OFF,
     secret: (variable) => env[variable] || undefined,
   };
+}
+
+/** The XDG specification says to ignore a relative path. */
+function userCache(configured: string | undefined): string {
+  if (configured !== undefined && isAbsolute(configured)) return configured;
+  switch (process.platform) {
+    case 'win32':
+      return join(homedir(), 'AppData', 'Local');
+    case 'darwin':
+      return join(homedir(), 'Library', 'Caches');
+    default:
+      return join(homedir(), '.cache');
+  }
 }
 
 /** The environment for a process of ours: this one's, with `changes` applied; undefined unsets. */

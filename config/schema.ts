@@ -19,6 +19,7 @@ export const environmentSchema = z.object({
   TEMPORAL_TLS_KEY: path.optional(),
   TEMPORAL_TLS_CA: path.optional(),
   TEMPORAL_CLI_PATH: path.optional(),
+  XDG_CACHE_HOME: path.optional(),
   DATABASE_URL: z
     .string()
     .regex(/^postgres(ql)?:\/\//, 'postgres://…')
@@ -67,6 +68,8 @@ export interface Settings {
   };
   readonly taskQueue: string;
   readonly temporalCliPath?: string;
+  /** Where this person's programs keep what can be had again. */
+  readonly userCache: string;
   readonly openai: { readonly apiKey?: string; readonly baseUrl?: string };
   /** Base URL of a simulated provider, including `/v1`. */
   readonly simulatedUrl?: string;

@@ -5,7 +5,7 @@ export function translatedConnectError(address: string, cause: unknown): Tollgat
   const message = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
   return new TollgateError(
     'temporalUnavailable',
-    `No Temporal server answers at ${address} (${message}). Start one with "npm start", or set TEMPORAL_ADDRESS to one that runs.`,
+    `No Temporal server answers at ${address} (${message}). Start one with "npx tollgate dev", or set TEMPORAL_ADDRESS to one that runs.`,
     { cause },
   );
 }

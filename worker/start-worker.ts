@@ -8,7 +8,7 @@ import { translatedConnectError } from './connect-error.ts';
 import type { SearchAttributeTopic } from '../contracts/temporal.ts';
 import { registerSearchAttributes } from './search-attributes.ts';
 import { sweep } from './sweeper.ts';
-import { workflowBundle } from './workflow-bundle.ts';
+import { PAYLOAD_CONVERTER_PATH, workflowBundle } from './workflow-bundle.ts';
 
 const SWEEP_INTERVAL_MS = 5_000;
 /** A task handed to a dead worker's own queue is given to another after this long (Temporal's default: 10 s). */
@@ -59,7 +59,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     workflowBundle: { codePath },
     // The default carries 64 hex digits into four events of every step.
     buildId: basename(codePath, '.js').slice(-8),
-    dataConverter: { payloadConverterPath: new URL('../workflows/payload-converter.ts', import.meta.url).pathname },
+    dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER_PATH },
     activities: { ...createActivities(ports) },
     workflowTaskPollerBehavior: POLLERS,
     activityTaskPollerBehavior: POLLERS,

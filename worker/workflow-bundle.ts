@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, extname, join } from 'node:path';
+import { dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { TollgateError } from '../contracts/failures.ts';
@@ -71,11 +71,11 @@ async function build(workflowsPath: string): Promise<string> {
 }
 
 /** In the clone, `tollgate/workflows` is these sources; and Temporal's part is ours, so that each is in the bundle once. */
-function resolved(resolve: WebpackConfiguration['resolve']): NonNullable<WebpackConfiguration['resolve']> {
+function resolved(given: WebpackConfiguration['resolve']): NonNullable<WebpackConfiguration['resolve']> {
   const temporal = dirname(createRequire(import.meta.url).resolve('@temporalio/workflow/package.json'));
   return {
-    ...resolve,
-    alias: { ...resolve?.alias, '@temporalio/workflow': temporal },
+    ...given,
+    alias: { ...given?.alias, '@temporalio/workflow': temporal },
     ...(ENDING === '.ts' ? { conditionNames: ['tollgate-source', '...'] } : {}),
   };
 }
@@ -83,7 +83,8 @@ function resolved(resolve: WebpackConfiguration['resolve']): NonNullable<Webpack
 /** A module that exports our workflows and the project's. A name exported outright comes before one of `export *`. */
 function entryFor(projectWorkflows: string, cacheFolder: string): string {
   const text = `export { agentRun } from ${JSON.stringify(INDEX)};\nexport * from ${JSON.stringify(projectWorkflows)};\n`;
-  const path = join(cacheFolder, `entry-${createHash('sha256').update(text).digest('hex').slice(0, 16)}.mjs`);
+  // Absolute, because the bundler looks from the root.
+  const path = resolve(cacheFolder, `entry-${createHash('sha256').update(text).digest('hex').slice(0, 16)}.mjs`);
   keep(path, text);
   // The bundler puts a file of its own beside it and finds that only under the real path: a temporary folder may be a link.
   return realpathSync(path);
@@ -98,9 +99,9 @@ function keep(path: string, text: string): void {
 }
 
 function sourceDigest(projectFiles: readonly string[]): string {
-  const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { dependencies: Record<string, string> };
-  // Not the whole file: a release that leaves the workflow code alone is the same version of it.
-  const hash = createHash('sha256').update(dependencies['@temporalio/worker'] ?? '');
+  const { version } = createRequire(import.meta.url)('@temporalio/workflow/package.json') as { version: string };
+  // Nothing of our own package.json: a release that leaves the workflow code alone is the same version of it.
+  const hash = createHash('sha256').update(version);
   for (const folder of SOURCES)
     for (const file of readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith(ENDING))

@@ -97,11 +97,17 @@ async function importSpec(path: string, shown: string): Promise<unknown> {
     loaded = (await import(pathToFileURL(path).href)) as { default?: unknown };
   } catch (error) {
     if (error instanceof TollgateError) throw error;
-    throw new TollgateError('invalidInput', `The configuration ${shown} can't be loaded: ${(error as Error).message}`, { cause: error });
+    throw new TollgateError('invalidInput', `The configuration ${shown} can't be loaded: ${reasonOf(error as Error)}`, { cause: error });
   }
   if (typeof loaded.default !== 'object' || loaded.default === null)
     throw new TollgateError('invalidInput', `The configuration ${shown} has no default export. Write: export default defineConfig({ tasks: [...] });`);
   return loaded.default;
+}
+
+/** `npm init` writes a type that makes Node read every file as CommonJS, and Node's message names no way out. */
+function reasonOf({ message }: Error): string {
+  const isCommonJs = message.includes('import statement outside a module');
+  return isCommonJs ? `${message}. Say "type": "module" in the project's package.json ("npm pkg set type=module").` : message;
 }
 
 function toRegistry(project: ProjectSpec, shown: string): TaskRegistry {

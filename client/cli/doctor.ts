@@ -67,7 +67,7 @@ function checkNode(): Finding {
   if (major >= NODE_MAJOR) return ok(process.versions.node);
   return problem(
     `${process.versions.node} runs this`,
-    `Node ${NODE_MAJOR} or newer is needed. Run "npm install" and start through "npx tollgate" or "npm start", which bring it.`,
+    `Node ${NODE_MAJOR} or newer is needed. Install it, or start through "npx tollgate", which finds the one that a clone brings.`,
   );
 }
 
@@ -80,7 +80,7 @@ function checkProvider(services: CliServices): Finding {
     case 'none':
       return problem(
         'there is none: OPENAI_API_KEY is not set, and no simulated provider runs',
-        'Set OPENAI_API_KEY, or run "npm start", which brings a simulated provider.',
+        'Set OPENAI_API_KEY, or run "npx tollgate dev", which brings a simulated provider.',
       );
   }
 }

@@ -57,7 +57,7 @@ const services: CliServices = {
   explainErrorLine: async (line) => JSON.stringify(explainErrorLine(parseLine(line), Date.now())),
   runWorker: () => runInForeground(workerScript, settings()),
   runServe: ({ printOpenapi }) => runInForeground(apiScript, settings(), printOpenapi ? ['--print-openapi'] : []),
-  runDev: (options) => runDev(settings(), options.sample),
+  runDev: (options) => runDev(settings(), options),
   close,
 };
 
@@ -121,14 +121,20 @@ async function runInForeground(script: string, { temporal }: Settings, args: rea
   });
 }
 
-async function runDev(current: Settings, sample: boolean): Promise<number> {
+async function runDev(current: Settings, { sample, scenarios }: { readonly sample: boolean; readonly scenarios: readonly string[] }): Promise<number> {
   const stopped = new Promise<void>((resolve) => {
     // They stay handled: a second Ctrl-C must not end us before our children have stopped.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
   });
   await migrateForDevelopment(current);
   await runDevSession(
-    { ...devProcesses(current, process.cwd()), openSample: (places) => openSample(current, places), print: terminal.print, note: terminal.note, stopped },
+    {
+      ...devProcesses(current, process.cwd(), scenarios),
+      openSample: (places) => openSample(current, places),
+      print: terminal.print,
+      note: terminal.note,
+      stopped,
+    },
     { sample },
   );
   return 0;

@@ -8,7 +8,15 @@ export function addProcessCommands(program: Command, services: CliServices, end:
     .command('dev')
     .description('run everything for development: Temporal, a provider where no key is set, a worker, the HTTP API')
     .option('--sample', 'also start a sample run that stops at a gate')
-    .action(async (options: { readonly sample?: boolean }) => end(toExitCode(await services.runDev({ sample: options.sample ?? false }))));
+    .option(
+      '--scenarios <file or folder>',
+      'play the models by these scenarios; may be given several times',
+      (path: string, before: string[]) => [...before, path],
+      [],
+    )
+    .action(async ({ sample = false, scenarios }: { readonly sample?: boolean; readonly scenarios: readonly string[] }) =>
+      end(toExitCode(await services.runDev({ sample, scenarios }))),
+    );
   program
     .command('worker')
     .description('run a worker, which carries runs out')

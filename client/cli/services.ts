@@ -64,6 +64,6 @@ export interface CliServices {
   /** Runs the HTTP API in the same way, or lets it print its OpenAPI document. */
   runServe(options: { readonly printOpenapi: boolean }): Promise<number>;
   /** Runs everything needed for development until stopped. Answers the exit code. */
-  runDev(options: { readonly sample: boolean }): Promise<number>;
+  runDev(options: { readonly sample: boolean; readonly scenarios: readonly string[] }): Promise<number>;
   close(): Promise<void>;
 }

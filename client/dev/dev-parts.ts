@@ -1,17 +1,18 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { childEnvironment } from '../../config/load.ts';
 import type { Settings } from '../../config/schema.ts';
 import { invariant } from '../../contracts/failures.ts';
 import { type ReadyChild, startChild } from './child-process.ts';
 import type { ApiChild, DevParts, DevPlaces, ProviderChild, TemporalChild } from './dev-session.ts';
 import { ownScript } from './own-script.ts';
-import { resolveTemporalCli } from './temporal-cli.ts';
+import { cliCache, resolveTemporalCli } from './temporal-cli.ts';
 import { freePort, startTemporalServer } from './temporal-server.ts';
 
 const WORKER_SCRIPT = ownScript('worker/main');
 const API_SCRIPT = ownScript('client/http/main');
 const PROVIDER_SCRIPT = ownScript('adapters/providers/simulated/main');
+const SHIPPED_SCENARIOS = fileURLToPath(new URL('../../adapters/providers/simulated/scenarios', import.meta.url));
 const TEMPORAL_PORT = 7233;
 const TEMPORAL_UI_PORT = 8233;
 const WORKER_READY_MS = 120_000;
@@ -21,8 +22,11 @@ type Processes = Pick<
   'home' | 'namespace' | 'temporalAddress' | 'simulatedUrl' | 'hasKey' | 'startTemporal' | 'startProvider' | 'startWorker' | 'startApi'
 >;
 
-/** The processes of a development session, each started from this checkout or package, with their logs in the data folder. */
-export function devProcesses(settings: Settings, cwd: string): Processes {
+/**
+ * The processes of a development session, each started from this clone or package, with their logs in the data folder.
+ * `scenarios` are files and folders of the project that play the models, before those of the sample task.
+ */
+export function devProcesses(settings: Settings, cwd: string, scenarios: readonly string[]): Processes {
   const { home, temporal, openai } = settings;
   // A part that is started anew keeps its place, because the others know it by that.
   let temporalPorts: { readonly port: number; readonly uiPort: number } | null = null;
@@ -35,7 +39,11 @@ export function devProcesses(settings: Settings, cwd: string): Processes {
     simulatedUrl: settings.simulatedUrl ?? null,
     hasKey: openai.apiKey !== undefined,
     async startTemporal(note): Promise<TemporalChild> {
-      const { path, source } = await resolveTemporalCli({ configuredPath: settings.temporalCliPath, onProgress: note });
+      const { path, source } = await resolveTemporalCli({
+        configuredPath: settings.temporalCliPath,
+        cacheFolder: cliCache(settings.userCache),
+        onProgress: note,
+      });
       note(`Temporal dev server: ${path} (${source})`);
       const ports = temporalPorts ?? { port: TEMPORAL_PORT, uiPort: TEMPORAL_UI_PORT };
       const server = await startTemporalServer({ cliPath: path, folder: join(home, 'temporal'), namespace: temporal.namespace, ...ports });
@@ -43,7 +51,8 @@ export function devProcesses(settings: Settings, cwd: string): Processes {
       return server;
     },
     async startProvider(): Promise<ProviderChild> {
-      const args = ['--bill', join(home, 'simulated-bill.jsonl'), '--port', String(providerPort), ...ownScenarios(cwd)];
+      const files = [...scenarios, SHIPPED_SCENARIOS].flatMap((path) => ['--scenarios', path]);
+      const args = ['--bill', join(home, 'simulated-bill.jsonl'), '--port', String(providerPort), ...files];
       const child = await startChild({
         name: 'simulated provider',
         script: PROVIDER_SCRIPT,
@@ -72,12 +81,6 @@ export function devProcesses(settings: Settings, cwd: string): Processes {
       return { ...child, url };
     },
   };
-}
-
-/** What the simulated provider says to the tasks of a project, which the project itself brings; ours come after. */
-function ownScenarios(cwd: string): readonly string[] {
-  const folder = join(cwd, 'scenarios');
-  return existsSync(folder) ? ['--scenarios', folder, '--scenarios', 'shipped'] : [];
 }
 
 async function startWorker({ home }: Settings, places: DevPlaces, cwd: string): Promise<ReadyChild> {

@@ -1,10 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { childEnvironment } from '../../config/load.ts';
 import { TollgateError } from '../../contracts/failures.ts';
-import { ownScript } from './own-script.ts';
+import { IS_CLONE, ownScript } from './own-script.ts';
 
 /** The last tag that `go install` takes; newer ones carry a `replace` directive. Server 1.29.1. */
 const GO_MODULE = 'github.com/temporalio/cli/cmd/temporal@v1.5.1';
@@ -12,8 +12,15 @@ const DOWNLOAD_TIMEOUT_MS = 20_000;
 const PROGRESS_INTERVAL_MS = 10_000;
 const NAME = process.platform === 'win32' ? 'temporal.exe' : 'temporal';
 
-/** Inside the project and outside node_modules, so that `npm ci` does not throw a build of minutes away. */
-const PROJECT_CACHE = fileURLToPath(new URL('../../.tollgate/bin', import.meta.url));
+const CLONE_CACHE = fileURLToPath(new URL('../../.tollgate/bin', import.meta.url));
+
+/**
+ * Where the CLI is kept: in the clone inside it and outside node_modules, for the package among the person's caches. So
+ * no `npm ci` throws a build of minutes away, and one of the package is found from every project.
+ */
+export function cliCache(userCache: string): string {
+  return IS_CLONE ? CLONE_CACHE : join(userCache, 'tollgate', 'bin');
+}
 
 export interface ResolvedCli {
   readonly path: string;
@@ -28,11 +35,11 @@ export interface ResolveOptions {
 }
 
 /**
- * Finds the Temporal CLI, which carries the dev server: TEMPORAL_CLI_PATH, PATH, this project's cache, the download that
+ * Finds the Temporal CLI, which carries the dev server: TEMPORAL_CLI_PATH, PATH, the cache, the download that
  * Temporal's SDK uses, a build from source where Go is installed.
  * @throws TollgateError with the ways out where none works.
  */
-export async function resolveTemporalCli({ configuredPath, cacheFolder = PROJECT_CACHE, onProgress }: ResolveOptions): Promise<ResolvedCli> {
+export async function resolveTemporalCli({ configuredPath, cacheFolder = CLONE_CACHE, onProgress }: ResolveOptions): Promise<ResolvedCli> {
   if (configuredPath !== undefined) {
     if (works(configuredPath)) return { path: configuredPath, source: 'TEMPORAL_CLI_PATH' };
     throw new TollgateError('temporalUnavailable', `TEMPORAL_CLI_PATH is ${configuredPath}, which does not run ("--version" fails). Correct or unset it.`);
@@ -40,7 +47,7 @@ export async function resolveTemporalCli({ configuredPath, cacheFolder = PROJECT
   if (works('temporal')) return { path: 'temporal', source: 'PATH' };
   const cached = cachedCli(cacheFolder);
   if (cached) return { path: cached, source: 'cache' };
-  mkdirSync(cacheFolder, { recursive: true });
+  makeCache(cacheFolder);
   onProgress('The Temporal dev server is not on this machine yet; getting it once.');
   const downloaded = await download(cacheFolder, onProgress);
   if (downloaded) return { path: downloaded, source: 'download' };
@@ -53,6 +60,19 @@ export async function resolveTemporalCli({ configuredPath, cacheFolder = PROJECT
   - install Go, and run this again: it is built from source in about three minutes
   - set TEMPORAL_ADDRESS to a Temporal server that runs already`,
   );
+}
+
+function makeCache(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    throw new TollgateError(
+      'temporalUnavailable',
+      `The Temporal dev server is to be kept in ${folder}, which can't be written (${(error as Error).message}). Set XDG_CACHE_HOME to a folder that can, TEMPORAL_CLI_PATH to a Temporal CLI, or TEMPORAL_ADDRESS to a server that runs.`,
+      { cause: error },
+    );
+  }
 }
 
 function works(path: string): boolean {

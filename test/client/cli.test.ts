@@ -128,6 +128,20 @@ test(
 );
 
 test(
+  'a configuration that Node reads as CommonJS says what to write into package.json',
+  async () => {
+    await mkdir(join(folder, 'common'), { recursive: true });
+    await writeFile(join(folder, 'common', 'package.json'), '{"type":"commonjs"}');
+    await writeFile(join(folder, 'common', 'tollgate.config.ts'), "import { join } from 'node:path';\nexport default { tasks: [join] };");
+    const ended = await tollgate(['run', 'x', '--input', 'input.json'], { settings: { TOLLGATE_CONFIG: 'common/tollgate.config.ts' } });
+    // Node has a warning of its own before it.
+    expect(ended.stderr).toMatch(/^error: .*"npm pkg set type=module"/m);
+    expect(ended.code).toBe(2);
+  },
+  TIMEOUT_MS,
+);
+
+test(
   'a task folder with mistakes lists them all, with line and fix',
   async () => {
     await mkdir(join(folder, 'task'), { recursive: true });

@@ -20,7 +20,7 @@ export function readArguments(args: readonly string[]): SimulatedProviderOptions
   const [least, most] = (values['latency-ms'] ?? '0').split('-').map((part) => numberOption('--latency-ms', part, 0, 600_000, true));
   if (least === undefined || (most ?? least) < least) throw wrong(`--latency-ms is "${values['latency-ms']}"; give a number or LEAST-MOST`);
   const faults = values.faults === undefined ? {} : { faultTypes: values.faults.split(',').map(faultType) };
-  const scenarios = loadScenarios((values.scenarios ?? ['shipped']).map((place) => (place === 'shipped' ? SHIPPED_SCENARIOS : place)));
+  const scenarios = loadScenarios(values.scenarios ?? [SHIPPED_SCENARIOS]);
   return { port, billFile: values.bill, scenarios, seed, faultRate, latencyMs: [least, most ?? least], ...faults };
 }
 

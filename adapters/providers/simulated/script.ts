@@ -2,7 +2,7 @@ import type { Fault, Scenario, Turn, TurnPart, When } from './scenario.ts';
 import { lastToolResults, systemText, turnOf, userText, type WireRequest } from './wire-request.ts';
 
 const DEFAULT_TEXT =
-  '[simulated] No model wrote this. The simulated provider has no scenario for this conversation; add a scenario file, or set OPENAI_API_KEY to use a real model.';
+  '[simulated] No model wrote this. The simulated provider has no scenario for this conversation; add a scenario file (tollgate dev --scenarios FILE), or set OPENAI_API_KEY to use a real model.';
 
 /** What the script says for one request. */
 export interface ScriptedTurn {

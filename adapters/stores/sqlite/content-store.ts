@@ -3,7 +3,7 @@ import type { TranscriptHead } from '../../../contracts/agent-run.ts';
 import type { ContentDigest, RunKey } from '../../../contracts/ids.ts';
 import type { TranscriptMessage } from '../../../contracts/model.ts';
 import type { ContentStore, LoadedTranscript, TranscriptStore } from '../../../domain/store/port.ts';
-import { text, walkTranscript } from '../rows.ts';
+import { walkTranscript } from '../rows.ts';
 import type { Connection } from './connection.ts';
 import { findRunRow, runRow } from './run-store.ts';
 
@@ -15,8 +15,9 @@ export function createContentStore(db: Connection): ContentStore & TranscriptSto
       return digest;
     },
     getContent: async (digest) => {
-      const row = db.read(() => db.get('SELECT body FROM contents WHERE digest = :digest', { digest }));
-      return row ? text(row, 'body') : null;
+      // As bytes: node:sqlite cuts text at a NUL before Node 24.16.
+      const row = db.read(() => db.get('SELECT CAST(body AS BLOB) AS bytes FROM contents WHERE digest = :digest', { digest }));
+      return row ? Buffer.from(row.bytes as Uint8Array).toString('utf8') : null;
     },
     putNode: async (runKey, nodeId, message) => {
       await db.write(() => putNode(db, runRow(db, runKey), nodeId, message));
