@@ -39,6 +39,11 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
   if ((certPath === undefined) !== (keyPath === undefined))
     throw new TollgateError('invalidInput', 'TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY belong together: set both or neither.');
   const tls = certPath && keyPath ? { certPath, keyPath, ...optional('caPath', caPath) } : undefined;
+  if (variables.TOLLGATE_BUILD_ID !== undefined && variables.TOLLGATE_DEPLOYMENT === undefined)
+    throw new TollgateError(
+      'invalidInput',
+      'TOLLGATE_BUILD_ID names a version of the deployment TOLLGATE_DEPLOYMENT, which is not set: set both, or unset it.',
+    );
   const api = variables.TOLLGATE_URL === undefined ? undefined : { url: variables.TOLLGATE_URL, ...optional('token', variables.TOLLGATE_TOKEN) };
   const [name, roles] = variables.TOLLGATE_AS?.split(':') ?? [];
   return {
@@ -51,6 +56,9 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
       isExternal: variables.TEMPORAL_ADDRESS !== undefined,
     },
     taskQueue: variables.TOLLGATE_TASK_QUEUE,
+    ...optional('deployment', variables.TOLLGATE_DEPLOYMENT),
+    ...optional('buildId', variables.TOLLGATE_BUILD_ID),
+    ...optional('healthFile', variables.TOLLGATE_HEALTH_FILE),
     ...optional('temporalCliPath', variables.TEMPORAL_CLI_PATH),
     userCache: userCache(variables.XDG_CACHE_HOME),
     openai: { ...optional('apiKey', variables.OPENAI_API_KEY), ...optional('baseUrl', variables.OPENAI_BASE_URL) },

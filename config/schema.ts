@@ -6,6 +6,8 @@ const flag = z.enum(['0', '1', 'true', 'false']).transform((value) => value === 
 const path = z.string().min(1);
 const httpUrl = z.url({ protocol: /^https?$/ }).transform((value) => value.replace(/\/+$/, ''));
 const address = z.string().regex(/^[^\s/:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/, 'host:port, e.g. 127.0.0.1:7233');
+/** Part of a Worker Deployment Version. Both parts stand in the history of every workflow task, so they are kept short. */
+const versionPart = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$/, 'letters, digits, "-" and "_", at most 40');
 const topics = Object.keys(SEARCH_ATTRIBUTES) as SearchAttributeTopic[];
 
 /** Every setting, by the environment variable that holds it. An empty variable counts as unset. */
@@ -43,6 +45,9 @@ export const environmentSchema = z.object({
   TOLLGATE_LOCAL_DEVELOPER: flag.optional(),
   TOLLGATE_SIMULATED_URL: httpUrl.optional(),
   TOLLGATE_TASK_QUEUE: z.string().max(200).default('tollgate'),
+  TOLLGATE_DEPLOYMENT: versionPart.optional(),
+  TOLLGATE_BUILD_ID: versionPart.optional(),
+  TOLLGATE_HEALTH_FILE: path.optional(),
   TOLLGATE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   TOLLGATE_STORE_MAX_PAGES: z.coerce.number().int().min(16).optional(),
   TOLLGATE_SEARCH_ATTRIBUTES_OFF: z
@@ -67,6 +72,12 @@ export interface Settings {
     readonly isExternal: boolean;
   };
   readonly taskQueue: string;
+  /** The Worker Deployment whose versions runs are pinned to; without it a run goes on with whatever worker there is. */
+  readonly deployment?: string;
+  /** In place of the digest of the workflow code. */
+  readonly buildId?: string;
+  /** A file that a worker touches as long as Temporal and the store answer it. */
+  readonly healthFile?: string;
   readonly temporalCliPath?: string;
   /** Where this person's programs keep what can be had again. */
   readonly userCache: string;

@@ -58,6 +58,8 @@ export async function startTollgateWorker(
       temporal,
       taskQueue,
       home,
+      versioning: settings,
+      ...(settings.healthFile === undefined ? {} : { healthFile: settings.healthFile }),
       searchAttributesOff,
       ports: adapt(ports),
       logger,

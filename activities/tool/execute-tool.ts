@@ -3,6 +3,7 @@ import type { ExecuteToolInput, ExecuteToolOutcome } from '../../contracts/agent
 import { TollgateError } from '../../contracts/failures.ts';
 import type { RunKey } from '../../contracts/ids.ts';
 import type { TaskSnapshot } from '../../contracts/task.ts';
+import type { NewToolCall, ToolCallOutcome } from '../../domain/store/port.ts';
 import { callKeyParts } from '../../domain/tool/action-key.ts';
 import { callKeyOf } from '../../domain/tool/tool-call.ts';
 import type { ToolContext } from '../../domain/tool/runtime-port.ts';
@@ -48,7 +49,7 @@ async function executeRepeatable(
   const callKey = callKeyOf(attemptId, callIndex);
   const idempotencyKey = canonicalDigest(callKeyParts(runKey, attemptId, callIndex));
   const runtime = runtimeOf(tool);
-  const begun = await store.beginToolCall({
+  const row: NewToolCall = {
     runKey,
     callKey,
     attemptId,
@@ -61,15 +62,19 @@ async function executeRepeatable(
     approvalId: null,
     occurrence: 0,
     dispatchDeadlineMs: (await store.nowMs()) + toolTimeoutMs,
-  });
-  if (begun.call.status === 'done' || begun.call.status === 'failed') return { type: 'done', isError: begun.call.isError };
+  };
+  // A local read is over before anybody could look for it, so one write does. A recorded answer claims its line in the row.
+  const isBrief = activityInfo().isLocal && tool.effect === 'read' && tool.binding.type !== 'recorded';
+  const known = isBrief ? await store.getToolCall(runKey, callKey) : (await store.beginToolCall(row)).call;
+  if (known?.status === 'done' || known?.status === 'failed') return { type: 'done', isError: known.isError };
 
   const dispatched = await runtime.dispatch(tool, args, toolContext(runKey, callKey, idempotencyKey, tenant, toolTimeoutMs));
   if (dispatched.type === 'unknown' && activityInfo().attempt < MAX_TRIES) throw new TollgateError('toolFailed', `${tool.name}: ${dispatched.message}`);
   const isError = dispatched.type !== 'done';
   const result = dispatched.type === 'done' ? dispatched.result : { error: dispatched.message };
   const message = resultMessage(call, result, isError, maxToolResultBytes);
-  await persist(() => store.finishToolCall(runKey, callKey, { status: isError ? 'failed' : 'done', result, isError, message }));
+  const outcome: ToolCallOutcome = { status: isError ? 'failed' : 'done', result, isError, message };
+  await persist(() => (isBrief ? store.journalRead(row, outcome) : store.finishToolCall(runKey, callKey, outcome)));
   return { type: 'done', isError };
 }
 

@@ -19,3 +19,8 @@ export function exitCodeOfDecision(result: DecisionResult): ExitCode {
       return 3;
   }
 }
+
+/** What a process of ours that ended means for the command that ran it. */
+export function exitCodeOfProcess(code: number): ExitCode {
+  return code === 0 || code === 1 || code === 3 ? code : 2;
+}

@@ -12,7 +12,7 @@ import { TollgateError } from '../../contracts/failures.ts';
 import type { PriceSource } from '../../domain/budget/price-port.ts';
 import type { Store } from '../../domain/store/port.ts';
 import { createAgentClient } from '../agent-client.ts';
-import { apiScript, devProcesses, workerScript } from '../dev/dev-parts.ts';
+import { apiScript, devProcesses, replayScript, workerScript } from '../dev/dev-parts.ts';
 import { type DevPlaces, runDevSession } from '../dev/dev-session.ts';
 import { NODE_OPTIONS } from '../dev/own-script.ts';
 import { SAMPLE_TASK } from '../dev/sample-run.ts';
@@ -57,6 +57,8 @@ const services: CliServices = {
   explainErrorLine: async (line) => JSON.stringify(explainErrorLine(parseLine(line), Date.now())),
   runWorker: () => runInForeground(workerScript, settings()),
   runServe: ({ printOpenapi }) => runInForeground(apiScript, settings(), printOpenapi ? ['--print-openapi'] : []),
+  runReplay: (args) => runInForeground(replayScript, settings(), args),
+  deployment: () => deploymentOf(settings()),
   runDev: (options) => runDev(settings(), options),
   close,
 };
@@ -105,6 +107,14 @@ function parseLine(line: string): unknown {
   } catch {
     return line;
   }
+}
+
+function deploymentOf({ deployment }: Settings): string {
+  if (deployment !== undefined) return deployment;
+  throw new TollgateError(
+    'invalidInput',
+    'TOLLGATE_DEPLOYMENT is not set, so workers have no versions and a run goes on with whatever worker there is. docs/operating.md says when to set it.',
+  );
 }
 
 /** A process of ours in the foreground: its output is ours, and so are the signals it gets. It ends when we do, because its channel closes. */

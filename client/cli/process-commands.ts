@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ExitCode } from './exit-code.ts';
+import { type ExitCode, exitCodeOfProcess } from './exit-code.ts';
 import type { CliServices } from './services.ts';
 
 /** `dev`, `worker` and `serve`: the processes, together or one by one. */
@@ -15,19 +15,15 @@ export function addProcessCommands(program: Command, services: CliServices, end:
       [],
     )
     .action(async ({ sample = false, scenarios }: { readonly sample?: boolean; readonly scenarios: readonly string[] }) =>
-      end(toExitCode(await services.runDev({ sample, scenarios }))),
+      end(exitCodeOfProcess(await services.runDev({ sample, scenarios }))),
     );
   program
     .command('worker')
     .description('run a worker, which carries runs out')
-    .action(async () => end(toExitCode(await services.runWorker())));
+    .action(async () => end(exitCodeOfProcess(await services.runWorker())));
   program
     .command('serve')
     .description('run the HTTP API (TOLLGATE_LISTEN says where)')
     .option('--print-openapi', 'print the OpenAPI document instead')
-    .action(async ({ printOpenapi = false }: { readonly printOpenapi?: boolean }) => end(toExitCode(await services.runServe({ printOpenapi }))));
-}
-
-function toExitCode(code: number): ExitCode {
-  return code === 0 || code === 1 || code === 3 ? code : 2;
+    .action(async ({ printOpenapi = false }: { readonly printOpenapi?: boolean }) => end(exitCodeOfProcess(await services.runServe({ printOpenapi }))));
 }

@@ -6,6 +6,7 @@ import type { ExitCode } from './exit-code.ts';
 import { addKeysCommand } from './keys-command.ts';
 import { addLineCommands } from './line-commands.ts';
 import { addProcessCommands } from './process-commands.ts';
+import { addReleaseCommands } from './release-commands.ts';
 import { addRunCommand } from './run-command.ts';
 import { addRunsCommand } from './runs-command.ts';
 import type { CliServices } from './services.ts';
@@ -39,6 +40,7 @@ function createProgram(services: CliServices, end: (code: ExitCode) => void): Co
   addApprovalCommands(program, services, end);
   addKeysCommand(program, services, end);
   addLineCommands(program, services, end);
+  addReleaseCommands(program, services, end);
   addStoreCommands(program, services, end);
   addDoctorCommand(program, services, end);
   return program;

@@ -61,6 +61,10 @@ export interface CliServices {
   explainErrorLine(line: string): Promise<string>;
   /** Runs a worker as a process of its own until it ends or this process is stopped. Answers its exit code. */
   runWorker(): Promise<number>;
+  /** Replays histories in a process of its own; answers its exit code. */
+  runReplay(args: readonly string[]): Promise<number>;
+  /** The name under which workers are versioned. @throws TollgateError `invalidInput` where TOLLGATE_DEPLOYMENT is not set. */
+  deployment(): string;
   /** Runs the HTTP API in the same way, or lets it print its OpenAPI document. */
   runServe(options: { readonly printOpenapi: boolean }): Promise<number>;
   /** Runs everything needed for development until stopped. Answers the exit code. */

@@ -100,6 +100,9 @@ function environmentAt(places: DevPlaces): NodeJS.ProcessEnv {
 export const workerScript = WORKER_SCRIPT;
 export const apiScript = API_SCRIPT;
 
+/** The script behind `tollgate replay`. */
+export const replayScript = ownScript('worker/replay-main');
+
 function portOf(url: string): number {
   return Number(/:(\d+)(?:\/|$)/.exec(url)?.[1] ?? 0);
 }

@@ -8,6 +8,7 @@ import { stopProcess } from './child-process.ts';
 import type { RunningChild } from './supervisor.ts';
 
 const READY_TIMEOUT_MS = 60_000;
+const POLL_RATES = ['history.transferProcessorMaxPollRPS=2000', 'history.timerProcessorMaxPollRPS=2000'];
 const MAX_LOG_BYTES = 20_000_000;
 
 export interface TemporalServerOptions {
@@ -20,6 +21,8 @@ export interface TemporalServerOptions {
   readonly uiPort?: number;
   /** Without the Web UI. */
   readonly headless?: boolean;
+  /** Further dynamic configuration, `name=value`. */
+  readonly dynamicConfig?: readonly string[];
 }
 
 export interface TemporalServer extends RunningChild {
@@ -32,11 +35,11 @@ export interface TemporalServer extends RunningChild {
  * cut a step from 198 to 33 ms, and WAL with NORMAL survives a kill of the server.
  */
 export async function startTemporalServer(options: TemporalServerOptions): Promise<TemporalServer> {
-  const { cliPath, folder, namespace, headless = false } = options;
+  const { cliPath, folder, namespace, headless = false, dynamicConfig = [] } = options;
   mkdirSync(folder, { recursive: true });
   const port = await freePort(options.port);
   const uiPort = headless ? 0 : await freePort(options.uiPort);
-  const flags = ['history.transferProcessorMaxPollRPS=2000', 'history.timerProcessorMaxPollRPS=2000'].flatMap((flag) => ['--dynamic-config-value', flag]);
+  const flags = [...POLL_RATES, ...dynamicConfig].flatMap((flag) => ['--dynamic-config-value', flag]);
   const storage = ['--db-filename', join(folder, 'temporal.db'), '--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=NORMAL'];
   const ui = headless ? ['--headless'] : ['--ui-port', String(uiPort)];
   const child = spawn(

@@ -206,9 +206,18 @@ export type ConsumeResult =
   | { readonly type: 'repeated'; readonly earlier: ToolCallRecord }
   | { readonly type: 'refused'; readonly gateStatus: GateStatus; readonly message: string };
 
+export interface ToolCallOutcome {
+  readonly status: 'done' | 'failed' | 'inDoubt';
+  readonly result: JsonValue | null;
+  readonly isError: boolean;
+  readonly message?: TranscriptMessage;
+}
+
 export interface ToolCallStore {
   /** Journals a read or write before it is carried out. An existing row comes back as it is. */
   beginToolCall(call: NewToolCall): Promise<{ readonly type: 'begun' | 'exists'; readonly call: ToolCallRecord }>;
+  /** Journals a short read together with its outcome, which nobody else would look for before. An outcome that is there stays. */
+  journalRead(call: NewToolCall, outcome: ToolCallOutcome): Promise<ToolCallRecord>;
   /**
    * Consumes a gate's approval and writes the intent in one transaction. `rule` (domain `permits` over votes whose
    * signatures the caller verified) runs on the locked row at the store's time.
@@ -230,16 +239,7 @@ export interface ToolCallStore {
    */
   claimRecordedLine(runKey: RunKey, callKey: string, matchingLines: readonly number[], recording: ContentDigest): Promise<number | null>;
   /** Writes a call's outcome, together with its transcript node where one is given. The first outcome stays; `inDoubt` may still become another. */
-  finishToolCall(
-    runKey: RunKey,
-    callKey: string,
-    outcome: {
-      readonly status: 'done' | 'failed' | 'inDoubt';
-      readonly result: JsonValue | null;
-      readonly isError: boolean;
-      readonly message?: TranscriptMessage;
-    },
-  ): Promise<ToolCallRecord>;
+  finishToolCall(runKey: RunKey, callKey: string, outcome: ToolCallOutcome): Promise<ToolCallRecord>;
 }
 
 // ── Gates and audit ────────────────────────────────────────────────────────────────────────────────────────────────

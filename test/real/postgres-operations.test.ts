@@ -81,6 +81,26 @@ describe.runIf(hasPostgres())('operations with a real Postgres', () => {
       expect(await migratePostgres(url)).toEqual({ from: all.length + 1, to: all.length + 1, applied: [] });
     });
 
+    test('workers need no right to change the schema, nor to take rows out', async () => {
+      await migratePostgres(url);
+      const name = `worker_${Date.now()}`;
+      await server.sql(
+        url,
+        `CREATE ROLE ${name} LOGIN PASSWORD '${PASSWORD}'; GRANT USAGE ON SCHEMA tollgate TO ${name};
+         GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA tollgate TO ${name}; GRANT USAGE ON ALL SEQUENCES IN SCHEMA tollgate TO ${name}`,
+      );
+      const address = url.replace('tollgate:', `${name}:`);
+      const store = await openPostgresStore({ url: address });
+      await lookAt(store, await fillStore(store));
+      await store.ensureRoom(1_000);
+      await store.close();
+      await expect(server.sql(address, 'DELETE FROM tollgate.runs')).rejects.toThrow('permission denied');
+      await expect(migratePostgres(address, [...MIGRATIONS, { name: 'x', worksFrom: 1, sql: 'CREATE TABLE x ()' }])).rejects.toMatchObject({
+        type: 'storeUnavailable',
+        message: expect.stringContaining('permission denied'),
+      });
+    });
+
     test('a store that took something away that this version needs is refused', async () => {
       await migratePostgres(url);
       const contracted = [...MIGRATIONS, { name: 'contracted', worksFrom: all.length + 1, sql: 'ALTER TABLE runs DROP COLUMN requester' }];

@@ -143,6 +143,25 @@ describe.runIf(hasPostgres())('trouble with a real Postgres', () => {
     await expect(store.getAttempt(runKey, attemptId)).rejects.toMatchObject({ type: 'invariantBroken' });
   });
 
+  test('a database that others have set to forget commits or to other isolation does neither to the store', async () => {
+    const name = new URL(url).pathname.slice(1);
+    await server.sql(url, `ALTER DATABASE ${name} SET synchronous_commit TO off; ALTER DATABASE ${name} SET default_transaction_isolation TO serializable`);
+    const other = await openPostgresStore({ url });
+    const runKey = await startRun(other, { limitNanoUsd: usd(2_000) });
+    await server.sql(
+      url,
+      `CREATE TABLE public.seen (setting TEXT);
+       CREATE FUNCTION public.look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         INSERT INTO public.seen VALUES (current_setting('synchronous_commit')), (current_setting('transaction_isolation')); RETURN NEW; END $$;
+       CREATE TRIGGER look BEFORE INSERT ON tollgate.attempts FOR EACH ROW EXECUTE FUNCTION public.look()`,
+    );
+    await Promise.all(Array.from({ length: 20 }, () => other.reserveAttempt(newAttempt(runKey))));
+    const settings = await server.sql(url, 'SELECT DISTINCT setting FROM public.seen ORDER BY 1');
+    expect(settings.map(({ setting }) => setting)).toEqual(['on', 'read committed']);
+    expect(await other.getLedger(runKey)).toMatchObject({ heldNanoUsd: 2_000 });
+    await other.close();
+  });
+
   test('nobody rewrites the audit', async () => {
     await store.appendAudit({ type: 'a', runKey: null, actor: 'x', data: null });
     for (const sql of ["UPDATE tollgate.audit SET actor = 'y'", 'DELETE FROM tollgate.audit', 'TRUNCATE tollgate.audit'])
@@ -150,19 +169,18 @@ describe.runIf(hasPostgres())('trouble with a real Postgres', () => {
   });
 
   test('entries appear in the audit in the order of their numbers, so that a reader who goes on from the last misses none', async () => {
-    const runKey = await startRun(store);
-    const seen: number[] = [];
-    let isOver = false;
-    const reader = (async () => {
-      while (!isOver) for (const { sequence } of await store.listAudit({ afterSequence: seen.at(-1) ?? 0, limit: 1_000 })) seen.push(sequence);
-    })();
-    const gates = await Promise.all(Array.from({ length: 40 }, () => store.createGate(approvedGate(runKey))));
-    await Promise.all(gates.map(({ approvalId }) => store.closeGate(runKey, approvalId, 'withdrawn')));
-    isOver = true;
-    await reader;
-    const all = (await store.listAudit({ limit: 1_000 })).map(({ sequence }) => sequence);
-    expect(all).toHaveLength(40);
-    expect(seen).toEqual(all.slice(0, seen.length));
+    await server.sql(
+      url,
+      `CREATE FUNCTION public.dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         IF NEW.actor = 'slow' THEN PERFORM pg_sleep(1); END IF; RETURN NEW; END $$;
+       CREATE TRIGGER dawdle AFTER INSERT ON tollgate.audit FOR EACH ROW EXECUTE FUNCTION public.dawdle()`,
+    );
+    const append = (actor: string) => store.appendAudit({ type: 'a', runKey: null, actor, data: null });
+    const slow = append('slow');
+    await sleep(300);
+    await append('quick');
+    expect((await store.listAudit({ limit: 10 })).map(({ actor }) => actor)).toEqual(['slow', 'quick']);
+    await slow;
   });
 
   test('time is the server’s, whatever this machine thinks', async () => {

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { ScenarioInput } from '../../adapters/providers/simulated/scenario.ts';
 import { migratePostgres } from '../../adapters/stores/postgres/schema.ts';
 import { Destination } from '../support/destination.ts';
-import { hasPostgres, PostgresServer } from '../support/postgres.ts';
+import { hasPostgres, PASSWORD, PostgresServer } from '../support/postgres.ts';
 import { Stage } from '../support/stage.ts';
 import { httpTools } from '../support/tools.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -131,6 +132,30 @@ describe.runIf(hasPostgres())('workers on a real Postgres', () => {
     } finally {
       clearInterval(approver);
       for (const own of paid.values()) own.close();
+    }
+  });
+
+  test('tollgate dev brings an empty database up and its worker carries runs out on it', async () => {
+    await open(0);
+    const empty = await server.createDatabase();
+    const { TOLLGATE_SIMULATED_URL: _others, ...rest } = stage.environment;
+    const env = { ...rest, DATABASE_URL: empty, TOLLGATE_HOME: join(stage.folder, 'dev') };
+    const child = spawn(process.execPath, [join(ROOT, 'client', 'cli', 'bin.mjs'), 'dev', '--sample'], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => {
+        output += chunk.toString();
+      });
+    const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+    try {
+      await waitFor('the sample run', async () => (child.exitCode === null ? /Ctrl-C stops/.test(output) : output), 120_000);
+      expect(output).toMatch(/schema version 0 → \d/);
+      expect(output).toContain('waits at a gate');
+      expect(await server.sql(empty, 'SELECT agent_run_id FROM tollgate.runs')).toEqual([{ agent_run_id: 'sample-refund' }]);
+      expect(output).not.toContain(PASSWORD);
+    } finally {
+      child.kill('SIGINT');
+      await ended;
     }
   });
 

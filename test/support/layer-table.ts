@@ -66,7 +66,7 @@ export const LAYERS: readonly Layer[] = [
     name: 'worker/',
     values: PRODUCT,
     types: [],
-    packages: ['@temporalio/client', '@temporalio/worker', '@temporalio/common', 'pino', 'node:*'],
+    packages: ['@temporalio/client', '@temporalio/worker', '@temporalio/common', '@temporalio/proto', 'pino', 'node:*'],
     says: 'anything but client and test',
   },
   {

@@ -29,6 +29,7 @@ export interface BillLine {
 export class Stage {
   readonly folder = mkdtempSync(join(tmpdir(), 'tollgate-test-'));
   readonly #env: NodeJS.ProcessEnv;
+  readonly #dynamicConfig: readonly string[];
   #database: { readonly databaseUrl?: string } = {};
   #server!: TemporalServer;
   #port = 0;
@@ -38,8 +39,9 @@ export class Stage {
   store!: Store;
   client!: Client;
 
-  constructor(env: NodeJS.ProcessEnv = {}) {
+  constructor(env: NodeJS.ProcessEnv = {}, dynamicConfig: readonly string[] = []) {
     this.#env = env;
+    this.#dynamicConfig = dynamicConfig;
   }
 
   async open(options: {
@@ -69,6 +71,7 @@ export class Stage {
       namespace: 'default',
       headless: true,
       port: this.#port,
+      dynamicConfig: this.#dynamicConfig,
     });
     this.#port = Number(this.#server.address.split(':')[1]);
     await this.#connection?.close().catch(() => undefined);

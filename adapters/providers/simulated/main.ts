@@ -7,7 +7,7 @@ import { type SimulatedProviderOptions, startSimulatedProvider } from './server.
 export { loadScenarios, SHIPPED_SCENARIOS } from './scenario-files.ts';
 export { type SimulatedProvider, type SimulatedProviderOptions, startSimulatedProvider } from './server.ts';
 
-const USAGE = `node adapters/providers/simulated/main.ts --bill FILE [--port N] [--scenarios FILE_OR_FOLDER]... [--seed N]
+const USAGE = `node adapters/providers/simulated/main.ts --bill FILE [--port N] [--host ADDRESS] [--scenarios FILE_OR_FOLDER]... [--seed N]
   [--latency-ms LEAST-MOST] [--fault-rate 0..1] [--faults TYPE,TYPE]`;
 
 /** The options of a command line. @throws TollgateError invalidInput with what is wrong. */
@@ -21,7 +21,16 @@ export function readArguments(args: readonly string[]): SimulatedProviderOptions
   if (least === undefined || (most ?? least) < least) throw wrong(`--latency-ms is "${values['latency-ms']}"; give a number or LEAST-MOST`);
   const faults = values.faults === undefined ? {} : { faultTypes: values.faults.split(',').map(faultType) };
   const scenarios = loadScenarios(values.scenarios ?? [SHIPPED_SCENARIOS]);
-  return { port, billFile: values.bill, scenarios, seed, faultRate, latencyMs: [least, most ?? least], ...faults };
+  return {
+    port,
+    ...(values.host === undefined ? {} : { host: values.host }),
+    billFile: values.bill,
+    scenarios,
+    seed,
+    faultRate,
+    latencyMs: [least, most ?? least],
+    ...faults,
+  };
 }
 
 type Values = ReturnType<typeof parse>['values'];
@@ -30,6 +39,7 @@ function parse(args: readonly string[]) {
   const one = { type: 'string' } as const;
   const options = {
     port: one,
+    host: one,
     bill: one,
     scenarios: { type: 'string', multiple: true },
     seed: one,

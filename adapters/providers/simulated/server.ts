@@ -14,6 +14,8 @@ const RECEIVE_TIMEOUT_MS = 30_000;
 export interface SimulatedProviderOptions extends Partial<Campaign> {
   /** 0 or unset takes a free port. */
   readonly port?: number;
+  /** Where it listens; this machine's loopback when it is left out. */
+  readonly host?: string;
   readonly billFile: string;
   /** The first one that matches a request is played. */
   readonly scenarios?: readonly ScenarioInput[];
@@ -32,7 +34,7 @@ export interface SimulatedProvider {
 }
 
 /**
- * Starts the simulated provider on 127.0.0.1, in this process. It goes on with the bill and the background responses of an
+ * Starts the simulated provider in this process. It goes on with the bill and the background responses of an
  * earlier one.
  * @throws the listen error where the port is taken; ZodError where a scenario has not its shape.
  */
@@ -47,7 +49,7 @@ export async function startSimulatedProvider(options: SimulatedProviderOptions):
   server.maxConnections = MAX_CONNECTIONS;
   const port = await new Promise<number>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.port ?? 0, '127.0.0.1', () => {
+    server.listen(options.port ?? 0, options.host ?? '127.0.0.1', () => {
       const address = server.address();
       resolve(typeof address === 'object' && address ? address.port : 0);
     });

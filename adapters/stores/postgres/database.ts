@@ -15,8 +15,12 @@ const DEFAULT_CONNECTIONS = 10;
 const MAX_TRIES = 5;
 const RETRY_PAUSE_MS = 10;
 
+/** What was answered as written survives a crash of the server, whatever it does for others. */
 const SESSION = `SET search_path TO tollgate; SET lock_timeout TO ${LOCK_TIMEOUT_MS}; SET statement_timeout TO ${STATEMENT_TIMEOUT_MS};
-  SET idle_in_transaction_session_timeout TO ${IDLE_IN_TRANSACTION_TIMEOUT_MS}`;
+  SET idle_in_transaction_session_timeout TO ${IDLE_IN_TRANSACTION_TIMEOUT_MS};
+  SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`;
+/** Each statement sees what was committed before it, so that a row which was waited for is read as it now is. */
+const BEGIN = 'BEGIN ISOLATION LEVEL READ COMMITTED';
 /** Milliseconds since 1970 when it is evaluated, not when the transaction began. */
 export const SERVER_TIME = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
 
@@ -111,7 +115,7 @@ export class Database implements Session {
       committed = this.#ask(client, 'COMMIT');
       return (await Promise.all([rows, committed]))[0][0];
     };
-    await this.#ask(client, 'BEGIN');
+    await this.#ask(client, BEGIN);
     let result: T;
     try {
       result = await body({ ...this.#session(run), commitWith });

@@ -19,6 +19,12 @@ export function createToolCallStore(db: Database): ToolCallStore {
       const begun = await insert(db, await runRow(db, call.runKey), call);
       return begun ? { type: 'begun', call: begun } : { type: 'exists', call: await known(db, call.runKey, call.callKey) };
     },
+    journalRead: (call, outcome) =>
+      db.transaction(async (session) => {
+        invariant(call.effect === 'read', `only a read is journalled with its outcome alone, and ${call.callKey} is "${call.effect}"`);
+        await insert(session, await runRow(session, call.runKey), call);
+        return finish(session, call.runKey, call.callKey, outcome);
+      }),
     consumeApproval: (call, rule) => db.transaction((session) => consume(session, call, rule)),
     getToolCall: (runKey, callKey) => find(db, runKey, callKey),
     listToolCalls: async (runKey) => (await db.all(`${SELECT_CALLS} ORDER BY id`, { ...runKey })).map((row) => toToolCall(row, runKey)),

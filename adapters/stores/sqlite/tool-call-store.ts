@@ -18,6 +18,12 @@ export function createToolCallStore(db: Connection): ToolCallStore {
         const existing = find(db, call.runKey, call.callKey);
         return existing ? { type: 'exists', call: existing } : { type: 'begun', call: insert(db, call) };
       }),
+    journalRead: async (call, outcome) =>
+      db.write(() => {
+        invariant(call.effect === 'read', `only a read is journalled with its outcome alone, and ${call.callKey} is "${call.effect}"`);
+        if (!find(db, call.runKey, call.callKey)) insert(db, call);
+        return finish(db, call.runKey, call.callKey, outcome);
+      }),
     consumeApproval: async (call, rule) => db.write(() => consume(db, call, rule)),
     getToolCall: async (runKey, callKey) => db.read(() => find(db, runKey, callKey)),
     listToolCalls: async (runKey) =>

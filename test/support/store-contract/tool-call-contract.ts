@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ApprovalId, ContentDigest, RunKey } from '../../../contracts/ids.ts';
+import type { ApprovalId, ContentDigest, RunKey, ToolCallId } from '../../../contracts/ids.ts';
 import { type GateRecord, permits } from '../../../domain/approval/gate.ts';
 import type { Store } from '../../../domain/store/port.ts';
 import type { Subject } from '../store-contract.ts';
@@ -27,6 +27,27 @@ export function describeToolCallContract(subject: Subject): void {
       call: { ...call, status: 'intent', result: null, isError: false, recordedLine: null, startedAtMs: clock.nowMs, endedAtMs: null },
     });
     expect(await store.beginToolCall({ ...call, tool: 'another' })).toEqual({ type: 'exists', call: begun.call });
+  });
+
+  test('a short read is journalled together with its outcome and its message, once', async () => {
+    const { store } = subject();
+    const call = newToolCall(await startRun(store), { effect: 'read' });
+    const message = { role: 'tool', toolCallId: 'c' as ToolCallId, name: 'look', text: 'found', isError: false } as const;
+    const done = await store.journalRead(call, { status: 'done', result: 'found', isError: false, message });
+    expect(done).toMatchObject({ ...call, status: 'done', result: 'found' });
+    expect(await store.journalRead(call, { status: 'failed', result: 'other', isError: true })).toEqual(done);
+    expect(await store.listToolCalls(call.runKey)).toEqual([done]);
+    expect(await store.loadTranscript(call.runKey, { attemptId: null, nodeIds: [call.callKey] })).toEqual({ type: 'transcript', messages: [message] });
+  });
+
+  test('nothing but a read is journalled with its outcome alone', async () => {
+    const { store } = subject();
+    const key = await startRun(store);
+    for (const effect of ['write', 'irreversible'] as const)
+      await expect(store.journalRead(newToolCall(key, { effect }), { status: 'done', result: null, isError: false })).rejects.toMatchObject({
+        type: 'invariantBroken',
+      });
+    expect(await store.listToolCalls(key)).toEqual([]);
   });
 
   test('an irreversible action can not begin without consuming an approval', async () => {
