@@ -4,7 +4,7 @@ export default defineConfig({
   // `import … from 'tollgate'` leads to the sources, as in every process of the clone.
   ssr: { resolve: { conditions: ['tollgate-source'] } },
   test: {
-    include: ['test/**/*.test.ts'],
+    include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
     exclude: ['test/real/**', 'node_modules/**'],
     testTimeout: 60_000,
     hookTimeout: 120_000,

@@ -11,9 +11,10 @@ import type { RunFilter, Store } from '../domain/store/port.ts';
 import { type DecisionResult, type Identity, sendDecision, settled, toDecisionRequest } from './decision.ts';
 import { type InputOf, knownTask, putTask, type StartableTask } from './known-task.ts';
 import { reportGate, type GateReport } from './gate-report.ts';
-import { completeOutcome, outcomeOfFailure, outcomeOfResult, type RunOutcome } from './run-result.ts';
+import { completeOutcome, outcomeOfFailure, outcomeOfResult, type OutputOf, type RunOutcome } from './run-result.ts';
 import { type RunSummary, summarizeRun } from './run-report.ts';
 import { type KnownTask, type StartOptions, startDetails, startSearchAttributes, toStartRequest } from './start-request.ts';
+import { typedResult } from './task-output.ts';
 import { type MessageOptions, toUserMessage } from './user-message.ts';
 import { GRPC_INVALID_ARGUMENT, isUnavailable, unavailable } from './temporal-connection.ts';
 
@@ -73,6 +74,8 @@ export interface AgentClient {
   start<Task extends StartableTask>(task: Task, input: InputOf<Task>, options?: StartOptions): Promise<StartedRun>;
   /** Waits for the end of a run, through every continue-as-new. Also a run that failed is an answer. */
   result(agentRunId: string): Promise<RunOutcome>;
+  /** The same, with the answer as the task's output schema types it. */
+  result<Task extends StartableTask>(agentRunId: string, task: Task): Promise<RunOutcome<OutputOf<Task>>>;
   /** `view: false` asks no worker, which is quicker. */
   describe(agentRunId: string, options?: { readonly view?: boolean }): Promise<RunDescription>;
   approve(approvalId: string, options: DecideOptions & { readonly actionDigest: string }): Promise<DecisionResult>;
@@ -135,7 +138,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
 
   return {
     start,
-    result: (agentRunId) => awaitResult(options, agentRunId as AgentRunId),
+    result: typedResult((agentRunId) => awaitResult(options, agentRunId as AgentRunId)),
     describe: (agentRunId, { view = true } = {}) => describeRun(options, agentRunId as AgentRunId, view),
     approve: (approvalId, decideOptions) => decide(approvalId, 'approve', decideOptions),
     deny: (approvalId, { reason, ...decideOptions }) => decide(approvalId, 'deny', { ...decideOptions, comment: reason }),

@@ -29,6 +29,7 @@ import type { RunOutcome } from './run-result.ts';
 import type { LedgerReport, RunReport, RunSummary } from './run-report.ts';
 import type { RunsDoor } from './runs-door.ts';
 import { type StartOptions, toStartRequest } from './start-request.ts';
+import { typedResult } from './task-output.ts';
 
 /** How long one request waits for a result, in milliseconds. */
 const RESULT_WAIT_MS = 20_000;
@@ -44,7 +45,7 @@ export function createHttpAgentClient(options: HttpAgentClientOptions): AgentCli
     start: (task: StartableTask, input: unknown, startOptions: StartOptions = {}) => translated(() => start(http, task, input, startOptions)),
     show: (agentRunId) => translated(async () => asReport(await http.json(runReportSchema, { path: runPath(agentRunId) }))),
     follow: (run, { signal } = {}) => follow(http, run, signal),
-    result: (agentRunId) => awaitResult(http, agentRunId),
+    result: typedResult((agentRunId) => awaitResult(http, agentRunId)),
     describe: (agentRunId, { view = true } = {}) =>
       translated(async () => toDescription(await http.json(descriptionSchema, { path: `${runPath(agentRunId)}/description`, query: { view: String(view) } }))),
     list: (filter = {}) =>

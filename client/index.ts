@@ -8,7 +8,7 @@ export type { InputOf, StartableTask, StoredTask } from './known-task.ts';
 export type { RunReader, RunReference } from './run-reader.ts';
 export type { RunsDoor } from './runs-door.ts';
 export type { RunReport, RunSummary } from './run-report.ts';
-export type { RunOutcome } from './run-result.ts';
+export type { OutputOf, RunOutcome } from './run-result.ts';
 export type { StartOptions } from './start-request.ts';
 export type { TemporalAddress, TemporalConnection } from './temporal-connection.ts';
 export { connectTemporal } from './temporal-connection.ts';

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/client';
 import type { AgentRunEndStatus, AgentRunResult } from '../contracts/agent-run.ts';
 import type { LedgerTotals } from '../contracts/budget.ts';
@@ -5,10 +6,8 @@ import type { AgentRunId, AttemptId } from '../contracts/ids.ts';
 import type { RunRecord, Store } from '../domain/store/port.ts';
 
 /** How a run ended. `ledger` and `steps` are null where only the store would know and the client has none. */
-export interface RunOutcome {
+interface RunEnding {
   readonly agentRunId: AgentRunId;
-  readonly status: AgentRunEndStatus;
-  readonly output: string | null;
   /** How the run ended, for a person. */
   readonly message: string;
   /** A failure type of contracts/failures.ts, where status is `failed`. */
@@ -16,6 +15,24 @@ export interface RunOutcome {
   readonly steps: number | null;
   readonly ledger: LedgerTotals | null;
 }
+
+/** What a task with an output schema answers: the parsed answer of a completed run, and in any case what the model said last. */
+export type AnswerOf<Output> =
+  | { readonly status: 'completed'; readonly output: Output; readonly outputText: string | null }
+  | { readonly status: Exclude<AgentRunEndStatus, 'completed'>; readonly output: null; readonly outputText: string | null };
+
+/** How a run ended, with its answer: text, or what the task's output schema makes of it. */
+export type RunOutcome<Output = string | null> = RunEnding &
+  ([Output] extends [string | null] ? { readonly status: AgentRunEndStatus; readonly output: string | null } : AnswerOf<Output>);
+
+/** What a run of a task answers: what its output schema says, else text. */
+export type OutputOf<Task> = Task extends { readonly output?: infer Output }
+  ? NonNullable<Output> extends z.ZodType
+    ? z.ZodType extends NonNullable<Output>
+      ? string | null
+      : z.output<NonNullable<Output>>
+    : string | null
+  : string | null;
 
 /** The answer of the workflow, in the client's words. */
 export function outcomeOfResult(result: AgentRunResult): RunOutcome {

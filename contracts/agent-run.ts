@@ -84,6 +84,8 @@ export interface PinnedTask {
   readonly maxPendingApprovals: number;
   readonly maxTriesPerGate: number;
   readonly maxAttemptsPerStep: number;
+  /** Set where the task has an output schema. */
+  readonly maxOutputCorrections?: number;
   readonly modelTimeoutMs: number;
   readonly toolTimeoutMs: number;
   readonly maxRetryWaitMs: number;
@@ -135,6 +137,8 @@ export interface RunPosition {
   readonly shortOfScope?: ScopeKind;
   /** Set once the next model call must be the last one. */
   readonly wrappingUp: boolean;
+  /** Answers so far that broke the output schema, and what was wrong where the last reply was one. */
+  readonly invalidOutput?: { readonly count: number; readonly message: string | null };
   readonly lastModel: string | null;
   readonly end: RunEnd | null;
   /** Transcript nodes of messages that wait for the next model call. */
@@ -216,6 +220,12 @@ export interface ReplyCall {
   readonly local?: true;
 }
 
+export interface InvalidOutput {
+  readonly nodeId: string;
+  /** What is wrong with the answer and how it begins. */
+  readonly message: string;
+}
+
 export type CallModelOutcome =
   | {
       readonly type: 'reply';
@@ -224,6 +234,8 @@ export type CallModelOutcome =
       readonly model: string;
       /** At most `maxToolCallsPerStep`; the model is told that the rest was not carried out. */
       readonly calls: readonly ReplyCall[];
+      /** Set where the reply is an answer that breaks the task's output schema; the node tells the model so. */
+      readonly invalidOutput?: InvalidOutput;
       readonly costNanoUsd: NanoUsd;
       readonly ledger: LedgerTotals;
       readonly recovered: boolean;

@@ -20,6 +20,7 @@ export const FAILURES = {
   modelChainExhausted: { retryable: false, summary: 'Every model of the chain was tried and none gave a usable reply.' },
   modelRefused: { retryable: false, summary: 'The model refused the request.' },
   outputTruncated: { retryable: false, summary: 'The reply was cut off at the output token limit.' },
+  invalidOutput: { retryable: false, summary: "The model's answer does not fit the task's output schema." },
   maxStepsReached: { retryable: false, summary: 'The run took as many steps as it may and had no answer yet.' },
   budgetExhausted: { retryable: false, summary: 'The next model call could cost more than what is left of the budget.' },
   notPermitted: { retryable: false, summary: 'An irreversible action was asked for without a valid approval. Nothing was sent.' },

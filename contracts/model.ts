@@ -84,6 +84,13 @@ export interface ToolSchema {
   readonly parameters: JsonObject;
 }
 
+export interface OutputFormat {
+  readonly name: string;
+  readonly schema: JsonObject;
+  /** Whether the provider is asked to guarantee the schema. Only where it is within what providers can guarantee. */
+  readonly strict: boolean;
+}
+
 /** A request in our own words, mapped once to the wire by the provider adapter. */
 export interface ModelRequest {
   readonly model: string;
@@ -92,6 +99,8 @@ export interface ModelRequest {
   readonly tools: readonly ToolSchema[];
   /** `none` forbids tool calls while the tools are still named, as some endpoints demand of a transcript that used them. */
   readonly toolChoice?: 'none';
+  /** The JSON Schema that a final answer must fit. Turns that call tools are not affected. */
+  readonly outputFormat?: OutputFormat;
   readonly maxOutputTokens: number;
   /** Whether the provider may store the response, which background responses need. */
   readonly background: boolean;

@@ -90,6 +90,8 @@ export const limitsSchema = z.strictObject({
   maxTriesPerGate: z.int().min(1).max(1_000).default(20),
   /** Tries of models within one step. */
   maxAttemptsPerStep: z.int().min(1).max(50).default(8),
+  /** Answers that break the task's output schema and are asked for again, each a step of its own. Unset: 2. */
+  maxOutputCorrections: z.int().min(0).max(20).optional(),
   /** UTF-8 bytes of one tool result as the model sees it; the rest is cut off with a note. */
   maxToolResultBytes: z.int().min(256).max(1_000_000).default(65_536),
   /** UTF-8 bytes of one message from outside (the run's input, a message to the running run). */
@@ -135,6 +137,8 @@ export const taskDefinitionSchema = z.strictObject({
   /** By how much a budget gate asks to raise the budget, in nano-USD. Unset: half the task's budget. */
   raiseByNanoUsd: z.int().min(1).optional(),
   tools: z.array(toolDefinitionSchema).max(128).default([]),
+  /** JSON Schema of the final answer, an object. Unset: the answer is text. */
+  outputSchema: jsonObjectSchema.optional(),
   gates: z.strictObject({ irreversible: gatePolicySchema, budget: gatePolicySchema.optional(), inDoubt: gatePolicySchema.optional() }),
   onDenied: z.enum(['tellModel', 'endRun']).default('tellModel'),
   onExpired: z.enum(['tellModel', 'endRun']).default('tellModel'),
@@ -154,6 +158,8 @@ export interface CandidateSnapshot {
   readonly endpoint: string;
   readonly api: ModelApi;
   readonly background: boolean;
+  /** False where the endpoint refuses a request that names an output schema; unset: it may be sent. */
+  readonly structuredOutput?: false;
   readonly price: PriceTable;
 }
 

@@ -38,6 +38,7 @@ describe('layers', () => {
     ['client/x.ts', "import { openSqliteStore } from '../adapters/stores/sqlite/sqlite-store.ts';"],
     ['client/x.ts', "const store = await import('../adapters/stores/sqlite/sqlite-store.ts');"],
     ['contracts/failures.ts', "import { z } from 'zod';"],
+    ['testing/x.ts', "import { expect } from 'vitest';"],
     ['worker/x.ts', "import { createAgentClient } from '../client/agent-client.ts';"],
   ])('%s may not say %s', (file, text) => {
     expect(importProblems(file, text)).toHaveLength(1);

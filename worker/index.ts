@@ -1,3 +1,4 @@
+import type { ActivityPorts } from '../activities/ports.ts';
 import { describeStore, openStore } from '../adapters/stores/open-store.ts';
 import { loadProject, toProject, withWorkflows } from '../adapters/tasks/project.ts';
 import { childEnvironment, loadSettings } from '../config/load.ts';
@@ -37,7 +38,11 @@ export interface TollgateWorker {
  * @throws TollgateError `invalidInput` with every mistake of the settings or the project, `temporalUnavailable`,
  * `storeUnavailable`.
  */
-export async function startTollgateWorker({ config, settings: changes = {} }: TollgateWorkerOptions = {}): Promise<TollgateWorker> {
+export async function startTollgateWorker(
+  { config, settings: changes = {} }: TollgateWorkerOptions = {},
+  /** @internal What `tollgate/testing` puts in place of the ports. */
+  adapt: (ports: ActivityPorts) => ActivityPorts = (ports) => ports,
+): Promise<TollgateWorker> {
   const settings = loadSettings(childEnvironment(changes));
   const project =
     typeof config === 'object'
@@ -56,7 +61,7 @@ export async function startTollgateWorker({ config, settings: changes = {} }: To
       versioning: settings,
       ...(settings.healthFile === undefined ? {} : { healthFile: settings.healthFile }),
       searchAttributesOff,
-      ports,
+      ports: adapt(ports),
       logger,
       ...(project.workflowsPath === undefined ? {} : { workflowsPath: project.workflowsPath }),
     });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -86,7 +86,8 @@ function entryFor(projectWorkflows: string, cacheFolder: string): string {
   // Absolute, because the bundler looks from the root.
   const path = resolve(cacheFolder, `entry-${createHash('sha256').update(text).digest('hex').slice(0, 16)}.mjs`);
   keep(path, text);
-  return path;
+  // The bundler puts a file of its own beside it and finds that only under the real path: a temporary folder may be a link.
+  return realpathSync(path);
 }
 
 /** Two workers may write at once: whoever renames last wins, with the same bytes. */

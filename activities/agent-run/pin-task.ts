@@ -12,6 +12,8 @@ import { labelOf, loadRun, loadSnapshot } from './snapshot.ts';
 const INPUT_NODE_ID = 'input';
 /** Shorter than the activity may take: a server that needs longer to start is found started by the next try. */
 const PIN_TIMEOUT_MS = 4_500;
+/** Where the task's limits do not say. */
+const DEFAULT_OUTPUT_CORRECTIONS = 2;
 /** Runs may have children that have children, so far down. */
 const MAX_DEPTH = 8;
 
@@ -92,6 +94,7 @@ function pinnedTask({ task, candidates, promptDigest }: TaskSnapshot, snapshotDi
     maxPendingApprovals,
     maxTriesPerGate,
     maxAttemptsPerStep,
+    maxOutputCorrections = DEFAULT_OUTPUT_CORRECTIONS,
     modelTimeoutMs,
     toolTimeoutMs,
     maxRetryWaitMs,
@@ -113,6 +116,7 @@ function pinnedTask({ task, candidates, promptDigest }: TaskSnapshot, snapshotDi
     maxPendingApprovals,
     maxTriesPerGate,
     maxAttemptsPerStep,
+    ...(task.outputSchema ? { maxOutputCorrections } : {}),
     modelTimeoutMs,
     toolTimeoutMs,
     maxRetryWaitMs,

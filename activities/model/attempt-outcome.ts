@@ -6,18 +6,15 @@ import type { AttemptRecord } from '../../domain/store/port.ts';
 import { callKeyOf } from '../../domain/tool/tool-call.ts';
 import { labelOf } from '../agent-run/snapshot.ts';
 import type { ActivityPorts } from '../ports.ts';
+import { checkOutput } from './check-output.ts';
 import { readCall, replyCalls } from './reply-calls.ts';
 
 /**
- * What the workflow is told of an attempt: small, whatever the reply's size. Calls that can't run are answered in the
- * transcript here, so that the model sees why.
+ * What the workflow is told of an attempt: small, whatever the reply's size. Calls that can't run, and answers that break the
+ * output schema, are answered in the transcript here, so that the model sees why.
  */
-export async function outcomeOfAttempt(
-  { store }: ActivityPorts,
-  snapshot: TaskSnapshot,
-  attempt: AttemptRecord,
-  recovered: boolean,
-): Promise<CallModelOutcome> {
+export async function outcomeOfAttempt(ports: ActivityPorts, snapshot: TaskSnapshot, attempt: AttemptRecord, recovered: boolean): Promise<CallModelOutcome> {
+  const { store } = ports;
   const { runKey, attemptId, outcome, reply } = attempt;
   const ledger = await store.getLedger(runKey);
   invariant(ledger, `run ${runKey.agentRunId} has a ledger`);
@@ -36,12 +33,16 @@ export async function outcomeOfAttempt(
         isError: true,
       });
   }
+  // A last answer under a budget that is nearly used up is in words.
+  const isAnswer = reply.toolCalls.length === 0 && attempt.mode === 'step';
+  const invalidOutput = isAnswer ? await checkOutput(ports, snapshot, { runKey, attemptId, text: reply.text ?? '' }) : null;
   const candidate = snapshot.candidates.find(({ model }) => model === attempt.model);
   return {
     type: 'reply',
     attemptId,
     model: candidate ? labelOf(candidate) : attempt.model,
     calls: replyCalls(snapshot, reply),
+    ...(invalidOutput ? { invalidOutput } : {}),
     costNanoUsd: attempt.money.settledNanoUsd ?? ZERO_NANO_USD,
     ledger,
     recovered,

@@ -1,3 +1,4 @@
+import type { PriceTable } from '../../contracts/budget.ts';
 import type { ModelApi } from '../../contracts/model.ts';
 import type { PriceSource } from '../../domain/budget/price-port.ts';
 import type { CatalogueEntry, ModelCatalogue } from '../../domain/model/catalogue-port.ts';
@@ -30,6 +31,7 @@ interface EndpointPlan {
   readonly headers?: Readonly<Record<string, string>>;
   readonly api: ModelApi;
   readonly background: boolean;
+  readonly structuredOutput: boolean;
   readonly isOpenAi: boolean;
 }
 
@@ -44,7 +46,8 @@ export function createModelCatalogue(options: ModelCatalogueOptions): ModelCatal
       const spec = models.find((candidate) => candidate.model === model);
       // Where a simulated provider plays the models it plays all of them: nothing may reach a real one by mistake.
       const plan = plans.get(options.simulatedUrl !== undefined && !options.openai.apiKey ? 'simulated' : (spec?.endpoint ?? 'openai'));
-      return plan ? entryOf(model, spec, plan, prices) : null;
+      const pricedAs = plans.get(spec?.endpoint ?? 'openai')?.pricedAs ?? 'openai';
+      return plan ? entryOf(model, spec, plan, (wireModel) => prices.priceOf(wireModel, pricedAs, Date.now())) : null;
     },
     endpoint: (name) => {
       const known = opened.get(name);
@@ -59,7 +62,7 @@ export function createModelCatalogue(options: ModelCatalogueOptions): ModelCatal
   };
 }
 
-function entryOf(model: string, spec: ModelSpec | undefined, plan: EndpointPlan, prices: PriceSource): CatalogueEntry {
+function entryOf(model: string, spec: ModelSpec | undefined, plan: EndpointPlan, listedPrice: (wireModel: string) => PriceTable | null): CatalogueEntry {
   const wireModel = spec?.wireModel ?? model;
   return {
     model,
@@ -68,7 +71,8 @@ function entryOf(model: string, spec: ModelSpec | undefined, plan: EndpointPlan,
     endpoint: plan.name,
     api: plan.provider === 'simulated' ? plan.api : (spec?.api ?? plan.api),
     background: plan.provider === 'simulated' ? plan.background : (spec?.background ?? plan.background),
-    price: spec?.price ? taskPrice(model, spec.price, 'tollgate.config.ts') : prices.priceOf(wireModel, plan.pricedAs, Date.now()),
+    ...((spec?.structuredOutput ?? plan.structuredOutput) ? {} : { structuredOutput: false }),
+    price: spec?.price ? taskPrice(model, spec.price, 'tollgate.config.ts') : listedPrice(wireModel),
     missingKey: plan.apiKey === undefined ? plan.keyVariable : null,
   };
 }
@@ -85,6 +89,7 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       keyVariable: 'OPENAI_API_KEY',
       api: isOwn ? 'responses' : 'chat',
       background: isOwn,
+      structuredOutput: true,
       isOpenAi: isOwn,
     },
   ];
@@ -98,6 +103,7 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       keyVariable: '',
       api: 'responses',
       background: true,
+      structuredOutput: true,
       isOpenAi: true,
     });
   for (const [name, spec] of Object.entries(endpoints)) {
@@ -112,6 +118,7 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       ...(spec.headers ? { headers: spec.headers } : {}),
       api: spec.api ?? (own ? 'responses' : 'chat'),
       background: spec.background ?? own,
+      structuredOutput: spec.structuredOutput ?? true,
       isOpenAi: own,
     });
   }

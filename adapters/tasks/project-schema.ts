@@ -54,6 +54,7 @@ const taskSpecSchema = z.strictObject({
   providerStorage: task.providerStorage.unwrap().optional(),
   limits: z.strictObject(Object.fromEntries(Object.entries(limitsSchema.shape).map(([name, limit]) => [name, limit.unwrap().optional()]))).optional(),
   input: zodSchema.optional(),
+  output: zodSchema.optional(),
 });
 
 const api = z.enum(['chat', 'responses']);
@@ -63,6 +64,7 @@ const modelSpecSchema = z.strictObject({
   endpoint: z.string().min(1).max(100).optional(),
   api: api.optional(),
   background: z.boolean().optional(),
+  structuredOutput: z.boolean().optional(),
   price: candidateSchema.shape.price,
 });
 
@@ -76,6 +78,7 @@ const endpointSpecSchema = z.strictObject({
   headers: z.record(z.string(), z.string()).optional(),
   api: api.optional(),
   background: z.boolean().optional(),
+  structuredOutput: z.boolean().optional(),
 });
 
 /** What `tollgate.config.ts` may export, checked as a whole. */
@@ -137,6 +140,7 @@ const TASK: FieldGuide = {
     Object.keys(limitsSchema.shape).map((name) => [`limits.${name}`, `a whole number within the bounds of ${name} (see limitsSchema in contracts/task.ts)`]),
   ),
   input: 'a zod object: z.object({message: z.string()})',
+  output: 'a zod object: z.object({…})',
 };
 
 export const PROJECT_GUIDE: FieldGuide = {
@@ -150,6 +154,7 @@ export const PROJECT_GUIDE: FieldGuide = {
   'models.*.endpoint': 'a name of "endpoints"',
   'models.*.api': '"chat" or "responses"',
   'models.*.background': 'true or false',
+  'models.*.structuredOutput': 'true or false',
   'models.*.price': '{inputUsdPerMillion, cachedInputUsdPerMillion, outputUsdPerMillion}',
   'models.*.price.inputUsdPerMillion': 'a number of USD per million input tokens',
   'models.*.price.cachedInputUsdPerMillion': 'a number of USD per million cached input tokens',
@@ -162,6 +167,7 @@ export const PROJECT_GUIDE: FieldGuide = {
   'endpoints.*.headers': 'header names with their values',
   'endpoints.*.api': '"chat" or "responses"',
   'endpoints.*.background': 'true or false',
+  'endpoints.*.structuredOutput': 'true or false',
   ...MCP_SERVERS_GUIDE,
 };
 

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, extname, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { z } from 'zod';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { TaskDefinition } from '../../contracts/task.ts';
 import { isMcpTool, type ProjectSpec, type TaskSpec, type ToolSpec } from '../../domain/task/define.ts';
@@ -114,17 +115,19 @@ function toRegistry(project: ProjectSpec, shown: string): TaskRegistry {
   const report = (path: readonly PropertyKey[], message: string) => mistakes.push({ place: shown, message: `${formatPath(path)}: ${message}` });
   const tasks = new Map<string, TaskDefinition>();
   const tools = new Map<string, ToolSpec>();
+  const outputs = new Map<string, z.ZodType>();
   for (const [index, task] of project.tasks.entries()) {
     if (tasks.has(task.name)) report(['tasks', index, 'name'], `there are two tasks "${task.name}". Rename one.`);
     const converted = toTaskDefinition(task);
     if (converted.type === 'problems') for (const { path, message } of converted.problems) report(['tasks', index, ...path], message);
     else tasks.set(task.name, converted.definition);
+    if (task.output) outputs.set(task.name, task.output);
     addTools(task, tools, (toolIndex, message) => report(['tasks', index, 'tools', toolIndex], message));
   }
   checkEndpoints(project, report);
   checkMcpServers(project, report);
   if (mistakes.length > 0) throw mistakesError(`The configuration ${shown}`, mistakes);
-  return { tasks, tools };
+  return { tasks, tools, outputs };
 }
 
 function addTools(task: TaskSpec, tools: Map<string, ToolSpec>, report: (toolIndex: number, message: string) => void): void {

@@ -4,6 +4,7 @@ import type { JsonObject } from '../../contracts/json.ts';
 import { limitsSchema, type TaskDefinition, type ToolDefinition, taskDefinitionSchema } from '../../contracts/task.ts';
 import { parseUsd } from '../../domain/budget/price.ts';
 import { isMcpTool, type McpToolSpec, type TaskSpec, type ToolSpec } from '../../domain/task/define.ts';
+import { toOutputSchema } from './output-schema.ts';
 import { parametersProblem } from './tools-file.ts';
 
 /** Something of a task in TypeScript that has no form as data. */
@@ -26,6 +27,8 @@ export function toTaskDefinition(spec: TaskSpec): ConvertedTask {
     problems.push({ path: ['tools', index, 'parameters'], message: parameters });
     return null;
   });
+  const outputSchema = spec.output && toOutputSchema(spec.output);
+  if (typeof outputSchema === 'string') problems.push({ path: ['output'], message: outputSchema });
   if (problems.length > 0) return { type: 'problems', problems };
   const { irreversible, budget, inDoubt } = spec.gates ?? {};
   const definition = taskDefinitionSchema.safeParse({
@@ -38,6 +41,7 @@ export function toTaskDefinition(spec: TaskSpec): ConvertedTask {
     budgetLimitNanoUsd: parseUsd(String(spec.budgetUsd)),
     ...present({ onBudgetExhausted: spec.onBudgetExhausted, raiseByNanoUsd: spec.raiseByUsd === undefined ? undefined : parseUsd(String(spec.raiseByUsd)) }),
     tools,
+    ...present({ outputSchema }),
     gates: {
       irreversible: gatePolicySchema.parse(irreversible ?? {}),
       ...present({ budget: budget && gatePolicySchema.parse(budget), inDoubt: inDoubt && gatePolicySchema.parse(inDoubt) }),

@@ -37,6 +37,7 @@ const limitsFileSchema = z.strictObject({
   maxPendingApprovals: limits.maxPendingApprovals.unwrap().optional(),
   maxTriesPerGate: limits.maxTriesPerGate.unwrap().optional(),
   maxAttemptsPerStep: limits.maxAttemptsPerStep.unwrap().optional(),
+  maxOutputCorrections: limits.maxOutputCorrections,
   maxToolResultBytes: limits.maxToolResultBytes.unwrap().optional(),
   maxMessageBytes: limits.maxMessageBytes.unwrap().optional(),
   maxMessages: limits.maxMessages.unwrap().optional(),
@@ -83,6 +84,7 @@ export const taskFileSchema = z.strictObject({
     .array(z.strictObject({ from: z.string().min(1), bind: bindingFileSchema }))
     .max(32)
     .default([]),
+  output: z.string().min(1).optional(),
   gates: z.strictObject({ irreversible: gateFileSchema.optional(), budget: gateFileSchema.optional(), inDoubt: gateFileSchema.optional() }).default({}),
   onDenied: task.onDenied,
   onExpired: task.onExpired,
@@ -129,6 +131,7 @@ export const TASK_FILE_GUIDE: FieldGuide = {
   'tools.*.bind.mcp': '{server, tool}, such as {server: shop}',
   'tools.*.bind.mcp.server': 'the name of an MCP server in "mcpServers" of tollgate.config.ts',
   'tools.*.bind.mcp.tool': 'the name of the tool at the server, where it is not the name in the file; for a file with one tool',
+  output: 'the path of a JSON Schema that the answer must fit, such as ./output.schema.json',
   gates: '{irreversible: {approvers, role, expiresAfter}}',
   'gates.irreversible': '{approvers: 1, role: support-lead, expiresAfter: 24h}',
   'gates.budget': '{approvers: 1, role: support-lead, expiresAfter: 24h}',
@@ -145,6 +148,7 @@ export const TASK_FILE_GUIDE: FieldGuide = {
   'limits.maxPendingApprovals': 'a whole number, 1 to 32',
   'limits.maxTriesPerGate': 'a whole number, 1 to 1000',
   'limits.maxAttemptsPerStep': 'a whole number, 1 to 50',
+  'limits.maxOutputCorrections': 'a whole number, 0 to 20',
   'limits.maxToolResultBytes': 'a whole number of bytes, 256 to 1000000',
   'limits.maxMessageBytes': 'a whole number of bytes, 256 to 262144',
   'limits.maxMessages': 'a whole number, 0 to 1000',

@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import type { GatePolicy } from '../../contracts/approval.ts';
 import { gatePolicySchema } from '../../contracts/approval.ts';
-import { limitsSchema, type TaskDefinition, type ToolDefinition, taskDefinitionSchema } from '../../contracts/task.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+import { jsonObjectSchema, limitsSchema, type TaskDefinition, type ToolDefinition, taskDefinitionSchema } from '../../contracts/task.ts';
 import { type Mistake, mistakesError } from './mistakes.ts';
+import { outputSchemaProblem } from './output-schema.ts';
 import { recordingMistakes } from './recording-file.ts';
 import { schemaMistakes } from './schema-mistakes.ts';
-import { parseYaml, readText, type SourceFile } from './source-file.ts';
+import { parseJson, parseYaml, readText, type SourceFile } from './source-file.ts';
 import { type GateFile, TASK_FILE_GUIDE, type TaskFile, taskFileSchema } from './task-file-schema.ts';
 import { suggest } from './suggestion.ts';
 import { type GroupBinding, parseToolsFile } from './tools-file.ts';
@@ -42,11 +44,12 @@ export async function readTaskFolder(folder: string, { mcpServers }: TaskFolderO
   const promptName = fieldOf(source.value, 'prompt');
   const prompt = typeof promptName === 'string' ? await reader.referenced(promptName, ['prompt']) : null;
   const tools = await reader.tools(fieldOf(source.value, 'tools'));
+  const outputSchema = await reader.outputSchema(fieldOf(source.value, 'output'));
   const found = parsed.success ? [] : schemaMistakes(parsed.error, source.value, TASK_FILE_GUIDE);
   const mistakes = [...found.map(({ path, key, message }) => ({ place, ...source.locate(path, key), message })), ...reader.mistakes];
   if (!parsed.success || prompt === null || mistakes.length > 0) throw mistakesError(`The task in ${folder}`, mistakes);
 
-  const definition = taskDefinitionSchema.safeParse(toDefinition(parsed.data, prompt.text, tools));
+  const definition = taskDefinitionSchema.safeParse(toDefinition(parsed.data, prompt.text, tools, outputSchema));
   if (!definition.success)
     throw mistakesError(
       `The task in ${folder}`,
@@ -97,6 +100,21 @@ class FolderReader {
     return tools;
   }
 
+  /** The JSON Schema of the answer; undefined where the task has none, or none that can be used. */
+  async outputSchema(path: unknown): Promise<JsonObject | undefined> {
+    const file = typeof path === 'string' ? await this.referenced(path, ['output']) : null;
+    if (!file) return undefined;
+    const parsed = parseJson(file.place, file.text);
+    if ('mistakes' in parsed) this.mistakes.push(...parsed.mistakes);
+    else {
+      const { $schema: _dialect, ...schema } = jsonObjectSchema.safeParse(parsed.value).data ?? {};
+      const problem = outputSchemaProblem(schema);
+      if (problem === null) return schema;
+      this.mistakes.push({ place: file.place, ...parsed.locate([]), message: problem });
+    }
+    return undefined;
+  }
+
   async #binding(bind: unknown, at: readonly PropertyKey[]): Promise<GroupBinding> {
     const recorded = fieldOf(bind, 'recorded');
     if (typeof recorded === 'string') {
@@ -126,7 +144,7 @@ class FolderReader {
   }
 }
 
-function toDefinition(file: TaskFile, prompt: string, tools: readonly ToolDefinition[]): unknown {
+function toDefinition(file: TaskFile, prompt: string, tools: readonly ToolDefinition[], outputSchema: JsonObject | undefined): unknown {
   const { modelTimeout, toolTimeout, maxRetryWait, ...limits } = file.limits;
   const { irreversible, budget, inDoubt } = file.gates;
   return {
@@ -139,6 +157,7 @@ function toDefinition(file: TaskFile, prompt: string, tools: readonly ToolDefini
     onBudgetExhausted: file.onBudgetExhausted,
     raiseByNanoUsd: file.raiseByUsd,
     tools,
+    outputSchema,
     gates: { irreversible: gatePolicyOf(irreversible), budget: budget && gatePolicyOf(budget), inDoubt: inDoubt && gatePolicyOf(inDoubt) },
     onDenied: file.onDenied,
     onExpired: file.onExpired,

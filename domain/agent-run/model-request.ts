@@ -1,10 +1,14 @@
-import type { ModelRequest, ModelToolCall, TranscriptMessage } from '../../contracts/model.ts';
-import type { CandidateSnapshot, TaskSnapshot } from '../../contracts/task.ts';
+import type { ModelRequest, ModelToolCall, OutputFormat, TranscriptMessage } from '../../contracts/model.ts';
+import type { CandidateSnapshot, TaskDefinition, TaskSnapshot } from '../../contracts/task.ts';
+import { fitsStrictMode } from '../model/strict-schema.ts';
 
 const WRAP_UP_TEXT =
   'The budget of this task is nearly used up. Answer now, from what you know, in plain words and without calling a tool. Say what is left undone.';
 
-/** The request that a step sends: prompt, transcript, tools. A wrap-up asks for a last answer and forbids tools. */
+/**
+ * The request that a step sends: prompt, transcript, tools, and the schema of the answer. A wrap-up asks for a last answer in
+ * words and forbids tools.
+ */
 export function modelRequest(
   snapshot: TaskSnapshot,
   candidate: CandidateSnapshot,
@@ -12,7 +16,10 @@ export function modelRequest(
   mode: 'step' | 'wrapUp',
 ): ModelRequest {
   const { task } = snapshot;
-  const messages: TranscriptMessage[] = [{ role: 'system', text: task.prompt }, ...answered(transcript, task.limits.maxToolCallsPerStep)];
+  const outputFormat = mode === 'step' ? outputFormatOf(task) : null;
+  const isSent = candidate.structuredOutput !== false;
+  const prompt = outputFormat && !isSent ? `${task.prompt}\n\n${schemaInWords(outputFormat)}` : task.prompt;
+  const messages: TranscriptMessage[] = [{ role: 'system', text: prompt }, ...answered(transcript, task.limits.maxToolCallsPerStep)];
   if (mode === 'wrapUp') messages.push({ role: 'user', text: WRAP_UP_TEXT });
   return {
     model: candidate.wireModel,
@@ -20,9 +27,19 @@ export function modelRequest(
     messages,
     tools: task.tools.map(({ name, description, parameters }) => ({ name, description, parameters })),
     ...(mode === 'wrapUp' ? { toolChoice: 'none' as const } : {}),
+    ...(outputFormat && isSent ? { outputFormat } : {}),
     maxOutputTokens: task.maxOutputTokens,
     background: candidate.background,
   };
+}
+
+/** The name may have letters, digits, "_" and "-" only. */
+function outputFormatOf({ name, outputSchema: schema }: TaskDefinition): OutputFormat | null {
+  return schema ? { name: name.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 64), schema, strict: fitsStrictMode(schema) } : null;
+}
+
+function schemaInWords({ schema }: OutputFormat): string {
+  return `Your final answer is one JSON object and nothing else. It fits this JSON Schema: ${JSON.stringify(schema)}`;
 }
 
 /**

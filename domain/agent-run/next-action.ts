@@ -34,8 +34,20 @@ export function decideNextAction(position: RunPosition, task: PinnedTask): NextA
   if (position.end) return { type: 'finish', end: position.end };
   if (position.replyAttemptId !== null) return nextCall(position, task);
   if (position.shortOfNanoUsd !== null) return short(position, position.shortOfNanoUsd, task);
+  if (mayNotCorrect(position, task)) return finish({ status: 'failed', failureType: 'invalidOutput', message: invalidOutputMessage(position) });
   if (position.step > task.maxSteps) return finish({ status: 'failed', failureType: 'maxStepsReached', message: maxStepsMessage(task) });
   return { type: 'callModel', mode: 'step' };
+}
+
+/** Whether the last answer broke the output schema and may not be asked for again. */
+function mayNotCorrect({ invalidOutput, step }: RunPosition, { maxOutputCorrections = 0, maxSteps }: PinnedTask): boolean {
+  if (!invalidOutput || invalidOutput.message === null) return false;
+  return invalidOutput.count > maxOutputCorrections || step > maxSteps;
+}
+
+function invalidOutputMessage({ invalidOutput }: RunPosition): string {
+  const count = invalidOutput?.count ?? 0;
+  return `The model's answer broke the output schema ${count === 1 ? 'once' : `${count} times`}. ${invalidOutput?.message}`;
 }
 
 function nextCall(position: RunPosition, task: PinnedTask): NextAction {

@@ -1,4 +1,4 @@
-import type { OpenGate, PlannedCall, ReplyCall, RunEnd, RunPosition, TranscriptHead } from '../../contracts/agent-run.ts';
+import type { InvalidOutput, OpenGate, PlannedCall, ReplyCall, RunEnd, RunPosition, TranscriptHead } from '../../contracts/agent-run.ts';
 import type { GateStatus } from '../../contracts/approval.ts';
 import type { LedgerTotals, NanoUsd, ScopeKind } from '../../contracts/budget.ts';
 import { invariant } from '../../contracts/failures.ts';
@@ -21,15 +21,26 @@ export function startPosition(head: TranscriptHead, ledger: LedgerTotals): RunPo
   };
 }
 
-/** After a usable reply: its tool calls are planned, or the run has its answer. */
-export function acceptReply(
-  position: RunPosition,
-  reply: { readonly attemptId: AttemptId; readonly model: string; readonly calls: readonly ReplyCall[]; readonly ledger: LedgerTotals },
-): RunPosition {
-  const accepted = { ...position, ledger: reply.ledger, lastModel: reply.model, shortOfNanoUsd: null };
+interface AcceptedReply {
+  readonly attemptId: AttemptId;
+  readonly model: string;
+  readonly calls: readonly ReplyCall[];
+  readonly invalidOutput?: InvalidOutput;
+  readonly ledger: LedgerTotals;
+}
+
+/** After a usable reply: its tool calls are planned, the run has its answer, or the answer broke the output schema and is to be given again. */
+export function acceptReply(position: RunPosition, reply: AcceptedReply): RunPosition {
+  const corrected = position.invalidOutput ? { invalidOutput: { ...position.invalidOutput, message: null } } : {};
+  const accepted = { ...position, ...corrected, ledger: reply.ledger, lastModel: reply.model, shortOfNanoUsd: null };
   if (position.wrappingUp) {
     const message = 'The budget was nearly used up; this is the last answer that it allowed.';
     return { ...accepted, end: { status: 'budgetExhausted', message, outputAttemptId: reply.attemptId } };
+  }
+  if (reply.invalidOutput) {
+    const { nodeId, message } = reply.invalidOutput;
+    const invalidOutput = { count: (position.invalidOutput?.count ?? 0) + 1, message };
+    return { ...accepted, invalidOutput, step: position.step + 1, head: { attemptId: reply.attemptId, nodeIds: [nodeId] } };
   }
   if (reply.calls.length === 0) {
     return { ...accepted, end: { status: 'completed', message: 'The model gave its answer.', outputAttemptId: reply.attemptId } };

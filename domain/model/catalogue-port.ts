@@ -13,6 +13,8 @@ export interface CatalogueEntry {
   readonly api: ModelApi;
   /** Whether the endpoint has background responses. */
   readonly background: boolean;
+  /** False where the endpoint refuses a request that names an output schema. */
+  readonly structuredOutput?: false;
   /** Null where nobody knows what it costs. */
   readonly price: PriceTable | null;
   /** The setting that holds the endpoint's key, where it is not set. */

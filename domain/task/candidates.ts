@@ -24,7 +24,9 @@ export function resolveCandidates(task: Pick<TaskDefinition, 'models' | 'provide
     if (problem) problems.push(problem);
     else if (entry && price) {
       const { model, wireModel, provider, endpoint, api } = entry;
-      candidates.push({ model, wireModel, provider, endpoint, api, background: entry.background && task.providerStorage === 'allowed', price });
+      const background = entry.background && task.providerStorage === 'allowed';
+      const structured = entry.structuredOutput === false ? { structuredOutput: false as const } : {};
+      candidates.push({ model, wireModel, provider, endpoint, api, background, ...structured, price });
     }
   }
   return problems.length > 0 ? { type: 'problems', problems } : { type: 'resolved', candidates };

@@ -79,7 +79,7 @@ export class ToolNotDone extends Error {
 }
 
 /** A task in TypeScript. Money in USD as a decimal string or number, durations in milliseconds. */
-export interface TaskSpec<Input extends z.ZodType = z.ZodType> {
+export interface TaskSpec<Input extends z.ZodType = z.ZodType, Output extends z.ZodType = z.ZodType> {
   readonly name: string;
   /** The workflow that runs the task: a function that the project's `workflows` module exports. Default: `agentRun`. */
   readonly workflow?: string;
@@ -99,6 +99,8 @@ export interface TaskSpec<Input extends z.ZodType = z.ZodType> {
   readonly limits?: Partial<Limits>;
   /** The run's input; its `message` is the first user message. Default: any object with a `message`. */
   readonly input?: Input;
+  /** A zod object that the final answer must fit, as JSON. Default: the answer is text. */
+  readonly output?: Output;
 }
 
 /** A model that is not reached the usual way. */
@@ -110,6 +112,8 @@ export interface ModelSpec {
   readonly endpoint?: string;
   readonly api?: ModelApi;
   readonly background?: boolean;
+  /** False where requests with an output schema (`response_format`) are refused: the schema is then put into the prompt. Default: true. */
+  readonly structuredOutput?: boolean;
   readonly price?: { readonly inputUsdPerMillion: number; readonly cachedInputUsdPerMillion?: number; readonly outputUsdPerMillion: number };
 }
 
@@ -123,6 +127,8 @@ export interface EndpointSpec {
   readonly headers?: Readonly<Record<string, string>>;
   readonly api?: ModelApi;
   readonly background?: boolean;
+  /** False where requests with an output schema (`response_format`) are refused: the schema is then put into the prompt. Default: true. */
+  readonly structuredOutput?: boolean;
 }
 
 /** What `tollgate.config.ts` exports as its default. */
@@ -136,9 +142,9 @@ export interface ProjectSpec {
   readonly mcpServers?: Readonly<Record<string, McpServerSpec>>;
 }
 
-/** Types a tool from its schema. */
-export function defineTool<Schema extends z.ZodType>(spec: ToolSpec<Schema>): ToolSpec {
-  return spec as unknown as ToolSpec;
+/** Types a tool's arguments from its schema. */
+export function defineTool<Schema extends z.ZodType>(spec: ToolSpec<Schema>): ToolSpec<Schema> {
+  return spec;
 }
 
 /** A tool of an MCP server. The model sees it under its own name, with what OpenAI does not take in names replaced by `_`. */
@@ -150,8 +156,8 @@ export function isMcpTool(tool: ToolSpec | McpToolSpec): tool is McpToolSpec {
   return 'type' in tool;
 }
 
-/** Types a task, and through it the client's input. */
-export function defineTask<Input extends z.ZodType>(spec: TaskSpec<Input>): TaskSpec<Input> {
+/** Types a task, and through it the client's input and output. */
+export function defineTask<Input extends z.ZodType, Output extends z.ZodType>(spec: TaskSpec<Input, Output>): TaskSpec<Input, Output> {
   return spec;
 }
 

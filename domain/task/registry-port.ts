@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import type { TaskDefinition } from '../../contracts/task.ts';
 import type { ToolSpec } from './define.ts';
 
@@ -7,6 +8,8 @@ export interface TaskRegistry {
   readonly tasks: ReadonlyMap<string, TaskDefinition>;
   /** TypeScript tools by `toolKey`. */
   readonly tools: ReadonlyMap<string, ToolSpec>;
+  /** Output schemas of TypeScript tasks by task name; they may check more than their JSON Schema can say. */
+  readonly outputs?: ReadonlyMap<string, z.ZodType>;
 }
 
 /** The key of a TypeScript tool in a registry: its name and version. */

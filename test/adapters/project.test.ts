@@ -140,6 +140,16 @@ test('a folder inside a project finds the project, and one outside finds the shi
   expect([...(await loadProject(undefined, '/')).registry.tasks.keys()]).toContain('customer-support');
 });
 
+test('an output schema comes down to JSON Schema, and one that has no such form is a mistake', async () => {
+  const task = (output: string) =>
+    `${IMPORTS}export default defineConfig({ tasks: [defineTask({ name: 'sum', prompt: 'Add up.', models: ['m'], maxOutputTokens: 64, budgetUsd: 1, output: ${output} })] });`;
+  const { registry } = await load(task('z.object({ total: z.number() })'));
+  expect(registry.tasks.get('sum')?.outputSchema).toMatchObject({ type: 'object', required: ['total'], additionalProperties: false });
+  expect(registry.outputs?.get('sum')?.safeParse({ total: 'x' }).success).toBe(false);
+  await writeFile(join(folder, 'other.config.ts'), task('z.object({ at: z.date() })'));
+  expect(await messageOf(loadProject('other.config.ts', folder))).toContain('tasks[0].output: this zod schema has no JSON Schema form');
+});
+
 test('only a read may be local: any other effect is refused with the fix, as is anything but true or false', async () => {
   const withTool = (rest: string) =>
     load(

@@ -219,6 +219,20 @@ test('a folder without task.yaml says so', async () => {
   expect(await mistakesOf()).toContain("task.yaml: can't be read: there is no such file. A task folder has a task.yaml.");
 });
 
+test('an output schema is read from its file, and what is wrong with it is said with its place', async () => {
+  const withOutput = `${TASK}output: ./output.schema.json\n`;
+  const schema = { $schema: 'https://json-schema.org/draft/2020-12/schema', type: 'object', properties: { total: { type: 'number' } }, required: ['total'] };
+  await write({ 'task.yaml': withOutput, 'output.schema.json': JSON.stringify(schema) });
+  const { $schema: _dialect, ...kept } = schema;
+  expect((await readTaskFolder(folder)).definition.outputSchema).toEqual(kept);
+  await write({ 'task.yaml': withOutput, 'output.schema.json': '{"type": "array"}' });
+  expect(await mistakesOf()).toContain('output.schema.json:1:1: expected a JSON Schema of type "object", saw type "array"');
+  await write({ 'task.yaml': withOutput, 'output.schema.json': '{"type": ' });
+  expect(await mistakesOf()).toContain('output.schema.json:1:10: this is not valid JSON');
+  await rm(join(folder, 'output.schema.json'));
+  expect(await mistakesOf()).toContain('"./output.schema.json" can\'t be read: there is no such file');
+});
+
 test('only a read may be local: a tool of another effect, or of none, is refused with its place', async () => {
   await write({ 'tools.json': JSON.stringify(TOOLS.map((tool) => ({ ...tool, local: true }))) });
   const message = await mistakesOf();

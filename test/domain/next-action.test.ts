@@ -51,6 +51,28 @@ describe('decideNextAction', () => {
     expect(decideNextAction(acceptReply(start, reply()), task())).toMatchObject({ type: 'finish', end: { status: 'completed', outputAttemptId: 'r1' } });
   });
 
+  const broken = { ...reply(), invalidOutput: { nodeId: 'n', message: 'It is not JSON.' } };
+
+  test('an answer that breaks the output schema is asked for again, from where the model was told so, and counts as a step', () => {
+    const position = acceptReply(start, broken);
+    expect(position).toMatchObject({ step: 2, head: { attemptId: 'r1', nodeIds: ['n'] }, end: null });
+    expect(decideNextAction(position, task({ maxOutputCorrections: 1 }))).toEqual({ type: 'callModel', mode: 'step' });
+  });
+
+  test('the run fails with what was wrong once it may not be asked for again', () => {
+    const failed = { type: 'finish', end: { status: 'failed', failureType: 'invalidOutput', message: expect.stringContaining('once. It is not JSON.') } };
+    expect(decideNextAction(acceptReply(start, broken), task({ maxOutputCorrections: 0 }))).toEqual(failed);
+    expect(decideNextAction(acceptReply(start, broken), task({ maxOutputCorrections: 5, maxSteps: 1 }))).toEqual(failed);
+    const twice = acceptReply(acceptReply(start, broken), broken);
+    expect(decideNextAction(twice, task({ maxOutputCorrections: 1 }))).toMatchObject({ end: { failureType: 'invalidOutput' } });
+  });
+
+  test('tool calls between two broken answers do not begin the count anew, and running out of steps there is another failure', () => {
+    const looked = acceptReply(acceptReply(start, broken), reply(call('read', false)));
+    expect(decideNextAction(acceptReply(looked, broken), task({ maxOutputCorrections: 1 }))).toMatchObject({ end: { failureType: 'invalidOutput' } });
+    expect(decideNextAction(looked, task({ maxOutputCorrections: 1, maxSteps: 2 }))).toMatchObject({ end: { failureType: 'maxStepsReached' } });
+  });
+
   test('reads that stand together run at once, a write runs alone, in the order of the reply', () => {
     let position = acceptReply(start, reply(call('read'), call('read'), call('write'), call('read')));
     const first = decideNextAction(position, task());

@@ -69,6 +69,13 @@ export const LAYERS: readonly Layer[] = [
     packages: ['@temporalio/client', '@temporalio/worker', '@temporalio/common', '@temporalio/proto', 'pino', 'node:*'],
     says: 'anything but client and test',
   },
+  {
+    name: 'testing/',
+    values: [...PRODUCT, 'client/', 'worker/'],
+    types: [],
+    packages: ['@temporalio/worker', 'zod', 'node:*'],
+    says: 'anything but test; no test runner, which is the team’s own',
+  },
 ];
 
 /** The table as Markdown. */

@@ -4,6 +4,7 @@ import type { ToolCallId } from '../../../contracts/ids.ts';
 import type { FinishReason, ModelReply, ModelRequest, TranscriptMessage } from '../../../contracts/model.ts';
 import type { ProviderResult } from '../../../domain/model/provider-port.ts';
 import type { Dialect } from './dialect.ts';
+import { wireFormat } from './output-format.ts';
 import { readUsage } from './usage.ts';
 
 type Body = OpenAI.Chat.Completions.ChatCompletionCreateParamsNonStreaming;
@@ -22,6 +23,7 @@ export function chatBody(request: ModelRequest, dialect: Dialect): Body {
         }
       : {}),
     ...(request.tools.length > 0 && request.toolChoice ? { tool_choice: request.toolChoice } : {}),
+    ...(request.outputFormat ? { response_format: { type: 'json_schema' as const, json_schema: wireFormat(request.outputFormat) } } : {}),
     ...(dialect.isOpenAi ? { max_completion_tokens: request.maxOutputTokens, service_tier: 'default' as const } : { max_tokens: request.maxOutputTokens }),
   };
 }

@@ -5,6 +5,7 @@ import type { JsonValue } from '../../../contracts/json.ts';
 import type { FinishReason, ModelReply, ModelRequest, TranscriptMessage } from '../../../contracts/model.ts';
 import type { ProviderResult } from '../../../domain/model/provider-port.ts';
 import type { Dialect } from './dialect.ts';
+import { wireFormat } from './output-format.ts';
 import { readUsage } from './usage.ts';
 
 type Body = OpenAI.Responses.ResponseCreateParamsNonStreaming;
@@ -29,6 +30,7 @@ export function responsesBody(request: ModelRequest, dialect: Dialect): Body {
         }
       : {}),
     ...(request.tools.length > 0 && request.toolChoice ? { tool_choice: request.toolChoice } : {}),
+    ...(request.outputFormat ? { text: { format: { type: 'json_schema' as const, ...wireFormat(request.outputFormat) } } } : {}),
     max_output_tokens: request.maxOutputTokens,
     store: request.background,
     ...(request.background ? { background: true } : {}),

@@ -1,7 +1,7 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import type { Bill, BillEntry } from './bill.ts';
 import { appendJsonLine, openJsonLines } from './json-lines.ts';
-import { chargeFor, findModel, NO_USAGE, type SimulatedUsage } from './price-list.ts';
+import { chargeFor, type FindModel, NO_USAGE, type SimulatedUsage } from './price-list.ts';
 import { unfinishedResponse, type WireResponse } from './responses-reply.ts';
 import { RefusedRequest } from './wire-request.ts';
 
@@ -38,8 +38,8 @@ export interface BackgroundResponses {
 }
 
 /** Opens the file that keeps background responses beside the bill, and goes on with the work that was under way. */
-export function openBackgroundResponses(path: string, bill: Bill): BackgroundResponses {
-  const keep = new Keep(path, bill);
+export function openBackgroundResponses(path: string, bill: Bill, findModel: FindModel): BackgroundResponses {
+  const keep = new Keep(path, bill, findModel);
   keep.restore();
   return keep;
 }
@@ -47,13 +47,15 @@ export function openBackgroundResponses(path: string, bill: Bill): BackgroundRes
 class Keep implements BackgroundResponses {
   readonly #path: string;
   readonly #bill: Bill;
+  readonly #findModel: FindModel;
   readonly #kept = new Map<string, Kept>();
   readonly #billed = new Set<string>();
   #linesSinceRewrite = 0;
 
-  constructor(path: string, bill: Bill) {
+  constructor(path: string, bill: Bill, findModel: FindModel) {
     this.#path = path;
     this.#bill = bill;
+    this.#findModel = findModel;
     for (const { responseId } of bill.find()) if (responseId !== undefined) this.#billed.add(responseId);
   }
 
@@ -117,7 +119,7 @@ class Keep implements BackgroundResponses {
     const { id } = kept.response;
     if (this.#billed.has(id)) return;
     const usage = usageUntil(kept, kept.cancelledAtMs ?? kept.readyAtMs ?? kept.acceptedAtMs);
-    const model = findModel(kept.entry.model);
+    const model = this.#findModel(kept.entry.model);
     const fault = kept.cancelledAtMs === null ? {} : { fault: 'cancelled' };
     const nanoUsd = kept.entry.nanoUsd === 0 || !model ? 0 : chargeFor(model, usage);
     this.#bill.add({ ...kept.entry, ...usage, nanoUsd, ...fault, at: new Date().toISOString() });

@@ -1,3 +1,4 @@
+import { outputFormatBytes } from './output-format.ts';
 import type { WireItem, WireRequest } from './wire-request.ts';
 import { type ChatRequest, chatRequestSchema, parseBody, textOf } from './wire-schema.ts';
 
@@ -5,12 +6,14 @@ import { type ChatRequest, chatRequestSchema, parseBody, textOf } from './wire-s
 export function readChatRequest(body: unknown, bodyBytes: number): WireRequest {
   const request = parseBody(chatRequestSchema, body);
   const tools = request.tools ?? [];
+  const format = request.response_format;
   return {
     api: 'chat',
     model: request.model,
     items: request.messages.map(toItem),
     offeredTools: request.tool_choice === 'none' ? [] : tools.flatMap((tool) => (tool.function ? [tool.function.name] : [])),
     toolBytes: tools.length === 0 ? 0 : Buffer.byteLength(JSON.stringify(tools)),
+    formatBytes: outputFormatBytes(format?.type === 'json_schema' ? format.json_schema : null, 'response_format'),
     maxOutputTokens: request.max_completion_tokens ?? request.max_tokens ?? null,
     stream: request.stream === true,
     includeUsage: request.stream_options?.include_usage === true,

@@ -2,12 +2,12 @@ import { openBackgroundResponses } from './background-responses.ts';
 import { type Bill, type BillEntry, openBill } from './bill.ts';
 import { type Campaign, type CampaignPlace, randomFault, randomLatencyMs } from './campaign.ts';
 import { planReply } from './plan.ts';
-import { chargeFor, findModel, NO_USAGE, type SimulatedUsage } from './price-list.ts';
-import { modelNotFound, refusalFor, type WireError } from './refusal.ts';
+import { chargeFor, type FindModel, NO_USAGE, type SimulatedUsage } from './price-list.ts';
+import { modelNotFound, refusalFor, unscripted, type WireError } from './refusal.ts';
 import type { Reply } from './reply.ts';
 import { finalResponse, type WireResponse } from './responses-reply.ts';
 import type { Fault, Scenario } from './scenario.ts';
-import { findScriptedTurn, scriptedFault } from './script.ts';
+import { findScriptedTurn, type ScriptedAnswer, scriptedFault } from './script.ts';
 import { digestOf } from './seeded-choice.ts';
 import { systemText, turnOf, userText, type WireRequest } from './wire-request.ts';
 
@@ -28,6 +28,9 @@ export type Decision =
 export interface DeskOptions {
   readonly billFile: string;
   readonly scenarios: readonly Scenario[];
+  /** Asked before the scenarios. */
+  readonly script: (request: WireRequest) => ScriptedAnswer | null;
+  readonly findModel: FindModel;
   readonly campaign: Campaign;
 }
 
@@ -35,24 +38,25 @@ export interface DeskOptions {
 export class Desk {
   readonly bill: Bill;
   readonly background: ReturnType<typeof openBackgroundResponses>;
-  readonly #scenarios: readonly Scenario[];
-  readonly #campaign: Campaign;
+  readonly #options: DeskOptions;
   readonly #tries = new Map<string, number>();
 
   /** Opens the bill at `billFile` and the background responses beside it, `<billFile>.background`. */
-  constructor({ billFile, scenarios, campaign }: DeskOptions) {
-    this.#scenarios = scenarios;
-    this.#campaign = campaign;
+  constructor(options: DeskOptions) {
+    const { billFile, findModel } = options;
+    this.#options = options;
     this.bill = openBill(billFile);
-    this.background = openBackgroundResponses(`${billFile}.background`, this.bill);
+    this.background = openBackgroundResponses(`${billFile}.background`, this.bill, findModel);
     for (const entry of [...this.bill.find(), ...this.background.unbilled()]) this.#countTry(entry);
   }
 
   /** Decides and charges. @throws RefusedRequest where too many background responses are unfinished. */
   decide(request: WireRequest, sender: Sender): Decision {
+    const { scenarios, script, findModel, campaign } = this.#options;
     const model = findModel(request.model);
-    const { scenario, part } = findScriptedTurn(this.#scenarios, request);
-    const place = this.#placeOf(request, scenario);
+    const scripted = script(request) ?? findScriptedTurn(scenarios, request);
+    const { part } = scripted;
+    const place = this.#placeOf(request, scripted.scenario);
     const entry = (usage: SimulatedUsage, nanoUsd: number, fault?: string): BillEntry => ({
       ...blankEntry(sender, request),
       ...place.onBill,
@@ -64,7 +68,11 @@ export class Desk {
       this.#record(entry(NO_USAGE, 0, 'modelNotFound'));
       return { type: 'refuse', error: modelNotFound(request.model) };
     }
-    const fault = scriptedFault(part, place.onDice.attempt) ?? randomFault(this.#campaign, place.onDice);
+    if (!part) {
+      this.#record(entry(NO_USAGE, 0, 'unscripted'));
+      return { type: 'refuse', error: unscripted(scripted.why) };
+    }
+    const fault = scriptedFault(part, place.onDice.attempt) ?? randomFault(campaign, place.onDice);
     const error = refusalFor(fault, request);
     if (error) {
       this.#record(entry(NO_USAGE, 0, fault?.type));
@@ -80,7 +88,7 @@ export class Desk {
     });
     const isFree = fault?.type === 'failedResponse' || (fault?.type === 'hang' && !fault.billed);
     const charge = isFree ? entry(NO_USAGE, 0, fault.type) : entry(reply.usage, chargeFor(model, reply.usage), fault?.type);
-    const delayMs = randomLatencyMs(this.#campaign, place.onDice) + (fault?.type === 'slow' ? fault.delayMs : 0);
+    const delayMs = randomLatencyMs(campaign, place.onDice) + (fault?.type === 'slow' ? fault.delayMs : 0);
     return request.background && fault?.type !== 'malformed'
       ? this.#accept(request, reply, charge, delayMs, fault)
       : this.#serve(reply, charge, delayMs, fault);

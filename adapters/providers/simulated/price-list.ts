@@ -1,4 +1,4 @@
-/** What one model costs here, in integer nano-USD per token, and whether it spends output tokens on reasoning. */
+/** What one model costs here, in nano-USD per token (at most three decimal places), and whether it spends output tokens on reasoning. */
 export interface SimulatedModel {
   readonly inputNanoUsd: number;
   readonly cachedNanoUsd: number;
@@ -29,13 +29,15 @@ export const SIMULATED_MODELS: Readonly<Record<string, SimulatedModel>> = {
 
 export const NO_USAGE: SimulatedUsage = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, reasoningTokens: 0 };
 
-/** The model of that name, or undefined where the simulated provider does not offer it. */
-export function findModel(name: string): SimulatedModel | undefined {
-  return Object.hasOwn(SIMULATED_MODELS, name) ? SIMULATED_MODELS[name] : undefined;
-}
+/** Finds a model by its name on the wire; undefined where the provider does not offer it. */
+export type FindModel = (name: string) => SimulatedModel | undefined;
 
-/** What `usage` costs, in integer nano-USD. */
+export const findListedModel: FindModel = (name) => (Object.hasOwn(SIMULATED_MODELS, name) ? SIMULATED_MODELS[name] : undefined);
+
+/** What `usage` costs, in integer nano-USD, rounded up once. */
 export function chargeFor(model: SimulatedModel, usage: SimulatedUsage): number {
+  const pico = (nanoUsd: number): number => Math.round(nanoUsd * 1_000);
   const uncached = usage.inputTokens - usage.cachedTokens;
-  return uncached * model.inputNanoUsd + usage.cachedTokens * model.cachedNanoUsd + usage.outputTokens * model.outputNanoUsd;
+  const cost = uncached * pico(model.inputNanoUsd) + usage.cachedTokens * pico(model.cachedNanoUsd) + usage.outputTokens * pico(model.outputNanoUsd);
+  return Math.ceil(cost / 1_000);
 }

@@ -51,6 +51,11 @@ export function modelNotFound(model: string): WireError {
   });
 }
 
+/** The answer to a request that a script in code has no turn for. */
+export function unscripted(why: string): WireError {
+  return wireError(400, why, 'invalid_request_error', 'unscripted');
+}
+
 /** The answer to a request that broke a rule. */
 export function wireErrorOf(refused: RefusedRequest): WireError {
   return wireError(refused.status, refused.message, 'invalid_request_error', refused.code, { param: refused.param });

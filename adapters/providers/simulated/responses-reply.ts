@@ -35,7 +35,6 @@ export function finalResponse(reply: Reply, request: WireRequest, createdAtMs: n
     service_tier: 'default',
     store: request.store,
     temperature: 1,
-    text: { format: { type: 'text' } },
     top_p: 1,
     truncation: 'disabled',
     usage: reply.reportsUsage && !reply.fails ? responsesUsage(reply.usage) : null,

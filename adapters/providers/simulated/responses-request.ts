@@ -1,3 +1,4 @@
+import { outputFormatBytes } from './output-format.ts';
 import { encryptedFor } from './reply.ts';
 import { RefusedRequest, type WireItem, type WireRequest } from './wire-request.ts';
 import { type InputItem, parseBody, type ResponsesRequest, responsesRequestSchema, textOf } from './wire-schema.ts';
@@ -14,12 +15,14 @@ export function readResponsesRequest(body: unknown, bodyBytes: number): WireRequ
   checkReasoning(input, request.model);
   const instructions: readonly InputItem[] = request.instructions ? [{ role: 'system', content: request.instructions }] : [];
   const tools = request.tools ?? [];
+  const format = request.text?.format;
   return {
     api: 'responses',
     model: request.model,
     items: groupItems([...instructions, ...input]),
     offeredTools: request.tool_choice === 'none' ? [] : tools.flatMap((tool) => (tool.name === undefined ? [] : [tool.name])),
     toolBytes: tools.length === 0 ? 0 : Buffer.byteLength(JSON.stringify(tools)),
+    formatBytes: outputFormatBytes(format?.type === 'json_schema' ? format : null, 'text.format.schema'),
     maxOutputTokens: request.max_output_tokens ?? null,
     stream: request.stream === true,
     includeUsage: true,
@@ -33,6 +36,7 @@ export function readResponsesRequest(body: unknown, bodyBytes: number): WireRequ
       max_output_tokens: request.max_output_tokens ?? null,
       tools,
       tool_choice: request.tool_choice ?? 'auto',
+      text: request.text ?? { format: { type: 'text' } },
     },
   };
 }

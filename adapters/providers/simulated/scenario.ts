@@ -62,7 +62,7 @@ const whenSchema = z.strictObject({
 });
 export type When = z.infer<typeof whenSchema>;
 
-const turnSchema = z
+export const turnSchema = z
   .strictObject({
     ...content,
     ...settings,

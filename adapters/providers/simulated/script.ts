@@ -11,6 +11,9 @@ export interface ScriptedTurn {
   readonly part: TurnPart;
 }
 
+/** What a script in code says; without a `part` the request is refused, with the reason. */
+export type ScriptedAnswer = ScriptedTurn | { readonly scenario: string; readonly part: null; readonly why: string };
+
 /** Finds the first scenario that matches and its part for this turn and model. Depends on the request alone. */
 export function findScriptedTurn(scenarios: readonly Scenario[], request: WireRequest): ScriptedTurn {
   const scenario = scenarios.find((candidate) => matches(candidate.match, request));
@@ -32,7 +35,8 @@ function matches(match: Scenario['match'], request: WireRequest): boolean {
   return match.user === undefined || userText(request, 'first').includes(match.user);
 }
 
-function partFor(turn: Turn, request: WireRequest): TurnPart {
+/** What a turn says to one request: its alternative that holds, and what it has for the model. */
+export function partFor(turn: Turn, request: WireRequest): TurnPart {
   const alternative = turn.alternatives?.find((candidate) => holds(candidate.when, request));
   const chosen = alternative ? override(turn, alternative) : turn;
   const forModel = (alternative?.byModel ?? turn.byModel)?.[request.model];

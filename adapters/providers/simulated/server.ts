@@ -3,7 +3,10 @@ import type { BillEntry } from './bill.ts';
 import { type Campaign, DEFAULT_CAMPAIGN } from './campaign.ts';
 import { Desk } from './desk.ts';
 import { answerRequest } from './routes.ts';
+import { findListedModel, type FindModel } from './price-list.ts';
 import { type ScenarioInput, scenarioSchema } from './scenario.ts';
+import type { ScriptedAnswer } from './script.ts';
+import type { WireRequest } from './wire-request.ts';
 
 const MAX_CONNECTIONS = 2_048;
 const RECEIVE_TIMEOUT_MS = 30_000;
@@ -16,6 +19,10 @@ export interface SimulatedProviderOptions extends Partial<Campaign> {
   readonly billFile: string;
   /** The first one that matches a request is played. */
   readonly scenarios?: readonly ScenarioInput[];
+  /** A script in code, asked before the scenarios; null leaves the request to them. It must not throw. */
+  readonly script?: (request: WireRequest) => ScriptedAnswer | null;
+  /** Models with prices of their own, looked up before the price list. */
+  readonly findModel?: FindModel;
 }
 
 export interface SimulatedProvider {
@@ -34,7 +41,9 @@ export interface SimulatedProvider {
 export async function startSimulatedProvider(options: SimulatedProviderOptions): Promise<SimulatedProvider> {
   const scenarios = (options.scenarios ?? []).map((scenario) => scenarioSchema.parse(scenario));
   const { seed, faultRate, faultTypes, latencyMs } = { ...DEFAULT_CAMPAIGN, ...options };
-  const desk = new Desk({ billFile: options.billFile, scenarios, campaign: { seed, faultRate, faultTypes, latencyMs } });
+  const { billFile, script = () => null } = options;
+  const findModel: FindModel = (name) => options.findModel?.(name) ?? findListedModel(name);
+  const desk = new Desk({ billFile, scenarios, script, findModel, campaign: { seed, faultRate, faultTypes, latencyMs } });
   const closing = new AbortController();
   const server = createServer({ requestTimeout: RECEIVE_TIMEOUT_MS }, (request, response) => void answerRequest(desk, request, response, closing.signal));
   server.maxConnections = MAX_CONNECTIONS;

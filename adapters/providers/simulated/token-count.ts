@@ -20,7 +20,7 @@ export function countInput(request: WireRequest): { readonly inputTokens: number
     0,
     request.items.findLastIndex((item) => item.role === 'assistant'),
   );
-  const base = TOKENS_PER_REQUEST + Math.ceil(request.toolBytes / BYTES_PER_TOKEN);
+  const base = TOKENS_PER_REQUEST + Math.ceil((request.toolBytes + request.formatBytes) / BYTES_PER_TOKEN);
   const count = (items: WireRequest['items']): number => items.reduce((sum, item) => sum + TOKENS_PER_ITEM + Math.ceil(item.bytes / BYTES_PER_TOKEN), base);
   const inputTokens = Math.min(count(request.items), mostInputTokens(request));
   const prefixTokens = prefixLength === 0 ? 0 : Math.min(count(request.items.slice(0, prefixLength)), inputTokens);

@@ -6,6 +6,8 @@ export interface WireRequest {
   /** Names of the tools that the model may call; empty where `tool_choice` is `none`. */
   readonly offeredTools: readonly string[];
   readonly toolBytes: number;
+  /** UTF-8 bytes of the output format; 0 where the answer is text. */
+  readonly formatBytes: number;
   readonly maxOutputTokens: number | null;
   readonly stream: boolean;
   readonly includeUsage: boolean;

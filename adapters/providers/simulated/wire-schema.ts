@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { chatFormatSchema, responsesFormatSchema } from './output-format.ts';
 import { RefusedRequest } from './wire-request.ts';
 
 const textPart = z.looseObject({ text: z.string().optional(), refusal: z.string().optional() });
@@ -26,6 +27,7 @@ export const chatRequestSchema = z.looseObject({
     .min(1),
   tools: z.array(z.looseObject({ function: z.looseObject({ name: z.string() }).optional() })).nullish(),
   tool_choice: toolChoice,
+  response_format: chatFormatSchema.nullish(),
   max_tokens: maxTokens,
   max_completion_tokens: maxTokens,
   stream: flag,
@@ -49,6 +51,7 @@ export const responsesRequestSchema = z.looseObject({
   instructions: z.string().nullish(),
   tools: z.array(z.looseObject({ name: z.string().optional() })).nullish(),
   tool_choice: toolChoice,
+  text: z.looseObject({ format: responsesFormatSchema.nullish() }).nullish(),
   max_output_tokens: maxTokens,
   stream: flag,
   background: flag,

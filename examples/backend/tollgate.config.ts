@@ -1,0 +1,4 @@
+import { defineConfig } from 'tollgate';
+import { triage } from './tasks.ts';
+
+export default defineConfig({ tasks: [triage] });
