@@ -8,7 +8,7 @@ import type { ActivityPorts } from '../activities/ports.ts';
 import { translatedConnectError } from './connect-error.ts';
 import type { SearchAttributeTopic } from '../contracts/temporal.ts';
 import { registerSearchAttributes } from './search-attributes.ts';
-import { sweep } from './sweeper.ts';
+import { Sweeper } from './sweeper.ts';
 import { PAYLOAD_CONVERTER_PATH, workflowBundle } from './workflow-bundle.ts';
 
 const SWEEP_INTERVAL_MS = 5_000;
@@ -76,8 +76,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     shutdownForceTime: SHUTDOWN_GRACE_MS + 5_000,
   });
   const client = new Client({ connection, namespace: temporal.namespace });
+  const sweeper = new Sweeper(client, ports.store, taskQueue);
   const lookAround = async () => {
-    await sweep(client, ports.store);
+    await sweeper.sweep();
     await connection.workflowService.getSystemInfo({});
     if (options.healthFile !== undefined) await writeFile(options.healthFile, `${new Date().toISOString()}\n`);
   };

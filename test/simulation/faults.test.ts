@@ -177,6 +177,18 @@ test('terminated in Temporal: the store ends the run and withdraws its gate', as
   expect(await stage.store.getGate(run.runKey, gate.approvalId)).toMatchObject({ status: 'withdrawn' });
 });
 
+test('terminated, and its Workflow Id used again at once: the first run ends in the store, the second goes on', async () => {
+  const first = await stage.start({ prompt: 'PAY', tools: tools() }, { id: 'reused' });
+  const gate = await stage.openGate(first);
+  await first.terminate('by an operator');
+  const second = await stage.start({ prompt: 'PAY', tools: tools() }, { id: 'reused' });
+  await waitFor('the sweeper', async () => (await stage.store.getRun(gate.runKey))?.status === 'cancelled');
+  expect(await stage.store.getGate(gate.runKey, gate.approvalId)).toMatchObject({ status: 'withdrawn' });
+  await stage.approve(second);
+  expect(await second.result()).toMatchObject({ status: 'completed', output: 'paid' });
+  expect(destination.count('pay')).toBe(1);
+});
+
 test('the same Workflow Id a second time: nothing of the first run is used again', async () => {
   for (const round of [1, 2]) {
     const handle = await stage.start({ prompt: 'STEPS', tools: tools() }, { id: 'again' });
