@@ -1,5 +1,9 @@
 import { parseArgs } from 'node:util';
+import { benchHistory } from './history.ts';
+import { benchRecovery } from './recovery.ts';
+import { benchStart } from './start.ts';
 import { benchSteps } from './steps.ts';
+import { benchWaiting } from './waiting.ts';
 
 /** `npm run bench -- <name> [--rounds N] …`: prints Markdown for docs/benchmarks.md on standard output, progress on standard error. */
 const { values, positionals } = parseArgs({
@@ -10,6 +14,10 @@ const numbers = Object.fromEntries(Object.entries(values).map(([name, value]) =>
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<string>>> = {
   steps: () => benchSteps(numbers),
+  history: () => benchHistory(),
+  recovery: () => benchRecovery(numbers),
+  start: () => benchStart(numbers),
+  waiting: () => benchWaiting(numbers),
 };
 
 const names = positionals.length > 0 ? positionals : Object.keys(BENCHMARKS);

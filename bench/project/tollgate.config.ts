@@ -1,5 +1,5 @@
+import { defineConfig, defineTask, defineTool } from 'tollgate';
 import { z } from 'zod';
-import { defineConfig, defineTask, defineTool } from '../../index.ts';
 
 /** The agent that every subject of the benchmarks runs: 2 KB of prompt, one tool of 1 KB a step, as many steps as the model's name says. */
 const filler = (text: string, length: number) => text.repeat(Math.ceil(length / text.length)).slice(0, length);
