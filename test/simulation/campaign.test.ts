@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ScenarioInput } from '../../adapters/providers/simulated/scenario.ts';
@@ -73,7 +74,9 @@ async function decideGates(): Promise<void> {
     const verdict = before?.verdict ?? (gate.kind === 'inDoubt' ? (destination?.count(asked) ? 'approve' : 'deny') : random.chance(0.85) ? 'approve' : 'deny');
     decided.set(gate.approvalId, { verdict, atMs: Math.min(before?.atMs ?? Date.now(), Date.now()), gate });
     const handle = stage.client.workflow.getHandle(gate.runKey.agentRunId);
-    await handle.signal(verdict, { approvalId: gate.approvalId, actionDigest: gate.actionDigest, reason: 'campaign' }).catch(() => undefined);
+    const payload = { approvalId: gate.approvalId, actionDigest: gate.actionDigest, reason: 'campaign' };
+    // A call that is tried again while its connection is closed never ends, whatever its deadline: the server was killed.
+    await Promise.race([handle.signal(verdict, payload).catch(() => undefined), sleep(3_000)]);
   }
 }
 
