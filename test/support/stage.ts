@@ -34,7 +34,8 @@ export class Stage {
   #server!: TemporalServer;
   #port = 0;
   #provider!: ReadyChild;
-  #connection!: Connection;
+  /** One for each start of the server. A call under way on an older one finds the new server by itself. */
+  readonly #connections: Connection[] = [];
   readonly workers: ReadyChild[] = [];
   store!: Store;
   client!: Client;
@@ -74,9 +75,9 @@ export class Stage {
       dynamicConfig: this.#dynamicConfig,
     });
     this.#port = Number(this.#server.address.split(':')[1]);
-    await this.#connection?.close().catch(() => undefined);
-    this.#connection = await Connection.connect({ address: this.#server.address });
-    this.client = new Client({ connection: this.#connection });
+    const connection = await Connection.connect({ address: this.#server.address });
+    this.#connections.push(connection);
+    this.client = new Client({ connection });
   }
 
   async killServer(): Promise<void> {
@@ -238,7 +239,7 @@ export class Stage {
         // It has ended.
       }
     }
-    await this.#connection?.close().catch(() => undefined);
+    for (const connection of this.#connections) await connection.close().catch(() => undefined);
     await this.#provider?.stop();
     await this.#server?.stop();
     await this.store?.close();
