@@ -48,8 +48,13 @@ async function historyOf(client: Awaited<ReturnType<typeof openGround>>['client'
     sum.bytes += Number(raw.workflowExecutionInfo?.historySizeBytes);
     sum.events += Number(raw.workflowExecutionInfo?.historyLength);
     sum.executions += 1;
-    const { events } = await handle.fetchHistory();
-    const previous = events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId;
+    // One event at a time: a page of a plugin's history is larger than the client takes.
+    const { history } = await client.workflowService.getWorkflowExecutionHistory({
+      namespace: 'default',
+      execution: { workflowId, runId: raw.workflowExecutionInfo?.execution?.runId ?? null },
+      maximumPageSize: 1,
+    });
+    const previous = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId;
     if (!previous) return sum;
     runId = previous;
   }
