@@ -154,4 +154,11 @@ export const MUTANTS: readonly Mutant[] = [
     without: 'parentClosePolicy: ParentClosePolicy.ABANDON,',
     tests: [OWN_WORKFLOWS],
   },
+  {
+    name: 'the stop where a restored store may have forgotten what was sent',
+    file: 'activities/restored.ts',
+    safeguard: 'if (attempt === 1) return;',
+    without: 'if (attempt >= 1) return;',
+    tests: [LATE],
+  },
 ];
