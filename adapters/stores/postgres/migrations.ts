@@ -166,4 +166,9 @@ export const MIGRATIONS: readonly Migration[] = [
   );
   `,
   },
+  {
+    name: "the provider's own id of an attempt's request",
+    worksFrom: 1,
+    sql: 'ALTER TABLE attempts ADD COLUMN provider_request_id TEXT',
+  },
 ];

@@ -153,6 +153,7 @@ const MIGRATIONS: readonly string[] = [
     revoked_at_ms INTEGER
   ) STRICT;
   `,
+  'ALTER TABLE attempts ADD COLUMN provider_request_id TEXT;',
 ];
 
 /** Brings the file up to this version, inside the caller's transaction; answers from and to which. @throws TollgateError where a newer Tollgate wrote it. */
