@@ -101,6 +101,7 @@ export function toAttempt(row: Row, runKey: RunKey): AttemptRecord {
     reply: jsonOrNull(row, 'reply_json'),
     usage: jsonOrNull(row, 'usage_json'),
     responseId: textOrNull(row, 'response_id'),
+    providerRequestId: textOrNull(row, 'provider_request_id'),
     reservedAtMs: integer(row, 'reserved_at_ms'),
     endedAtMs: integerOrNull(row, 'ended_at_ms'),
     writeOffReason: textOrNull(row, 'write_off_reason'),

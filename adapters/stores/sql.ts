@@ -19,7 +19,7 @@ const ATTEMPT_VALUES = `step, ordinal, mode, model, provider, endpoint, request_
     reserved_nano_usd, set_aside_nano_usd, dispatch_deadline_ms`;
 /** Named one by one: a `*` would change under the statements that older workers have prepared. */
 export const ATTEMPT_COLUMNS = `id, attempt_id, ${ATTEMPT_VALUES}, money_status, settled_nano_usd, outcome_json, reply_json, usage_json,
-    response_id, reserved_at_ms, ended_at_ms, write_off_reason`;
+    response_id, provider_request_id, reserved_at_ms, ended_at_ms, write_off_reason`;
 export const INSERT_ATTEMPT = `
   INSERT INTO attempts (run, attempt_id, ${ATTEMPT_VALUES}, money_status, reserved_at_ms)
   VALUES (:run, :attemptId, :step, :ordinal, :mode, :model, :provider, :endpoint, :requestDigest, :head,
@@ -28,7 +28,8 @@ export const INSERT_ATTEMPT = `
 
 /** What a transcript may contain already is never replaced: the first reply stays, and the first usage. */
 export const SET_OUTCOME = `outcome_json = coalesce(outcome_json, :outcome), reply_json = coalesce(reply_json, :reply),
-       usage_json = coalesce(usage_json, :usage), ended_at_ms = coalesce(ended_at_ms, :now)`;
+       usage_json = coalesce(usage_json, :usage), provider_request_id = coalesce(provider_request_id, :providerRequestId),
+       ended_at_ms = coalesce(ended_at_ms, :now)`;
 
 const CALL_VALUES = `call_key, attempt_id, call_index, tool, tool_version, effect, arguments_digest, idempotency_key,
     approval_id, occurrence, dispatch_deadline_ms`;

@@ -167,6 +167,11 @@ export const MIGRATIONS: readonly Migration[] = [
   `,
   },
   {
+    name: "the provider's own id of an attempt's request",
+    worksFrom: 1,
+    sql: 'ALTER TABLE attempts ADD COLUMN provider_request_id TEXT',
+  },
+  {
     name: 'wrapped keys',
     worksFrom: 1,
     sql: `

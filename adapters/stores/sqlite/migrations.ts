@@ -153,6 +153,7 @@ const MIGRATIONS: readonly string[] = [
     revoked_at_ms INTEGER
   ) STRICT;
   `,
+  'ALTER TABLE attempts ADD COLUMN provider_request_id TEXT;',
   `
   CREATE TABLE keys (
     id INTEGER PRIMARY KEY,
