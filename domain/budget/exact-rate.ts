@@ -35,7 +35,12 @@ export function rateAt(rate: TokenRate, inputTokens: number): { readonly picoUsd
 /** The dearest that one token of this kind can be, exactly. */
 export function dearestRate(rate: TokenRate): ExactAmount {
   const rates = [rate.picoUsdPerToken, ...(rate.tiers ?? []).map((tier) => tier.picoUsdPerToken)].map(exactRate);
-  return rates.reduce((dearest, each) => (each > dearest ? each : dearest));
+  return rates.reduce(larger);
+}
+
+export function larger(one: ExactAmount, other: ExactAmount): ExactAmount {
+  if (one > other) return one;
+  return other;
 }
 
 /** The rate times `numerator / denominator`, in every tier; rounded up at the last digit that a rate keeps. */

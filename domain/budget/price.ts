@@ -1,6 +1,6 @@
 import type { NanoUsd, PriceTable, TokenRate, TokenRates } from '../../contracts/budget.ts';
 import { ratesOf } from './cost.ts';
-import { ceilToNano, dearestRate, type ExactAmount } from './exact-rate.ts';
+import { ceilToNano, dearestRate, type ExactAmount, larger } from './exact-rate.ts';
 import { nanoUsd } from './ledger.ts';
 
 /**
@@ -16,10 +16,7 @@ export function upperBoundOf(price: PriceTable, maxInputTokens: number, maxOutpu
 }
 
 function dearestOf(rates: readonly (TokenRate | undefined)[]): ExactAmount {
-  return rates.reduce<ExactAmount>((dearest, rate) => {
-    const each = rate ? dearestRate(rate) : 0n;
-    return each > dearest ? each : dearest;
-  }, 0n);
+  return rates.flatMap((rate) => (rate ? [dearestRate(rate)] : [])).reduce(larger, 0n);
 }
 
 /**
