@@ -26,4 +26,32 @@ export interface ModelEndpoint {
   awaitResponse(responseId: string, options: { readonly signal: AbortSignal }): Promise<ProviderResult>;
   /** Asks the provider to stop a background response; what it cost until then comes from awaitResponse. */
   cancelResponse(responseId: string): Promise<void>;
+  /** Absent where nothing at the endpoint can be asked. */
+  readonly lookup?: AttemptLookup;
+}
+
+/** What an attempt may be known by in somebody's records. */
+export interface AttemptReference {
+  /** The `clientRequestId` it was sent with. */
+  readonly clientRequestId: string;
+  /** Id of the response at the provider, where one was journalled. */
+  readonly responseId: string | null;
+  /** The provider's or gateway's own id of the request, where an answer (also an error) brought one. */
+  readonly providerRequestId: string | null;
+  /** Earliest and latest moment it can have been sent, in milliseconds since 1970: records are asked for by day. */
+  readonly sentBetweenMs: readonly [earliest: number, latest: number];
+}
+
+/** What the records say. Only a complete record decides about money; everything else leaves it held. */
+export type LookupAnswer =
+  /** The work is over and this is all it used; every count zero where it was not charged. */
+  | { readonly type: 'found'; readonly usage: TokenUsage; readonly serviceTier: string | null; readonly record: string }
+  /** These records would have the request if it had arrived. It may still arrive while a sender is alive. */
+  | { readonly type: 'neverSeen'; readonly record: string }
+  /** Nobody can tell (yet): still running, no usage in the record, no such record kept, no answer. */
+  | { readonly type: 'unknown'; readonly reason: string };
+
+/** Asks an endpoint what became of an attempt. Never throws and never sends it again: what goes wrong is `unknown`. */
+export interface AttemptLookup {
+  lookUp(attempt: AttemptReference, options: { readonly signal: AbortSignal }): Promise<LookupAnswer>;
 }
