@@ -70,13 +70,9 @@ describe('cards', () => {
   test('in one piece, and in the groups that cards print', () => {
     holdsFor(cards, (card) => {
       expect(found(cardDetector, `it is ${card}.`)).toEqual([card]);
-      const groups = card.length === 15 ? [4, 6, 5] : card.length === 14 ? [4, 6, 4] : [4, 4, 4, 4, 3];
+      const groups = card.length < 16 ? new RegExp(`^(.{4})(.{6})(.{${card.length - 10}})$`) : /^(.{4})(.{4})(.{4})(.{4})(.*)$/;
       for (const separator of [' ', '-', '\u00a0']) {
-        let from = 0;
-        const printed = groups
-          .map((length) => card.slice(from, (from += length)))
-          .filter(Boolean)
-          .join(separator); // biome-ignore lint/suspicious/noAssignInExpressions: cuts one after the other
+        const printed = (groups.exec(card)?.slice(1) ?? []).filter(Boolean).join(separator);
         expect(found(cardDetector, `it is ${printed}, ok`)).toEqual([printed]);
       }
     });
@@ -90,7 +86,7 @@ describe('cards', () => {
   });
 
   test('a right number of no known issuer needs a word', () => {
-    const number = luhn('99999999999999'.slice(0, 11) + '123');
+    const number = luhn('99999999999123');
     expect(found(cardDetector, `order ${number}`)).toEqual([]);
     expect(found(cardDetector, `my card ${number}`)).toEqual([number]);
   });
