@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { benchCrashes } from './crashes.ts';
 import { benchHistory } from './history.ts';
 import { benchRecovery } from './recovery.ts';
 import { benchRedaction } from './redaction.ts';
@@ -14,6 +15,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string' },
     runs: { type: 'string' },
     concurrency: { type: 'string' },
+    seconds: { type: 'string' },
     'presidio-research': { type: 'string' },
     gitleaks: { type: 'string' },
   },
@@ -25,10 +27,11 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<string>>> = {
   steps: () => benchSteps(numbers),
   history: () => benchHistory(),
   recovery: () => benchRecovery(numbers),
+  crashes: () => benchCrashes(numbers),
   redaction: () => benchRedaction(numbers),
-  'redaction-quality': () => benchRedactionQuality({ ...(presidioResearch ? { presidioResearch } : {}), ...(gitleaks ? { gitleaks } : {}) }),
   start: () => benchStart(numbers),
   waiting: () => benchWaiting(numbers),
+  'redaction-quality': () => benchRedactionQuality({ ...(presidioResearch ? { presidioResearch } : {}), ...(gitleaks ? { gitleaks } : {}) }),
 };
 
 const names = positionals.length > 0 ? positionals : Object.keys(BENCHMARKS);
