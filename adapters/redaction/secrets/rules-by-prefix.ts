@@ -126,6 +126,7 @@ export const RULES_BY_PREFIX: readonly SecretRule[] = [
   ['slack-webhook-url', 'hooks.slack.com', String.raw`hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/]{43,56}`, 0],
   ['sourcegraph-access-token', 'sgp_', 'sgp_(?:(?:[a-f0-9]{16}|local)_)?[a-f0-9]{40}', 3, { anyCase: true }],
   ['square-access-token', 'sq0atp-,eaaa', String.raw`(?:EAAA|sq0atp-)[\w-]{22,60}`, 2],
+  ['square-secret', 'sq0csp-', String.raw`sq0csp-[\w-]{43}`, 2],
   ['stripe-access-token', 'sk_test,sk_live,sk_prod,rk_test,rk_live,rk_prod', '(?:sk|rk)_(?:test|live|prod)_[a-zA-Z0-9]{10,99}', 2],
   ['twilio-api-key', 'sk', 'SK[0-9a-fA-F]{32}', 3],
   ['vault-batch-token', 'hvb.', String.raw`hvb\.[\w-]{138,300}`, 4],
