@@ -1,5 +1,19 @@
 /** The tables of both stores, each after those it refers to. A test compares them with both schemas. */
-export const TABLES = ['runs', 'scopes', 'run_scopes', 'attempts', 'attempt_scopes', 'contents', 'nodes', 'tool_calls', 'gates', 'audit', 'api_keys'] as const;
+export const TABLES = [
+  'runs',
+  'scopes',
+  'run_scopes',
+  'attempts',
+  'attempt_scopes',
+  'contents',
+  'nodes',
+  'tool_calls',
+  'gates',
+  'audit',
+  'api_keys',
+  'attempt_lookups',
+  'bound_factors',
+] as const;
 
 export type TableName = (typeof TABLES)[number];
 
