@@ -29,18 +29,6 @@ export function upperBoundOf(price: PriceTable, maxInputTokens: number, maxOutpu
 }
 
 /**
- * An upper bound on the input tokens of a request of `bodyBytes` UTF-8 bytes. Byte-level tokenizers give every token at
- * least one byte of text; what the provider adds around messages and tools is less than the JSON that carries them, and
- * `FRAMING_TOKENS` covers the rest.
- */
-export function inputTokensUpperBound(bodyBytes: number): number {
-  return bodyBytes + FRAMING_TOKENS;
-}
-
-/** Tokens a provider may add that stand nowhere in the request. */
-export const FRAMING_TOKENS = 64;
-
-/**
  * The rate of a price in USD per million tokens, in pico-USD per token. Rounded up, so that a bound stays a bound, and only
  * where the price has more than six decimal places: the product alone makes 4.03 a rate of 4030000.0000000005.
  */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { PriceTable } from '../../contracts/budget.ts';
 import type { TokenUsage } from '../../contracts/model.ts';
-import { costOf, formatUsd, inputTokensUpperBound, parseUsd, picoUsdPerToken, upperBoundOf } from '../../domain/budget/price.ts';
+import { costOf, formatUsd, parseUsd, picoUsdPerToken, upperBoundOf } from '../../domain/budget/price.ts';
 import { holdsFor } from '../support/property.ts';
 
 const flat = (input: number, output: number, change: Partial<PriceTable> = {}): PriceTable => ({
@@ -86,13 +86,6 @@ test('a long context reprices every token, from the first token above the tier, 
 
 test('a cost beyond what can be added up without loss is refused, not rounded', () => {
   expect(() => costOf(flat(Number.MAX_SAFE_INTEGER, 0), usage(2_000, 0))).toThrow('safe integer');
-});
-
-test('a request has at most a token per byte and a little framing', () => {
-  expect(inputTokensUpperBound(0)).toBeGreaterThan(0);
-  holdsFor(fc.record({ shorter: fc.nat(), more: fc.nat() }), ({ shorter, more }) =>
-    expect(inputTokensUpperBound(shorter + more) - inputTokensUpperBound(shorter)).toBe(more),
-  );
 });
 
 test('a decimal price of up to six places becomes exactly its rate; a finer one is rounded up', () => {
