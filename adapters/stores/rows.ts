@@ -3,6 +3,7 @@ import type { LedgerTotals, NanoUsd } from '../../contracts/budget.ts';
 import { invariant } from '../../contracts/failures.ts';
 import type { AgentRunId, ApprovalId, AttemptId, ContentDigest, RunKey } from '../../contracts/ids.ts';
 import type { ModelReply, TranscriptMessage } from '../../contracts/model.ts';
+import type { KeyRow } from '../../domain/encryption/store-port.ts';
 import type { BoundFactor, HeldAttempt, OpenMoney } from '../../domain/budget/held-store-port.ts';
 import type { ApiKeyRecord, AttemptRecord, AuditRecord, LoadedTranscript, RunRecord, ToolCallRecord } from '../../domain/store/port.ts';
 
@@ -101,6 +102,7 @@ export function toAttempt(row: Row, runKey: RunKey): AttemptRecord {
     reply: jsonOrNull(row, 'reply_json'),
     usage: jsonOrNull(row, 'usage_json'),
     responseId: textOrNull(row, 'response_id'),
+    providerRequestId: textOrNull(row, 'provider_request_id'),
     reservedAtMs: integer(row, 'reserved_at_ms'),
     endedAtMs: integerOrNull(row, 'ended_at_ms'),
     writeOffReason: textOrNull(row, 'write_off_reason'),
@@ -184,6 +186,19 @@ export function toApiKey(row: Row): ApiKeyRecord {
     secretDigest: text(row, 'secret_digest'),
     createdAtMs: integer(row, 'created_at_ms'),
     revokedAtMs: integerOrNull(row, 'revoked_at_ms'),
+  };
+}
+
+export function toKeyRow(row: Row): KeyRow {
+  return {
+    keyId: text(row, 'key_id'),
+    kind: text(row, 'kind') as KeyRow['kind'],
+    tenant: text(row, 'tenant'),
+    name: text(row, 'name'),
+    version: integer(row, 'version'),
+    wrapped: textOrNull(row, 'wrapped'),
+    createdAtMs: integer(row, 'created_at_ms'),
+    destroyedAtMs: integerOrNull(row, 'destroyed_at_ms'),
   };
 }
 

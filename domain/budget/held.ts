@@ -2,8 +2,8 @@ import type { PriceTable } from '../../contracts/budget.ts';
 import type { TokenUsage } from '../../contracts/model.ts';
 import type { AttemptReference, LookupAnswer } from '../model/provider-port.ts';
 import type { AttemptRecord } from '../store/port.ts';
+import { explainCost } from './cost.ts';
 import type { LedgerEvent } from './ledger.ts';
-import { costOf } from './price.ts';
 
 /** Beyond a call's own deadline its sender may still be writing its reply down. */
 const SENDER_MARGIN_MS = 60_000;
@@ -18,11 +18,13 @@ export function isInFlight(attempt: Pick<AttemptRecord, 'outcome' | 'reservedAtM
 }
 
 /** What to ask an endpoint for. */
-export function referenceOf(attempt: Pick<AttemptRecord, 'attemptId' | 'responseId' | 'reservedAtMs' | 'dispatchDeadlineMs' | 'reply'>): AttemptReference {
+export function referenceOf(
+  attempt: Pick<AttemptRecord, 'attemptId' | 'responseId' | 'providerRequestId' | 'reservedAtMs' | 'dispatchDeadlineMs' | 'reply'>,
+): AttemptReference {
   return {
     clientRequestId: attempt.attemptId,
     responseId: attempt.responseId ?? attempt.reply?.responseId ?? null,
-    providerRequestId: null,
+    providerRequestId: attempt.providerRequestId,
     sentBetweenMs: [attempt.reservedAtMs, attempt.dispatchDeadlineMs + DISPATCH_MARGIN_MS],
   };
 }
@@ -37,8 +39,11 @@ export type HeldDecision =
  */
 export function decideHeld(attempt: Pick<AttemptRecord, 'dispatchDeadlineMs'>, price: PriceTable, answer: LookupAnswer, nowMs: number): HeldDecision {
   switch (answer.type) {
-    case 'found':
-      return { type: 'move', event: { type: 'settle', costNanoUsd: costOf(price, answer.usage) }, usage: answer.usage, because: answer.record };
+    case 'found': {
+      const cost = explainCost(price, answer.usage, answer.serviceTier);
+      if (cost.type === 'unpriced') return { type: 'keep', because: `${answer.record}: ${cost.reason}` };
+      return { type: 'move', event: { type: 'settle', costNanoUsd: cost.nanoUsd }, usage: answer.usage, because: answer.record };
+    }
     case 'neverSeen':
       return nowMs <= attempt.dispatchDeadlineMs + DISPATCH_MARGIN_MS
         ? { type: 'keep', because: `${answer.record}, but a sender may still send it` }

@@ -8,13 +8,14 @@ import type { Effect, ToolCallStatus } from '../../contracts/tool.ts';
 import type { DecisionTransition, GateRecord } from '../approval/gate.ts';
 import type { HeldStore, MoneyMove } from '../budget/held-store-port.ts';
 import type { LedgerEntry, LedgerEvent } from '../budget/ledger.ts';
+import type { KeyStore } from '../encryption/store-port.ts';
 
 /**
  * What Tollgate remembers outside Temporal: what was said, sent, approved and spent. Every method is one transaction.
  * Rules arrive as pure functions and run inside it, under the lock of the rows they decide about, on the store's clock.
  * Errors of the medium are `TollgateError` of type `storeFull` or `storeUnavailable`.
  */
-export interface Store extends RunStore, ContentStore, TranscriptStore, LedgerStore, ToolCallStore, GateStore, AuditStore, ApiKeyStore, HeldStore {
+export interface Store extends RunStore, ContentStore, TranscriptStore, LedgerStore, ToolCallStore, GateStore, AuditStore, ApiKeyStore, KeyStore, HeldStore {
   /** Milliseconds since 1970 on the store's clock, which decides expiry. */
   nowMs(): Promise<number>;
   /**
@@ -126,6 +127,8 @@ export interface AttemptRecord extends NewAttempt {
   readonly usage: TokenUsage | null;
   /** Id of a stored response at the provider, journalled before waiting for it. */
   readonly responseId: string | null;
+  /** The provider's or gateway's own id of the request, where an answer brought one. */
+  readonly providerRequestId: string | null;
   readonly reservedAtMs: number;
   readonly endedAtMs: number | null;
   readonly writeOffReason: string | null;
@@ -141,6 +144,7 @@ export interface OutcomeReport {
   readonly outcome: AttemptOutcome;
   readonly reply?: ModelReply;
   readonly usage?: TokenUsage;
+  readonly providerRequestId?: string;
   /** What became known of the money; nothing leaves it held. */
   readonly money?: LedgerEvent;
 }
@@ -158,6 +162,8 @@ export interface LedgerStore {
   findReply(runKey: RunKey, step: number, requestDigest: string): Promise<AttemptRecord | null>;
   /** Journals the id of a background response before anybody waits for it. The first id stays. */
   setResponseId(runKey: RunKey, attemptId: AttemptId, responseId: string): Promise<void>;
+  /** Journals the provider's or gateway's own id of a request that is still under way. The first id stays. */
+  setProviderRequestId(runKey: RunKey, attemptId: AttemptId, providerRequestId: string): Promise<void>;
   /**
    * Writes what an attempt came to. Money moves by `applyLedgerEvent` in every scope of the attempt. The outcome is set
    * only if there is none yet; reply and usage are kept either way. Returns the row as it then holds.

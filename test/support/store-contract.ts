@@ -4,6 +4,7 @@ import type { Store } from '../../domain/store/port.ts';
 import { describeApiKeyContract } from './store-contract/api-key-contract.ts';
 import { describeContentContract } from './store-contract/content-contract.ts';
 import { describeGateContract } from './store-contract/gate-contract.ts';
+import { describeKeyContract } from './store-contract/key-contract.ts';
 import { describeHeldContract, describeHeldInterleavings } from './store-contract/held-contract.ts';
 import { describeLedgerContract } from './store-contract/ledger-contract.ts';
 import { describeRunContract } from './store-contract/run-contract.ts';
@@ -51,6 +52,7 @@ export function describeStoreContract(name: string, openStore: OpenStoreHarness)
     describeToolCallContract(current);
     describeGateContract(current);
     describeApiKeyContract(current);
+    describeKeyContract(current);
     describeHeldContract(current);
     describeHeldInterleavings(current);
   });

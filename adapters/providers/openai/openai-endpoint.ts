@@ -4,7 +4,7 @@ import type { ModelApi, ModelRequest } from '../../../contracts/model.ts';
 import type { ModelEndpoint, ProviderResult, SendOptions } from '../../../domain/model/provider-port.ts';
 import { tokenBound } from '../../../domain/budget/input-bound.ts';
 import { type Encoding, longestFormBytes, measureOf } from '../../tokenizers/openai-tokenizer.ts';
-import { LITELLM_CALL_ID } from '../records/litellm-records.ts';
+import { fetchWithCallId } from '../records/litellm-records.ts';
 import { type RecordsKind, recordsOf } from '../records/records.ts';
 import { chatBody, readChatCompletion } from './chat-mapping.ts';
 import type { Dialect } from './dialect.ts';
@@ -43,6 +43,7 @@ export function createOpenAiEndpoint(options: OpenAiEndpointOptions): ModelEndpo
     project: null,
     maxRetries: 0,
     timeout: NO_TIMEOUT_MS,
+    ...(options.records === 'litellm' ? { fetch: fetchWithCallId } : {}),
     ...(options.headers ? { defaultHeaders: { ...options.headers } } : {}),
   });
   const bodyOf = (request: ModelRequest) => (request.api === 'chat' ? chatBody(request, dialect) : responsesBody(request, dialect));

@@ -1,3 +1,4 @@
+import type { NanoUsd } from '../../../contracts/budget.ts';
 import type { TokenUsage } from '../../../contracts/model.ts';
 import type { LookupAnswer } from '../../../domain/model/provider-port.ts';
 
@@ -11,6 +12,12 @@ export const found = (usage: TokenUsage, record: string, serviceTier: string | n
   serviceTier,
   record: clean(record),
 });
+
+/** With what the record says the call cost, in USD; it counts only where the price table takes the provider's word. */
+export function withReported(usage: TokenUsage, usd: number | null | undefined): TokenUsage {
+  const nano = Math.ceil(Number(((usd ?? 0) * 1e9).toPrecision(15)));
+  return Number.isSafeInteger(nano) && nano > 0 ? { ...usage, reportedNanoUsd: nano as NanoUsd } : usage;
+}
 
 /** A JSON answer with its status; null where it is not JSON. */
 export interface Fetched {

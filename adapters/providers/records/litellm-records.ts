@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { AttemptLookup, LookupAnswer } from '../../../domain/model/provider-port.ts';
 import { readUsage } from '../openai/usage.ts';
-import { answered, found, getJson, type RecordsClient, unknown } from './answer.ts';
+import { answered, found, getJson, type RecordsClient, unknown, withReported } from './answer.ts';
 
 const count = z.int().min(0);
 const row = z.object({
@@ -9,12 +9,18 @@ const row = z.object({
   status: z.string().nullish(),
   prompt_tokens: count,
   completion_tokens: count,
+  spend: z.number().min(0).nullish(),
   metadata: z.union([z.string(), z.record(z.string(), z.unknown())]).nullish(),
 });
 const rows = z.array(row);
 
-/** LiteLLM takes the client's own id of a call from this header, and keys its spend log by it. */
-export const LITELLM_CALL_ID = 'x-litellm-call-id';
+/** Names a call to LiteLLM by our own id: it takes the id of a call from this header, and keys its spend log by it. */
+export const fetchWithCallId: typeof fetch = (input, init) => {
+  const headers = new Headers(init?.headers);
+  const id = headers.get('x-client-request-id');
+  if (id !== null) headers.set('x-litellm-call-id', id);
+  return fetch(input, { ...init, headers });
+};
 
 /**
  * LiteLLM with a database keeps a spend log: by the call's id, which we set; older ones by the response's. That a call is not
@@ -47,7 +53,7 @@ function answerOf(id: string, found_: z.output<typeof rows>): LookupAnswer {
   if (status === 'failure') return unknown(`LiteLLM logged ${id} as failed, which does not say what the provider charged`);
   const usage = readUsage(usageObject(entry.metadata)) ?? readUsage({ prompt_tokens, completion_tokens });
   if (!usage || usage.inputTokens + usage.outputTokens === 0) return unknown(`LiteLLM's row for ${id} names no usage`);
-  return found(usage, `spend log ${id}`);
+  return found(withReported(usage, entry.spend), `spend log ${id}`);
 }
 
 /** The usage as the provider sent it, with what was cached; newer versions keep it. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { AttemptLookup } from '../../../domain/model/provider-port.ts';
-import { answered, found, getJson, type RecordsClient, unknown } from './answer.ts';
+import { answered, found, getJson, type RecordsClient, unknown, withReported } from './answer.ts';
 
 const count = z.int().min(0);
 const generation = z.object({
@@ -9,6 +9,7 @@ const generation = z.object({
     native_tokens_completion: count,
     native_tokens_reasoning: count.nullish(),
     native_tokens_cached: count.nullish(),
+    total_cost: z.number().min(0).nullish(),
     service_tier: z.string().nullish(),
   }),
 });
@@ -32,7 +33,7 @@ export function openRouterRecords(client: RecordsClient): AttemptLookup {
           reasoningTokens: data.native_tokens_reasoning ?? 0,
         };
         if (usage.cachedInputTokens > usage.inputTokens) return unknown(`the generation ${id} has counts that make no sense`);
-        return found(usage, `generation ${id}`, data.service_tier ?? null);
+        return found(withReported(usage, data.total_cost), `generation ${id}`, data.service_tier ?? null);
       }),
   };
 }

@@ -11,6 +11,7 @@ export const TABLES = [
   'gates',
   'audit',
   'api_keys',
+  'keys',
   'attempt_lookups',
   'bound_factors',
 ] as const;

@@ -72,6 +72,10 @@ export function createLedgerStore(db: Database): LedgerStore {
       const sql = `UPDATE attempts SET response_id = coalesce(response_id, :responseId) WHERE ${OF_ATTEMPT} RETURNING id`;
       if (!(await db.get(sql, { ...runKey, attemptId, responseId }))) throw unknownAttempt(runKey, attemptId);
     },
+    setProviderRequestId: async (runKey, attemptId, providerRequestId) => {
+      const sql = `UPDATE attempts SET provider_request_id = coalesce(provider_request_id, :providerRequestId) WHERE ${OF_ATTEMPT} RETURNING id`;
+      if (!(await db.get(sql, { ...runKey, attemptId, providerRequestId }))) throw unknownAttempt(runKey, attemptId);
+    },
     reportAttempt: (runKey, attemptId, report) => db.transaction((session) => reportOutcome(session, runKey, attemptId, report)),
     moveMoney: (runKey, attemptId, event, by) => db.transaction((session) => move(session, runKey, attemptId, event, by)),
     getLedger: (runKey) => ledgerOf(db, runKey),
@@ -120,6 +124,7 @@ async function reportOutcome(session: Session, runKey: RunKey, attemptId: Attemp
     outcome: JSON.stringify(report.outcome),
     reply: report.reply ? JSON.stringify(report.reply) : null,
     usage: report.usage ? JSON.stringify(report.usage) : null,
+    providerRequestId: report.providerRequestId ?? null,
   });
   const money = report.money ? await applyEvent(session, attempt, id, report.money) : null;
   return money ?? toAttempt(written ?? {}, runKey);

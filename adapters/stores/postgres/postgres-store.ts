@@ -7,6 +7,7 @@ import { createAuditStore } from './audit-store.ts';
 import { createContentStore } from './content-store.ts';
 import { Database, type DatabaseOptions } from './database.ts';
 import { createGateStore } from './gate-store.ts';
+import { createKeyStore } from './key-store.ts';
 import { createHeldStore } from './held-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
 import { createRunStore } from './run-store.ts';
@@ -33,6 +34,7 @@ export async function openPostgresStore(options: DatabaseOptions): Promise<Store
     ...createGateStore(db),
     ...createAuditStore(db),
     ...createApiKeyStore(db),
+    ...createKeyStore(db),
     ...createHeldStore(db),
     nowMs: () => db.nowMs(),
     ensureRoom: (bytes) => ensureRoom(db, bytes),

@@ -51,6 +51,16 @@ export function createLedgerStore(db: Connection): LedgerStore {
         });
       });
     },
+    setProviderRequestId: async (runKey, attemptId, providerRequestId) => {
+      await db.write(() => {
+        known(db, runKey, attemptId);
+        db.run('UPDATE attempts SET provider_request_id = coalesce(provider_request_id, :providerRequestId) WHERE run = :run AND attempt_id = :attemptId', {
+          run: runRow(db, runKey),
+          attemptId,
+          providerRequestId,
+        });
+      });
+    },
     reportAttempt: async (runKey, attemptId, report) => db.write(() => reportOutcome(db, runKey, attemptId, report)),
     moveMoney: async (runKey, attemptId, event, by) => db.write(() => move(db, runKey, attemptId, event, by)),
     getLedger: async (runKey) => db.read(() => ledgerOf(db, runKey)),
@@ -121,6 +131,7 @@ function reportOutcome(db: Connection, runKey: RunKey, attemptId: AttemptId, rep
     outcome: JSON.stringify(report.outcome),
     reply: report.reply ? JSON.stringify(report.reply) : null,
     usage: report.usage ? JSON.stringify(report.usage) : null,
+    providerRequestId: report.providerRequestId ?? null,
     now: db.now(),
   });
   return known(db, runKey, attemptId);

@@ -153,6 +153,21 @@ const MIGRATIONS: readonly string[] = [
     revoked_at_ms INTEGER
   ) STRICT;
   `,
+  'ALTER TABLE attempts ADD COLUMN provider_request_id TEXT;',
+  `
+  CREATE TABLE keys (
+    id INTEGER PRIMARY KEY,
+    key_id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    wrapped TEXT,
+    created_at_ms INTEGER NOT NULL,
+    destroyed_at_ms INTEGER,
+    UNIQUE (kind, tenant, name, version)
+  ) STRICT;
+  `,
   // Money that is open, across runs; what overruns have taught. A partial index has a row only as long as money is held.
   `
   CREATE INDEX attempts_held ON attempts (id) WHERE money_status = 'held';

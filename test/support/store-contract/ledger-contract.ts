@@ -18,6 +18,7 @@ export function describeLedgerContract(subject: Subject): void {
       reply: null,
       usage: null,
       responseId: null,
+      providerRequestId: null,
       reservedAtMs: clock.nowMs,
       endedAtMs: null,
       writeOffReason: null,
@@ -189,6 +190,7 @@ export function describeLedgerContract(subject: Subject): void {
     expect(await store.getAttempt(key, lost)).toBeNull();
     await expect(store.reportAttempt(key, lost, { outcome: { type: 'reply' }, reply: reply('x') })).rejects.toMatchObject({ type: 'journalMissing' });
     await expect(store.setResponseId(key, lost, 'resp_1')).rejects.toMatchObject({ type: 'journalMissing' });
+    await expect(store.setProviderRequestId(key, lost, 'req_1')).rejects.toMatchObject({ type: 'journalMissing' });
     await expect(store.moveMoney(key, lost, { type: 'release' })).rejects.toMatchObject({ type: 'journalMissing' });
   });
 
@@ -199,6 +201,19 @@ export function describeLedgerContract(subject: Subject): void {
     await store.setResponseId(key, attemptId, 'resp_1');
     await store.setResponseId(key, attemptId, 'resp_2');
     expect((await store.getAttempt(key, attemptId))?.responseId).toBe('resp_1');
+  });
+
+  test("the provider's own id of a request is kept, whether it comes with the outcome or before, and the first stays", async () => {
+    const { store } = subject();
+    const key = await startRun(store);
+    const [early, late] = [await reserve(store, key), await reserve(store, key)];
+    await store.setProviderRequestId(key, early, 'req_1');
+    await store.setProviderRequestId(key, early, 'req_2');
+    const outcome = { type: 'reply' } as const;
+    expect(await store.reportAttempt(key, early, { outcome, reply: reply('a'), providerRequestId: 'req_3' })).toMatchObject({ providerRequestId: 'req_1' });
+    await store.reportAttempt(key, late, { outcome, reply: reply('b') });
+    await store.reportAttempt(key, late, { outcome, reply: reply('b'), providerRequestId: 'req_4' });
+    expect(await store.getAttempt(key, late)).toMatchObject({ providerRequestId: 'req_4' });
   });
 
   test('a reply left by a reset is found only for the same run, step and request', async () => {
