@@ -118,6 +118,7 @@ export function toHeld(row: Row): HeldAttempt {
     tenant: text(row, 'tenant'),
     task: text(row, 'task'),
     snapshotDigest: text(row, 'snapshot_digest') as ContentDigest,
+    runEndedAtMs: integerOrNull(row, 'run_ended_at_ms'),
     lookup: lookedAtMs === null ? null : { lookedAtMs, looks: integer(row, 'looks'), nextAtMs: integer(row, 'next_at_ms'), answer: text(row, 'answer') },
   };
 }

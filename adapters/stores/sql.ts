@@ -62,7 +62,7 @@ export const DESTROY_KEYS = `UPDATE keys SET wrapped = NULL, destroyed_at_ms = :
   WHERE tenant = :tenant AND kind = coalesce(:kind, kind) AND name = coalesce(:name, name) AND destroyed_at_ms IS NULL`;
 const QUALIFIED_ATTEMPT = ATTEMPT_COLUMNS.split(',').map((column) => `attempts.${column.trim()}`);
 /** An attempt with what reconciliation needs of its run, and what was last answered about it. */
-export const SELECT_HELD = `SELECT ${QUALIFIED_ATTEMPT.join(', ')}, runs.agent_run_id, runs.first_execution_run_id, runs.tenant, runs.task, runs.snapshot_digest,
+export const SELECT_HELD = `SELECT ${QUALIFIED_ATTEMPT.join(', ')}, runs.agent_run_id, runs.first_execution_run_id, runs.tenant, runs.task, runs.snapshot_digest, runs.ended_at_ms AS run_ended_at_ms,
     attempt_lookups.looked_at_ms, attempt_lookups.looks, attempt_lookups.next_at_ms, attempt_lookups.answer
   FROM attempts JOIN runs ON runs.id = attempts.run LEFT JOIN attempt_lookups ON attempt_lookups.attempt = attempts.id`;
 export const PUT_LOOKUP = `INSERT INTO attempt_lookups (attempt, looked_at_ms, looks, next_at_ms, answer) VALUES (:attempt, :lookedAt, :looks, :nextAt, :answer)

@@ -19,6 +19,8 @@ export function raisedBound(boundNanoUsd: NanoUsd, perMille: number): NanoUsd {
  */
 export function factorLearnt(perMille: number, reservedNanoUsd: number, settledNanoUsd: number): number | null {
   if (settledNanoUsd <= reservedNanoUsd || reservedNanoUsd <= 0) return null;
-  const needed = (BigInt(perMille) * BigInt(settledNanoUsd) + BigInt(reservedNanoUsd) - 1n) / BigInt(reservedNanoUsd);
+  // A raised bound was rounded up: what it came from may be a little smaller.
+  const covered = BigInt(perMille === PLAIN_PER_MILLE ? reservedNanoUsd : Math.max(1, reservedNanoUsd - 1));
+  const needed = (BigInt(perMille) * BigInt(settledNanoUsd) + covered - 1n) / covered;
   return Number(needed > BigInt(MOST_PER_MILLE) ? BigInt(MOST_PER_MILLE) : needed);
 }

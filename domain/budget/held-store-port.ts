@@ -30,6 +30,7 @@ export interface HeldAttempt {
   readonly tenant: string;
   readonly task: string;
   readonly snapshotDigest: ContentDigest;
+  readonly runEndedAtMs: number | null;
   readonly lookup: LookupNote | null;
 }
 

@@ -2,19 +2,24 @@ import type { PriceTable } from '../../contracts/budget.ts';
 import type { TokenUsage } from '../../contracts/model.ts';
 import type { AttemptReference, LookupAnswer } from '../model/provider-port.ts';
 import type { AttemptRecord } from '../store/port.ts';
+import type { HeldAttempt } from './held-store-port.ts';
 import { explainCost } from './cost.ts';
 import type { LedgerEvent } from './ledger.ts';
 
 /** Beyond a call's own deadline its sender may still be writing its reply down. */
 const SENDER_MARGIN_MS = 60_000;
-/** A sender that was let pass at its dispatch deadline reaches the provider within this time, if at all. */
-const DISPATCH_MARGIN_MS = 30_000;
+/** The worker of a run that was closed in Temporal hears of it by its next heartbeat, and then waits for a paid reply for some seconds. */
+const CLOSED_RUN_MARGIN_MS = 30_000;
+/** A request that was let pass at the dispatch deadline is at the provider after this time. */
+const DISPATCH_MARGIN_MS = 5_000;
 const FIRST_PAUSE_MS = 60_000;
 const LONGEST_PAUSE_MS = 24 * 3_600_000;
 
 /** Whether a sender, or whoever recovers, may still be at work on the attempt. Its money is then not for others to move. */
-export function isInFlight(attempt: Pick<AttemptRecord, 'outcome' | 'reservedAtMs'>, modelTimeoutMs: number, nowMs: number): boolean {
-  return attempt.outcome === null && nowMs < attempt.reservedAtMs + modelTimeoutMs + SENDER_MARGIN_MS;
+export function isInFlight({ attempt, runEndedAtMs }: Pick<HeldAttempt, 'attempt' | 'runEndedAtMs'>, modelTimeoutMs: number, nowMs: number): boolean {
+  if (attempt.outcome !== null) return false;
+  const senderEndsMs = attempt.reservedAtMs + modelTimeoutMs + SENDER_MARGIN_MS;
+  return nowMs < (runEndedAtMs === null ? senderEndsMs : Math.min(senderEndsMs, runEndedAtMs + CLOSED_RUN_MARGIN_MS));
 }
 
 /** What to ask an endpoint for. */

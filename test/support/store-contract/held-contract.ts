@@ -115,8 +115,8 @@ export function describeHeldContract(subject: Subject): void {
     clock.nowMs += 1_000;
     const raised = await reserve(store, key, { reservedNanoUsd: usd(250) });
     await store.moveMoney(key, raised, { type: 'settle', costNanoUsd: usd(500) });
-    expect(await second.boundPerMille('gpt-5-mini', 'openai')).toBe(5_000);
-    expect(await second.listBoundFactors(10)).toEqual([{ model: 'gpt-5-mini', endpoint: 'openai', perMille: 5_000, raises: 2, changedAtMs: clock.nowMs }]);
+    expect(await second.boundPerMille('gpt-5-mini', 'openai')).toBe(5_021);
+    expect(await second.listBoundFactors(10)).toEqual([{ model: 'gpt-5-mini', endpoint: 'openai', perMille: 5_021, raises: 2, changedAtMs: clock.nowMs }]);
     await second.close();
   });
 
