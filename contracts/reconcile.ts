@@ -9,6 +9,8 @@ export interface ReconcileInput {
   readonly olderThanMs: number;
   /** Also those asked about lately, whose next look is not due yet: what a person who asks expects. */
   readonly all: boolean;
+  /** The place that an earlier run stopped after. */
+  readonly afterCursor?: number;
 }
 
 /** What was looked at, and what came of it. */
@@ -26,11 +28,11 @@ export interface ReconcileCounts {
 /** Answer of the workflow `reconcileHeld`. */
 export interface ReconcileReport extends ReconcileCounts {
   readonly version: 1;
-  /** Whether more were left than one run looks at; the next one goes on with them. */
-  readonly more: boolean;
+  /** Where to go on, where more were left than one run looks at; else null. */
+  readonly nextCursor: number | null;
 }
 
-export interface ReconcileBatchInput extends ReconcileInput {
+export interface ReconcileBatchInput extends Omit<ReconcileInput, 'afterCursor'> {
   /** The place after which to go on; null at the beginning. */
   readonly afterCursor: number | null;
   readonly limit: number;

@@ -64,6 +64,7 @@ export function createModelCatalogue(options: ModelCatalogueOptions): ModelCatal
         api,
         isOpenAi,
         encodingOf: encoding,
+        records: plan.records,
         ...(baseUrl === undefined ? {} : { baseUrl }),
         ...(headers ? { headers } : {}),
       });

@@ -12,12 +12,12 @@ const MAX_BATCHES = 25;
  */
 export async function reconcileHeld(input: ReconcileInput): Promise<ReconcileReport> {
   let counts: ReconcileCounts = NO_COUNTS;
-  let place: { readonly afterCursor: number | null; readonly startedAtMs: number | null } = { afterCursor: null, startedAtMs: null };
+  let place: { readonly afterCursor: number | null; readonly startedAtMs: number | null } = { afterCursor: input.afterCursor ?? null, startedAtMs: null };
   for (let batch = 1; batch <= MAX_BATCHES; batch += 1) {
     const { nextCursor, startedAtMs, ...done } = await asking.reconcileBatch({ ...input, ...place, limit: BATCH });
     counts = addCounts(counts, done);
-    if (nextCursor === null) return { version: 1, ...counts, more: false };
+    if (nextCursor === null) return { version: 1, ...counts, nextCursor: null };
     place = { afterCursor: nextCursor, startedAtMs };
   }
-  return { version: 1, ...counts, more: true };
+  return { version: 1, ...counts, nextCursor: place.afterCursor };
 }
