@@ -5,7 +5,6 @@ import { invariant, TollgateError } from '../../contracts/failures.ts';
 import type { TranscriptMessage } from '../../contracts/model.ts';
 import type { TaskSnapshot } from '../../contracts/task.ts';
 import { modelRequest } from '../../domain/agent-run/model-request.ts';
-import { nanoUsd, ZERO_NANO_USD } from '../../domain/budget/ledger.ts';
 import { verdictFor } from '../../domain/model/error-classifier.ts';
 import type { AttemptRecord, NewAttempt, ReserveResult } from '../../domain/store/port.ts';
 import { candidateAt, labelOf, loadRunFacts, loadSnapshot, type RunFacts } from '../agent-run/snapshot.ts';
@@ -14,7 +13,7 @@ import { withHeartbeat } from '../heartbeat.ts';
 import type { ActivityPorts } from '../ports.ts';
 import { mustNotBeRestored } from '../restored.ts';
 import { outcomeOfAttempt } from './attempt-outcome.ts';
-import { boundByBytes, boundByTokens, type BoundOf } from './call-bound.ts';
+import { boundByBytes, boundByTokens, setAside } from './bounds.ts';
 import { type Dispatch, recoverAttempt, sendAttempt } from './send-attempt.ts';
 
 /** After this long from its reservation a sender no longer sends. Shorter than the heartbeat timeout, after which another may recover. */
@@ -139,25 +138,6 @@ function newAttempt(input: CallModelInput, { snapshot, snapshotDigest, head, res
  */
 function requestDigestOf({ candidateIndex, mode }: CallModelInput, snapshotDigest: string, head: TranscriptHead): string {
   return canonicalDigest({ snapshotDigest, candidateIndex, mode, head: { ...head } });
-}
-
-/** What a last answer from the same place may cost, on the cheapest model; kept free so that it can still be given. */
-async function setAside(
-  ports: ActivityPorts,
-  snapshot: TaskSnapshot,
-  messages: readonly TranscriptMessage[],
-  { mode }: CallModelInput,
-  boundOf: BoundOf,
-): Promise<NanoUsd> {
-  if (mode === 'wrapUp' || snapshot.task.onBudgetExhausted !== 'wrapUp') return ZERO_NANO_USD;
-  const bounds: number[] = [];
-  for (const candidate of snapshot.candidates) {
-    const endpoint = ports.catalogue.endpoint(candidate.endpoint);
-    if (!endpoint) continue;
-    const call = { candidate, endpoint, request: modelRequest(snapshot, candidate, messages, 'wrapUp') };
-    bounds.push((await boundOf(ports, call)) ?? (await boundByBytes(ports, call)));
-  }
-  return bounds.length === 0 ? ZERO_NANO_USD : nanoUsd(Math.min(...bounds));
 }
 
 /** The place one step earlier: a last answer that no longer fits from the newest place may fit from there. */
