@@ -54,6 +54,18 @@ const scenarios: ScenarioInput[] = [
   },
 ];
 
+/** What is done to processes and to the store, as often as it stands here. */
+const STRIKES = [
+  'worker killed',
+  'store locked',
+  'worker frozen and woken',
+  'server killed',
+  'worker killed',
+  'worker killed',
+  'worker frozen and woken',
+] as const;
+type Strike = (typeof STRIKES)[number];
+
 /** What the approver decided, and when it was sent. */
 export interface Decided {
   readonly verdict: 'approve' | 'deny';
@@ -184,29 +196,27 @@ export class Campaign {
     }
   }
 
-  /** One piece of bad luck. */
-  async #strike(): Promise<string> {
+  /** One piece of bad luck: each kind once, then by the dice. */
+  async #strike(): Promise<Strike> {
     const alive = this.#stage.workers.filter(({ process: { exitCode, signalCode } }) => exitCode === null && signalCode === null);
     const victim = alive[this.#random.below(alive.length)];
-    const dice = this.#random.below(12);
-    if (!victim || dice === 0) {
+    const kind = STRIKES[this.#strikes.length] ?? STRIKES[this.#random.below(STRIKES.length)] ?? 'worker killed';
+    if (!victim || kind === 'server killed') {
       await this.#stage.killServer();
       await this.#stage.startServer();
       return 'server killed';
     }
-    if (dice <= 2) {
+    if (kind === 'store locked') {
       await this.#lockStore();
-      return 'store locked';
-    }
-    if (dice <= 5) {
+    } else if (kind === 'worker frozen and woken') {
       process.kill(victim.pid, 'SIGSTOP');
       await sleep(1_000 + this.#random.below(6_000));
       process.kill(victim.pid, 'SIGCONT');
-      return 'worker frozen and woken';
+    } else {
+      await this.#stage.kill(victim);
+      await this.#stage.startWorker();
     }
-    await this.#stage.kill(victim);
-    await this.#stage.startWorker();
-    return 'worker killed';
+    return kind;
   }
 
   async #lockStore(): Promise<void> {
