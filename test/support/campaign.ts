@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,7 +11,7 @@ import type { GateRecord } from '../../domain/approval/gate.ts';
 import { campaignGateProblems, campaignMoneyProblems, type Sample, sampleProblems } from './campaign-judge.ts';
 import { Destination } from './destination.ts';
 import { seededRandom } from './seeded-random.ts';
-import { Stage } from './stage.ts';
+import { type BillLine, Stage } from './stage.ts';
 import { httpTools } from './tools.ts';
 
 export interface CampaignOptions {
@@ -243,8 +244,13 @@ export class Campaign {
     }
   }
 
+  /** Empty before the first request. */
+  #bill(): BillLine[] {
+    return existsSync(this.#stage.billPath) ? this.#stage.billLines() : [];
+  }
+
   #providerFaults(): string[] {
-    return this.#stage.billLines().flatMap(({ fault }) => (fault === undefined || fault === 'cancelled' ? [] : [fault]));
+    return this.#bill().flatMap(({ fault }) => (fault === undefined || fault === 'cancelled' ? [] : [fault]));
   }
 
   #faultCount(): number {
@@ -257,11 +263,11 @@ export class Campaign {
       const run = await this.#stage.store.latestRun(id as never);
       if (!run) continue;
       // The bill only grows, and what is promised covers it: read in this order, each side may only err to the safe one.
-      const billBefore = this.#stage.billLines();
+      const billBefore = this.#bill();
       const attempts = await this.#stage.store.listAttempts(run.runKey);
       const ledger = await this.#stage.store.getLedger(run.runKey);
       if (!ledger) continue;
-      const sample: Sample = { id, attempts, ledger, billBefore, billAfter: this.#stage.billLines() };
+      const sample: Sample = { id, attempts, ledger, billBefore, billAfter: this.#bill() };
       this.#samples += 1;
       for (const problem of sampleProblems(sample)) this.#problems.add(problem);
     }
@@ -286,7 +292,7 @@ export class Campaign {
       else if (result.status !== 'completed') this.#problems.add(`${id} ended ${result.status}: ${result.message}`);
       for (const problem of campaignGateProblems(id, this.#destinations.get(id)?.arrivals ?? [], [...this.#decided.values()])) this.#problems.add(problem);
     }
-    const bill = this.#stage.billLines();
+    const bill = this.#bill();
     let paidTwice = { steps: 0, nanoUsd: 0 };
     for (const id of this.#results.keys()) {
       const { runKey } = await this.#stage.run(id);
