@@ -56,7 +56,7 @@ const results: Record<string, number[]> = {
 };
 for (let round = 1; round <= ROUNDS; round += 1) {
   const asked = requests(round);
-  results['by bytes']?.push(await cpuMs(() => asked.forEach((request) => endpoint.bodyBytes(request))));
+  results['by bytes']?.push(await cpuMs(() => asked.map((request) => endpoint.bodyBytes(request))));
   results['what was learnt of the model (SQLite)']?.push(
     await cpuMs(async () => {
       for (const { model } of asked) await store.boundPerMille(model, 'openai');

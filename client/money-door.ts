@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from '@temporalio/client';
+import { type Client, WorkflowFailedError } from '@temporalio/client';
 import { TollgateError } from '../contracts/failures.ts';
 import type { AgentRunId, AttemptId } from '../contracts/ids.ts';
 import type { ReconcileInput, ReconcileReport } from '../contracts/reconcile.ts';
@@ -10,6 +10,7 @@ import { isInFlight } from '../domain/budget/held.ts';
 import type { HeldAttempt } from '../domain/budget/held-store-port.ts';
 import { formatUsd } from '../domain/budget/price.ts';
 import type { Store } from '../domain/store/port.ts';
+import { isUnavailable } from './temporal-connection.ts';
 import { type BoundReport, type HeldReport, type OpenMoneyReport, reportBound, reportHeld, reportOpenMoney } from './money-report.ts';
 
 const MAX_LISTED = 1_000;
@@ -130,14 +131,35 @@ async function reconcile(ports: MoneyDoorPorts, { agentRunId, olderThanMs = 0, c
       workflowRunTimeout: RUN_TIMEOUT_MS,
       staticSummary: `held money, asked for by ${ports.actor()}`,
     });
-  const handle = await client.withDeadline(Date.now() + START_TIMEOUT_MS, start);
   const patience = new AbortController();
   try {
+    const handle = await client.withDeadline(Date.now() + START_TIMEOUT_MS, start);
     const report = await Promise.race([handle.result(), sleep(waitMs, null, { signal: patience.signal })]);
     return report === null ? { type: 'running', reconciliationId } : toResult(report);
+  } catch (error) {
+    throw inOurWords(reconciliationId, error);
   } finally {
     patience.abort();
   }
+}
+
+function inOurWords(reconciliationId: string, error: unknown): unknown {
+  if (error instanceof WorkflowFailedError) {
+    const why = rootMessage(error);
+    const message = `The reconciliation ${reconciliationId} failed: ${why} What it had settled is settled; run it again.`;
+    return new TollgateError('closedByTemporal', message, { cause: error });
+  }
+  if (!isUnavailable(error)) return error;
+  return new TollgateError(
+    'temporalUnavailable',
+    `Temporal does not answer (${rootMessage(error)}), and the workers that ask the providers are reached through it.`,
+    { cause: error },
+  );
+}
+
+function rootMessage(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? rootMessage(error.cause) : error.message;
 }
 
 function toResult({ looked, settled, settledNanoUsd, released, kept, inFlight, nextCursor }: ReconcileReport): ReconcileResult {

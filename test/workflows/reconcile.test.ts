@@ -133,3 +133,16 @@ test('an overrun is booked, audited and counted, and the bound of the model lear
   expect(await stage.store.getLedger(next)).toMatchObject({ settledNanoUsd: await stage.bill('after-the-overrun') });
   expect(JSON.parse(await cli('reconcile', '--list', '--json'))).toMatchObject({ money: { overruns: { attempts: expect.toSatisfy((count) => count >= 1) } } });
 });
+
+test('a Temporal that is not there is one plain error; a worker that is not there is no end to wait for', async () => {
+  const gone = createMoneyDoor({
+    openStore: async () => stage.store,
+    connect: async () => stage.client,
+    actor: () => 'alice',
+    taskQueue: () => 'nobody-listens-here',
+  });
+  expect(await gone.reconcile({ waitMs: 500 })).toMatchObject({ type: 'running', reconciliationId: expect.stringMatching(/^tollgate-reconcile-/) });
+  await stage.killServer();
+  await expect(door.reconcile({ waitMs: 500 })).rejects.toMatchObject({ type: 'temporalUnavailable' });
+  await stage.startServer();
+});
