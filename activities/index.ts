@@ -4,6 +4,7 @@ import { finishRun } from './agent-run/finish-run.ts';
 import { pinTask } from './agent-run/pin-task.ts';
 import { openGate } from './approval/open-gate.ts';
 import { raiseBudget, recordDecision } from './approval/record-decision.ts';
+import { reconcileBatch } from './budget/reconcile-batch.ts';
 import { translated } from './failure.ts';
 import { callModel } from './model/call-model.ts';
 import type { Activities } from './port.ts';
@@ -26,6 +27,7 @@ export function createActivities(ports: ActivityPorts): Activities {
     refuseCall: (input) => translated(() => refuseCall(ports, input)),
     resolveInDoubt: (input) => translated(() => resolveInDoubt(ports, input)),
     raiseBudget: (input) => translated(() => raiseBudget(ports, input)),
+    reconcileBatch: (input) => translated(() => reconcileBatch(ports, input)),
     finishRun: (input) => translated(() => finishRun(ports, input)),
   };
 }

@@ -24,6 +24,7 @@ import type {
   RefuseCallInput,
   ResolveInDoubtInput,
 } from '../contracts/agent-run.ts';
+import type { ReconcileBatchInput, ReconcileBatchOutcome } from '../contracts/reconcile.ts';
 
 /** Every activity by name, as workflows see them. Expected outcomes are values; what they throw has a type of contracts/failures.ts. */
 export interface Activities {
@@ -49,4 +50,6 @@ export interface Activities {
   raiseBudget(input: RaiseBudgetInput): Promise<RaiseBudgetOutcome>;
   /** Writes the run's end to the store. */
   finishRun(input: FinishRunInput): Promise<FinishRunOutcome>;
+  /** Asks providers what became of some attempts whose money is held, and moves what is certain. Again changes nothing twice. */
+  reconcileBatch(input: ReconcileBatchInput): Promise<ReconcileBatchOutcome>;
 }

@@ -21,6 +21,7 @@ import {
   startedSchema,
   undecidedSchema,
 } from './http/schemas.ts';
+import { createHttpMoneyDoor } from './http-money-door.ts';
 import { type HttpAgentClientOptions, HttpProblem, HttpTransport, Patience, toTollgateError } from './http-transport.ts';
 import type { GateReport } from './gate-report.ts';
 import { knownTask, type StartableTask } from './known-task.ts';
@@ -58,6 +59,7 @@ export function createHttpAgentClient(options: HttpAgentClientOptions): AgentCli
     withdraw: (approvalId, given = {}) => decide(approvalId, { verdict: 'withdraw', ...digest(given), ...comment(given) }),
     addUserMessage: (agentRunId, text, messageOptions = {}) =>
       translated(() => http.json(messageSentSchema, { method: 'POST', path: `${runPath(agentRunId)}/messages`, body: { text, ...messageOptions } })),
+    ...createHttpMoneyDoor(http),
     cancel: (agentRunId) =>
       translated(async () => ({ type: (await http.json(cancellationSchema, { method: 'POST', path: `${runPath(agentRunId)}/cancel` })).cancellation })),
   };

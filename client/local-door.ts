@@ -11,6 +11,7 @@ import type { TaskRegistry } from '../domain/task/registry-port.ts';
 import { type AgentClient, createAgentClient } from './agent-client.ts';
 import type { Identity } from './decision.ts';
 import { knownTask, type StartableTask, type StoredTask } from './known-task.ts';
+import { createMoneyDoor } from './money-door.ts';
 import { createRunReader } from './run-reader.ts';
 import type { RunsDoor } from './runs-door.ts';
 import { type StartOptions, toStartRequest } from './start-request.ts';
@@ -47,6 +48,7 @@ export function createLocalDoor(ports: LocalDoorPorts): RunsDoor {
   const glance = () => open({ signs: false, timeoutMs: GLANCE_TIMEOUT_MS }).catch(() => null);
   return {
     ...createRunReader({ openStore: ports.openStore, glance, storeName: ports.storeName }),
+    ...createMoneyDoor({ openStore: ports.openStore, connect: () => ports.connect(), actor: () => ports.identity().name, taskQueue: ports.taskQueue }),
     async start(task, input, options = {}) {
       const checked = await checkStart(ports, task, input, options);
       return await (await open({ signs: false })).start(checked, input as Record<string, unknown>, options);

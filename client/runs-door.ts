@@ -1,5 +1,6 @@
 import type { AgentClient, StartedRun } from './agent-client.ts';
 import type { StoredTask } from './known-task.ts';
+import type { MoneyDoor } from './money-door.ts';
 import type { RunReader } from './run-reader.ts';
 import type { StartOptions } from './start-request.ts';
 
@@ -7,7 +8,7 @@ import type { StartOptions } from './start-request.ts';
  * All that a command or a route does with runs, whoever answers: Temporal and the store from this process, or a Tollgate
  * API elsewhere. Every error is a TollgateError.
  */
-export interface RunsDoor extends RunReader, Pick<AgentClient, 'approve' | 'deny' | 'withdraw' | 'cancel' | 'describe' | 'addUserMessage'> {
+export interface RunsDoor extends RunReader, MoneyDoor, Pick<AgentClient, 'approve' | 'deny' | 'withdraw' | 'cancel' | 'describe' | 'addUserMessage'> {
   /** Starts a run of a task by its name or its data, after checking everything that can be checked. */
   start(task: string | StoredTask, input: unknown, options?: StartOptions): Promise<StartedRun>;
 }

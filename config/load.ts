@@ -72,6 +72,7 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
     ...optional('api', api),
     listen: { address: variables.TOLLGATE_LISTEN, isConfigured: Boolean(env.TOLLGATE_LISTEN) },
     ...optional('localDeveloper', variables.TOLLGATE_LOCAL_DEVELOPER),
+    reconcileEveryMinutes: variables.TOLLGATE_RECONCILE_MINUTES,
     logLevel: variables.TOLLGATE_LOG_LEVEL,
     ...optional('presidio', presidioOf(variables)),
     ...optional('storeMaxPages', variables.TOLLGATE_STORE_MAX_PAGES),

@@ -48,6 +48,8 @@ export const environmentSchema = z.object({
   TOLLGATE_DEPLOYMENT: versionPart.optional(),
   TOLLGATE_BUILD_ID: versionPart.optional(),
   TOLLGATE_HEALTH_FILE: path.optional(),
+  /** How often held money is reconciled, in minutes; 0 leaves it to `tollgate reconcile`. */
+  TOLLGATE_RECONCILE_MINUTES: z.coerce.number().int().min(0).max(10_080).default(5),
   TOLLGATE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** A Presidio analyzer that finds names and places; unset, only what has a form is found. */
   TOLLGATE_PRESIDIO_URL: httpUrl.optional(),
@@ -113,6 +115,7 @@ export interface Settings {
   readonly listen: { readonly address: string; readonly isConfigured: boolean };
   /** Whether a request without a key may act as the developer at this machine. Unset: as long as there has never been a key. */
   readonly localDeveloper?: boolean;
+  readonly reconcileEveryMinutes: number;
   readonly logLevel: string;
   /** The analyzer that finds names and places. */
   readonly presidio?: { readonly url: string; readonly language: string; readonly entities: readonly string[]; readonly timeoutMs: number };

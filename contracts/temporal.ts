@@ -6,6 +6,7 @@ export const TASK_QUEUE = 'tollgate';
 
 /** Workflow types. */
 export const AGENT_RUN_WORKFLOW = 'agentRun';
+export const RECONCILE_WORKFLOW = 'reconcileHeld';
 
 /** Answers what a decision came to; rejected before history is written where the shape, the gate or the digest is wrong. */
 export const decideApprovalUpdate = defineUpdate<DecisionAnswer, [DecisionRequest]>('decideApproval');

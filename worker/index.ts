@@ -51,7 +51,7 @@ export async function startTollgateWorker(
   const store = await openStore(settings);
   try {
     const logger = createLogger({ level: settings.logLevel, name: 'worker' });
-    const { home, taskQueue, searchAttributesOff } = settings;
+    const { home, taskQueue, searchAttributesOff, reconcileEveryMinutes } = settings;
     const mcpServers = mcpServersOf(settings, project, logger);
     const [temporal, ports] = await Promise.all([temporalTarget(settings), wirePorts(settings, project, store, mcpServers)]);
     const worker = await startWorker({
@@ -61,6 +61,7 @@ export async function startTollgateWorker(
       versioning: settings,
       ...(settings.healthFile === undefined ? {} : { healthFile: settings.healthFile }),
       searchAttributesOff,
+      reconcileEveryMinutes,
       ports: adapt(ports),
       logger,
       ...(project.workflowsPath === undefined ? {} : { workflowsPath: project.workflowsPath }),

@@ -7,6 +7,7 @@ import { createActivities } from '../activities/index.ts';
 import type { ActivityPorts } from '../activities/ports.ts';
 import { translatedConnectError } from './connect-error.ts';
 import type { SearchAttributeTopic } from '../contracts/temporal.ts';
+import { ensureReconcileSchedule } from './reconcile-schedule.ts';
 import { registerSearchAttributes } from './search-attributes.ts';
 import { Sweeper } from './sweeper.ts';
 import { PAYLOAD_CONVERTER_PATH, workflowBundle } from './workflow-bundle.ts';
@@ -35,6 +36,8 @@ export interface WorkerOptions {
   /** Touched as long as Temporal and the store answer, for whoever watches the process. */
   readonly healthFile?: string;
   readonly searchAttributesOff: readonly SearchAttributeTopic[];
+  /** How often held money is reconciled, in minutes; 0 creates no schedule for it. */
+  readonly reconcileEveryMinutes: number;
   readonly ports: ActivityPorts;
   readonly logger: Logger;
   /** A module with workflows of the project's own, bundled with ours. */
@@ -76,6 +79,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     shutdownForceTime: SHUTDOWN_GRACE_MS + 5_000,
   });
   const client = new Client({ connection, namespace: temporal.namespace });
+  if (options.reconcileEveryMinutes > 0)
+    await ensureReconcileSchedule(client, taskQueue, options.reconcileEveryMinutes).catch((error: unknown) =>
+      logger.warn({ error: String(error) }, 'the schedule that reconciles held money could not be created; "tollgate reconcile" does it by hand'),
+    );
   const sweeper = new Sweeper(client, ports.store, taskQueue);
   const lookAround = async () => {
     await sweeper.sweep();

@@ -82,7 +82,7 @@ function resolved(given: WebpackConfiguration['resolve']): NonNullable<WebpackCo
 
 /** A module that exports our workflows and the project's. A name exported outright comes before one of `export *`. */
 function entryFor(projectWorkflows: string, cacheFolder: string): string {
-  const text = `export { agentRun } from ${JSON.stringify(INDEX)};\nexport * from ${JSON.stringify(projectWorkflows)};\n`;
+  const text = `export { agentRun, reconcileHeld } from ${JSON.stringify(INDEX)};\nexport * from ${JSON.stringify(projectWorkflows)};\n`;
   // Absolute, because the bundler looks from the root.
   const path = resolve(cacheFolder, `entry-${createHash('sha256').update(text).digest('hex').slice(0, 16)}.mjs`);
   keep(path, text);

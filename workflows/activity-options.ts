@@ -17,7 +17,11 @@ const heartbeatTimeout = '4s';
 const MARGIN_MS = 60_000;
 
 /** Store work only. Short enough to need no heartbeat. */
-export const journal = proxyActivities<Omit<Activities, 'callModel' | 'executeTool'>>({ startToCloseTimeout: '6s', cancellationType, retry });
+export const journal = proxyActivities<Omit<Activities, 'callModel' | 'executeTool' | 'reconcileBatch'>>({
+  startToCloseTimeout: '6s',
+  cancellationType,
+  retry,
+});
 
 /** Calls to the outside. `outsideOptions` gives each its deadline and its line in the Temporal UI. */
 export const outside = proxyActivities<Pick<Activities, 'callModel' | 'executeTool'>>({
@@ -39,4 +43,12 @@ export const nearby = proxyLocalActivities<Pick<Activities, 'executeTool'>>({
   startToCloseTimeout: '5s',
   cancellationType,
   retry: { maximumAttempts: 1 },
+});
+
+/** Asks providers; whatever hangs there has a deadline of its own. A batch that failed three times is left to the next run. */
+export const asking = proxyActivities<Pick<Activities, 'reconcileBatch'>>({
+  startToCloseTimeout: '3m',
+  heartbeatTimeout: '30s',
+  cancellationType,
+  retry: { ...retry, maximumAttempts: 3 },
 });

@@ -1,13 +1,11 @@
 import { activityInfo, Context } from '@temporalio/activity';
 import type { CallModelInput, CallModelOutcome, TranscriptHead } from '../../contracts/agent-run.ts';
+import type { NanoUsd } from '../../contracts/budget.ts';
 import { invariant, TollgateError } from '../../contracts/failures.ts';
-import type { ModelRequest, TranscriptMessage } from '../../contracts/model.ts';
+import type { TranscriptMessage } from '../../contracts/model.ts';
 import type { TaskSnapshot } from '../../contracts/task.ts';
 import { modelRequest } from '../../domain/agent-run/model-request.ts';
-import { nanoUsd, ZERO_NANO_USD } from '../../domain/budget/ledger.ts';
-import { inputTokensUpperBound, upperBoundOf } from '../../domain/budget/price.ts';
 import { verdictFor } from '../../domain/model/error-classifier.ts';
-import type { ModelEndpoint } from '../../domain/model/provider-port.ts';
 import type { AttemptRecord, NewAttempt, ReserveResult } from '../../domain/store/port.ts';
 import { candidateAt, labelOf, loadRunFacts, loadSnapshot, type RunFacts } from '../agent-run/snapshot.ts';
 import { canonicalDigest } from '../digest.ts';
@@ -15,6 +13,7 @@ import { withHeartbeat } from '../heartbeat.ts';
 import type { ActivityPorts } from '../ports.ts';
 import { mustNotBeRestored } from '../restored.ts';
 import { outcomeOfAttempt } from './attempt-outcome.ts';
+import { boundByBytes, boundByTokens, setAside } from './bounds.ts';
 import { type Dispatch, recoverAttempt, sendAttempt } from './send-attempt.ts';
 
 /** After this long from its reservation a sender no longer sends. Shorter than the heartbeat timeout, after which another may recover. */
@@ -82,14 +81,21 @@ async function reserve(ports: ActivityPorts, input: CallModelInput, { snapshotDi
   for (let head: TranscriptHead | null = input.head; head; head = input.mode === 'wrapUp' ? await earlierHead(ports, input, head) : null) {
     const messages = await transcriptAt(ports, input, head);
     const request = modelRequest(snapshot, candidate, messages, input.mode);
-    const attempt = newAttempt(input, { snapshot, snapshotDigest }, head, request, endpoint, setAside(ports, snapshot, messages, input), await store.nowMs());
-    const earlier = await store.findReply(input.runKey, input.step, attempt.requestDigest);
+    const earlier = await store.findReply(input.runKey, input.step, requestDigestOf(input, snapshotDigest, head));
     if (earlier) return { type: 'answer', outcome: await outcomeOfAttempt(ports, snapshot, earlier, true) };
-    const reserved = await store.reserveAttempt(attempt);
-    if (reserved.type === 'exists') return reserved;
-    if (reserved.type === 'reserved')
-      return { type: 'reserved', dispatch: { attempt: reserved.attempt, candidate, endpoint, request, timeoutMs: snapshot.task.limits.modelTimeoutMs } };
-    rejected ??= reserved;
+    // By its bytes first, which costs nothing; counted only where that does not fit.
+    for (const boundOf of [boundByBytes, boundByTokens]) {
+      const reservedNanoUsd = await boundOf(ports, { candidate, endpoint, request });
+      if (reservedNanoUsd === null) continue;
+      const setAsideNanoUsd = await setAside(ports, snapshot, messages, input, boundOf);
+      const attempt = newAttempt(input, { snapshot, snapshotDigest, head, reservedNanoUsd, setAsideNanoUsd, nowMs: await store.nowMs() });
+      const reserved = await store.reserveAttempt(attempt);
+      if (reserved.type === 'exists') return reserved;
+      if (reserved.type === 'reserved')
+        return { type: 'reserved', dispatch: { attempt: reserved.attempt, candidate, endpoint, request, timeoutMs: snapshot.task.limits.modelTimeoutMs } };
+      // What is asked of people is what the nearest place needs, as closely as it is known.
+      if (head === input.head || !rejected) rejected = reserved;
+    }
   }
   invariant(rejected, 'a reservation was tried');
   const { scope } = rejected;
@@ -98,15 +104,16 @@ async function reserve(ports: ActivityPorts, input: CallModelInput, { snapshotDi
   return { type: 'answer', outcome: { type: 'budgetDenied', neededNanoUsd: rejected.neededNanoUsd, ...(scope === 'run' ? {} : { scope }), ledger, message } };
 }
 
-function newAttempt(
-  input: CallModelInput,
-  { snapshot, snapshotDigest }: { readonly snapshot: TaskSnapshot; readonly snapshotDigest: string },
-  head: TranscriptHead,
-  request: ModelRequest,
-  endpoint: ModelEndpoint,
-  setAsideNanoUsd: NewAttempt['setAsideNanoUsd'],
-  nowMs: number,
-): NewAttempt {
+interface Reservation {
+  readonly snapshot: TaskSnapshot;
+  readonly snapshotDigest: string;
+  readonly head: TranscriptHead;
+  readonly reservedNanoUsd: NanoUsd;
+  readonly setAsideNanoUsd: NanoUsd;
+  readonly nowMs: number;
+}
+
+function newAttempt(input: CallModelInput, { snapshot, snapshotDigest, head, reservedNanoUsd, setAsideNanoUsd, nowMs }: Reservation): NewAttempt {
   const candidate = candidateAt(snapshot, input.candidateIndex);
   return {
     runKey: input.runKey,
@@ -119,7 +126,7 @@ function newAttempt(
     endpoint: candidate.endpoint,
     requestDigest: requestDigestOf(input, snapshotDigest, head),
     head,
-    reservedNanoUsd: upperBoundOf(candidate.price, inputTokensUpperBound(endpoint.bodyBytes(request)), request.maxOutputTokens),
+    reservedNanoUsd,
     setAsideNanoUsd,
     dispatchDeadlineMs: nowMs + DISPATCH_WINDOW_MS,
   };
@@ -131,23 +138,6 @@ function newAttempt(
  */
 function requestDigestOf({ candidateIndex, mode }: CallModelInput, snapshotDigest: string, head: TranscriptHead): string {
   return canonicalDigest({ snapshotDigest, candidateIndex, mode, head: { ...head } });
-}
-
-/** What a last answer from the same place may cost, on the cheapest model; kept free so that it can still be given. */
-function setAside(
-  { catalogue }: ActivityPorts,
-  snapshot: TaskSnapshot,
-  messages: readonly TranscriptMessage[],
-  { mode }: CallModelInput,
-): NewAttempt['setAsideNanoUsd'] {
-  if (mode === 'wrapUp' || snapshot.task.onBudgetExhausted !== 'wrapUp') return ZERO_NANO_USD;
-  const bounds = snapshot.candidates.flatMap((candidate) => {
-    const endpoint = catalogue.endpoint(candidate.endpoint);
-    if (!endpoint) return [];
-    const request = modelRequest(snapshot, candidate, messages, 'wrapUp');
-    return [upperBoundOf(candidate.price, inputTokensUpperBound(endpoint.bodyBytes(request)), request.maxOutputTokens)];
-  });
-  return bounds.length === 0 ? ZERO_NANO_USD : nanoUsd(Math.min(...bounds));
 }
 
 /** The place one step earlier: a last answer that no longer fits from the newest place may fit from there. */

@@ -7,6 +7,8 @@ import { taskPrice } from '../../domain/task/candidates.ts';
 import type { EndpointSpec, ModelSpec } from '../../domain/task/define.ts';
 import { createOpenAiEndpoint } from './openai/openai-endpoint.ts';
 import { isOpenAiUrl } from './openai/dialect.ts';
+import { type RecordsKind, recordsKindOf } from './records/records.ts';
+import { type Encoding, encodingOf } from '../tokenizers/openai-tokenizer.ts';
 
 export interface ModelCatalogueOptions {
   readonly openai: { readonly apiKey?: string; readonly baseUrl?: string };
@@ -33,6 +35,7 @@ interface EndpointPlan {
   readonly background: boolean;
   readonly structuredOutput: boolean;
   readonly isOpenAi: boolean;
+  readonly records: RecordsKind;
 }
 
 /** The models a configuration can reach. A model that it does not list goes to the default endpoint under its own name. */
@@ -55,7 +58,16 @@ export function createModelCatalogue(options: ModelCatalogueOptions): ModelCatal
       const plan = plans.get(name);
       if (!plan || plan.apiKey === undefined) return null;
       const { baseUrl, apiKey, headers, api, isOpenAi } = plan;
-      const endpoint = createOpenAiEndpoint({ apiKey, api, isOpenAi, ...(baseUrl === undefined ? {} : { baseUrl }), ...(headers ? { headers } : {}) });
+      const encoding = (wireModel: string) => tokenizerOf(models, wireModel, plan);
+      const endpoint = createOpenAiEndpoint({
+        apiKey,
+        api,
+        isOpenAi,
+        encodingOf: encoding,
+        records: plan.records,
+        ...(baseUrl === undefined ? {} : { baseUrl }),
+        ...(headers ? { headers } : {}),
+      });
       opened.set(name, endpoint);
       return endpoint;
     },
@@ -77,6 +89,12 @@ function entryOf(model: string, spec: ModelSpec | undefined, plan: EndpointPlan,
   };
 }
 
+/** As the configuration says, else OpenAI's own for its own models. What a gateway calls a model is no proof of what it sends it to. */
+function tokenizerOf(models: readonly ModelSpec[], wireModel: string, { provider, baseUrl }: EndpointPlan): Encoding | null {
+  const spec = models.find((candidate) => (candidate.wireModel ?? candidate.model) === wireModel);
+  return spec?.tokenizer ?? (provider === 'openai' && isOpenAiUrl(baseUrl) ? encodingOf(wireModel) : null);
+}
+
 function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCatalogueOptions): Map<string, EndpointPlan> {
   const isOwn = isOpenAiUrl(openai.baseUrl);
   const plans: EndpointPlan[] = [
@@ -91,6 +109,7 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       background: isOwn,
       structuredOutput: true,
       isOpenAi: isOwn,
+      records: recordsKindOf('openai', openai.baseUrl),
     },
   ];
   if (simulatedUrl !== undefined)
@@ -105,6 +124,7 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       background: true,
       structuredOutput: true,
       isOpenAi: true,
+      records: 'simulated',
     });
   for (const [name, spec] of Object.entries(endpoints)) {
     const own = isOpenAiUrl(spec.baseUrl);
@@ -120,6 +140,7 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       background: spec.background ?? own,
       structuredOutput: spec.structuredOutput ?? true,
       isOpenAi: own,
+      records: spec.records ?? recordsKindOf(spec.provider, spec.baseUrl),
     });
   }
   return new Map(plans.map((plan) => [plan.name, plan]));

@@ -4,6 +4,7 @@ import { invariant } from '../../contracts/failures.ts';
 import type { AgentRunId, ApprovalId, AttemptId, ContentDigest, RunKey } from '../../contracts/ids.ts';
 import type { ModelReply, TranscriptMessage } from '../../contracts/model.ts';
 import type { KeyRow } from '../../domain/encryption/store-port.ts';
+import type { BoundFactor, HeldAttempt, OpenMoney } from '../../domain/budget/held-store-port.ts';
 import type { ApiKeyRecord, AttemptRecord, AuditRecord, LoadedTranscript, RunRecord, ToolCallRecord } from '../../domain/store/port.ts';
 
 /** A row as a driver gives it; both stores have the same columns. */
@@ -105,6 +106,39 @@ export function toAttempt(row: Row, runKey: RunKey): AttemptRecord {
     reservedAtMs: integer(row, 'reserved_at_ms'),
     endedAtMs: integerOrNull(row, 'ended_at_ms'),
     writeOffReason: textOrNull(row, 'write_off_reason'),
+  };
+}
+
+export function toHeld(row: Row): HeldAttempt {
+  const runKey = { agentRunId: text(row, 'agent_run_id') as AgentRunId, firstExecutionRunId: text(row, 'first_execution_run_id') };
+  const lookedAtMs = integerOrNull(row, 'looked_at_ms');
+  return {
+    cursor: integer(row, 'id'),
+    attempt: toAttempt(row, runKey),
+    tenant: text(row, 'tenant'),
+    task: text(row, 'task'),
+    snapshotDigest: text(row, 'snapshot_digest') as ContentDigest,
+    runEndedAtMs: integerOrNull(row, 'run_ended_at_ms'),
+    lookup: lookedAtMs === null ? null : { lookedAtMs, looks: integer(row, 'looks'), nextAtMs: integer(row, 'next_at_ms'), answer: text(row, 'answer') },
+  };
+}
+
+export function toOpenMoney(row: Row): OpenMoney {
+  const part = (name: string) => ({ attempts: integer(row, `${name}_attempts`), nanoUsd: integer(row, `${name}_nano_usd`) as NanoUsd });
+  return {
+    held: { ...part('held'), oldestReservedAtMs: integerOrNull(row, 'oldest_reserved_at_ms') },
+    writtenOff: part('written_off'),
+    overruns: part('overrun'),
+  };
+}
+
+export function toBoundFactor(row: Row): BoundFactor {
+  return {
+    model: text(row, 'model'),
+    endpoint: text(row, 'endpoint'),
+    perMille: integer(row, 'per_mille'),
+    raises: integer(row, 'raises'),
+    changedAtMs: integer(row, 'at_ms'),
   };
 }
 

@@ -31,6 +31,9 @@ export const SET_OUTCOME = `outcome_json = coalesce(outcome_json, :outcome), rep
        usage_json = coalesce(usage_json, :usage), provider_request_id = coalesce(provider_request_id, :providerRequestId),
        ended_at_ms = coalesce(ended_at_ms, :now)`;
 
+/** What is told with a move of money: the first usage stays. */
+export const SET_MOVE = 'write_off_reason = coalesce(:reason, write_off_reason), usage_json = coalesce(usage_json, :usage)';
+
 const CALL_VALUES = `call_key, attempt_id, call_index, tool, tool_version, effect, arguments_digest, idempotency_key,
     approval_id, occurrence, dispatch_deadline_ms`;
 export const CALL_COLUMNS = `id, ${CALL_VALUES}, status, result_json, is_error, recorded_line, started_at_ms, ended_at_ms`;
@@ -57,3 +60,30 @@ export const REWRAP_KEY = 'UPDATE keys SET wrapped = :wrapped WHERE key_id = :ke
 /** Whole tenants, one kind, or one key; `:kind` and `:name` null for all. */
 export const DESTROY_KEYS = `UPDATE keys SET wrapped = NULL, destroyed_at_ms = :now
   WHERE tenant = :tenant AND kind = coalesce(:kind, kind) AND name = coalesce(:name, name) AND destroyed_at_ms IS NULL`;
+const QUALIFIED_ATTEMPT = ATTEMPT_COLUMNS.split(',').map((column) => `attempts.${column.trim()}`);
+/** An attempt with what reconciliation needs of its run, and what was last answered about it. */
+export const SELECT_HELD = `SELECT ${QUALIFIED_ATTEMPT.join(', ')}, runs.agent_run_id, runs.first_execution_run_id, runs.tenant, runs.task, runs.snapshot_digest, runs.ended_at_ms AS run_ended_at_ms,
+    attempt_lookups.looked_at_ms, attempt_lookups.looks, attempt_lookups.next_at_ms, attempt_lookups.answer
+  FROM attempts JOIN runs ON runs.id = attempts.run LEFT JOIN attempt_lookups ON attempt_lookups.attempt = attempts.id`;
+export const PUT_LOOKUP = `INSERT INTO attempt_lookups (attempt, looked_at_ms, looks, next_at_ms, answer) VALUES (:attempt, :lookedAt, :looks, :nextAt, :answer)
+  ON CONFLICT (attempt) DO UPDATE SET looked_at_ms = excluded.looked_at_ms, looks = excluded.looks, next_at_ms = excluded.next_at_ms, answer = excluded.answer`;
+
+/** Held, written off, beyond the bound: each by its partial index, so the states stand here as literals. */
+export function selectOpenMoney(ofTenant: boolean): string {
+  const from = ofTenant ? 'FROM attempts JOIN runs ON runs.id = attempts.run AND runs.tenant = :tenant' : 'FROM attempts';
+  const part = (name: string, amount: string, where: string) =>
+    `(SELECT count(*) ${from} WHERE ${where}) AS ${name}_attempts, (SELECT coalesce(sum(${amount}), 0) ${from} WHERE ${where}) AS ${name}_nano_usd`;
+  return `SELECT ${part('held', 'attempts.reserved_nano_usd', "attempts.money_status = 'held'")},
+    (SELECT min(attempts.reserved_at_ms) ${from} WHERE attempts.money_status = 'held') AS oldest_reserved_at_ms,
+    ${part('written_off', 'attempts.reserved_nano_usd', "attempts.money_status = 'writtenOff'")},
+    ${part('overrun', 'attempts.overrun_nano_usd', 'attempts.overrun_nano_usd > 0')}`;
+}
+
+/** Rows of a model's bound at an endpoint since it was last reset; a reset is a row of 1000. */
+const SINCE_RESET = `id > coalesce((SELECT max(id) FROM bound_factors AS reset WHERE reset.model = factors.model AND reset.endpoint = factors.endpoint AND reset.per_mille = 1000), 0)`;
+export const SELECT_BOUND = `SELECT coalesce(max(per_mille), 1000) AS per_mille FROM bound_factors AS factors WHERE model = :model AND endpoint = :endpoint AND ${SINCE_RESET}`;
+/** The factor that a reservation of that moment was made with. */
+export const SELECT_BOUND_AT = `${SELECT_BOUND} AND at_ms <= :at`;
+export const INSERT_BOUND = 'INSERT INTO bound_factors (model, endpoint, per_mille, at_ms) VALUES (:model, :endpoint, :perMille, :now)';
+export const SELECT_BOUNDS = `SELECT model, endpoint, max(per_mille) AS per_mille, count(*) AS raises, max(at_ms) AS at_ms FROM bound_factors AS factors
+  WHERE ${SINCE_RESET} GROUP BY model, endpoint ORDER BY model, endpoint LIMIT :limit`;

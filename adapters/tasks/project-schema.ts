@@ -69,6 +69,7 @@ const modelSpecSchema = z.strictObject({
   background: z.boolean().optional(),
   structuredOutput: z.boolean().optional(),
   price: candidateSchema.shape.price,
+  tokenizer: z.enum(['o200k_base', 'cl100k_base']).optional(),
 });
 
 const endpointSpecSchema = z.strictObject({
@@ -82,6 +83,7 @@ const endpointSpecSchema = z.strictObject({
   api: api.optional(),
   background: z.boolean().optional(),
   structuredOutput: z.boolean().optional(),
+  records: z.enum(['openai', 'litellm', 'openrouter', 'none']).optional(),
 });
 
 /** What `tollgate.config.ts` may export, checked as a whole. */
@@ -161,6 +163,7 @@ export const PROJECT_GUIDE: FieldGuide = {
   'models.*.api': '"chat" or "responses"',
   'models.*.background': 'true or false',
   'models.*.structuredOutput': 'true or false',
+  'models.*.tokenizer': '"o200k_base" or "cl100k_base"',
   'models.*.price': '{inputUsdPerMillion, cachedInputUsdPerMillion, outputUsdPerMillion}',
   'models.*.price.inputUsdPerMillion': 'a number of USD per million input tokens',
   'models.*.price.cachedInputUsdPerMillion': 'a number of USD per million cached input tokens',
@@ -176,6 +179,7 @@ export const PROJECT_GUIDE: FieldGuide = {
   'endpoints.*.api': '"chat" or "responses"',
   'endpoints.*.background': 'true or false',
   'endpoints.*.structuredOutput': 'true or false',
+  'endpoints.*.records': '"openai", "litellm", "openrouter" or "none"',
   ...MCP_SERVERS_GUIDE,
   ...REDACTION_GUIDE,
 };

@@ -2,6 +2,7 @@ import { TollgateError } from '../../contracts/failures.ts';
 import { SEARCH_ATTRIBUTES, type SearchAttributeTopic } from '../../contracts/search-attributes.ts';
 import { resolveCandidates } from '../../domain/task/candidates.ts';
 import type { TemporalConnection } from '../temporal-connection.ts';
+import { checkBounds, checkHeldMoney, checkLostRuns } from './doctor-money.ts';
 import type { CliServices } from './services.ts';
 
 const NODE_MAJOR = 24;
@@ -17,7 +18,7 @@ export interface Check {
   readonly fix?: string;
 }
 
-type Finding = Omit<Check, 'name'>;
+export type Finding = Omit<Check, 'name'>;
 
 /** Checks what runs need, one by one; a check that can't be made because of an earlier one is skipped. Never throws. */
 export async function diagnose(services: CliServices): Promise<readonly Check[]> {
@@ -41,7 +42,7 @@ export async function diagnose(services: CliServices): Promise<readonly Check[]>
     const { configPath, registry } = await services.project();
     return ok(`${configPath}: ${[...registry.tasks.keys()].join(', ') || 'no tasks'}`);
   });
-  await check('store', async () => ok(await services.store.check()));
+  const hasStore = await check('store', async () => ok(await services.store.check()));
   await check('local key', async () => {
     await services.signer();
     return ok('present, and Temporal is on this machine or TOLLGATE_INSECURE is set');
@@ -60,6 +61,12 @@ export async function diagnose(services: CliServices): Promise<readonly Check[]>
     'search attributes',
     inTemporal((connection) => checkSearchAttributes(connection, services.switchedOffSearchAttributes())),
   );
+  await check(
+    'runs and store',
+    inTemporal(({ client }) => (hasStore ? checkLostRuns(client, services) : Promise.resolve(skipped('the store')))),
+  );
+  await check('held money', () => (hasStore ? checkHeldMoney(services) : skipped('the store')));
+  await check('bounds', () => (hasStore ? checkBounds(services) : skipped('the store')));
   return checks;
 }
 
@@ -144,11 +151,11 @@ export function searchAttributeProblems(registered: Readonly<Record<string, numb
   });
 }
 
-function ok(message: string): Finding {
+export function ok(message: string): Finding {
   return { status: 'ok', message };
 }
 
-function problem(message: string, fix: string): Finding {
+export function problem(message: string, fix: string): Finding {
   return { status: 'problem', message, fix };
 }
 

@@ -45,6 +45,7 @@ const services: CliServices = {
   cwd: process.cwd(),
   home: () => settings().home,
   identity: () => settings().as ?? { name: 'developer', roles: ['*'] },
+  taskQueue: () => settings().taskQueue,
   switchedOffSearchAttributes: () => settings().searchAttributesOff,
   connect: (timeoutMs) => connections.get(addressOf(settings()), timeoutMs),
   openStore: store,

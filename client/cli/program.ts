@@ -7,6 +7,7 @@ import { addKeysCommand } from './keys-command.ts';
 import { addLineCommands } from './line-commands.ts';
 import { addMcpCommand } from './mcp-command.ts';
 import { addProcessCommands } from './process-commands.ts';
+import { addReconcileCommand } from './reconcile-command.ts';
 import { addReleaseCommands } from './release-commands.ts';
 import { addRunCommand } from './run-command.ts';
 import { addRunsCommand } from './runs-command.ts';
@@ -43,6 +44,7 @@ function createProgram(services: CliServices, end: (code: ExitCode) => void): Co
   addLineCommands(program, services, end);
   addReleaseCommands(program, services, end);
   addMcpCommand(program, services, end);
+  addReconcileCommand(program, services, end);
   addStoreCommands(program, services, end);
   addDoctorCommand(program, services, end);
   return program;

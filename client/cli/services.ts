@@ -49,6 +49,7 @@ export interface CliServices {
   /** The data folder. */
   home(): string;
   identity(): Identity;
+  taskQueue(): string;
   switchedOffSearchAttributes(): readonly SearchAttributeTopic[];
   /** The API that the commands speak to, where TOLLGATE_URL is set. */
   api(): { readonly url: string } | null;

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { TollgateError } from '../../contracts/failures.ts';
-import type { AgentRunId, ApprovalId } from '../../contracts/ids.ts';
+import type { AgentRunId, ApprovalId, AttemptId } from '../../contracts/ids.ts';
 import type { GateRecord } from '../../domain/approval/gate.ts';
 import type { Store } from '../../domain/store/port.ts';
 import { noSuchRun, unknownGate } from '../agent-client.ts';
 import type { StoredTask } from '../known-task.ts';
+import { noSuchAttempt } from '../money-door.ts';
 import { noSuchGate } from '../run-reader.ts';
 import type { RunsDoor } from '../runs-door.ts';
 import type { StartOptions } from '../start-request.ts';
@@ -51,6 +52,28 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
       await demandExecution(run.agentRunId, run.firstExecutionRunId);
       yield* door.follow(run, options);
     },
+    openMoney: (filter = {}) => door.openMoney({ ...filter, ...(tenant === null ? {} : { tenant }) }),
+    async held(query = {}) {
+      if (query.agentRunId !== undefined) await demandRun(query.agentRunId);
+      return await door.held({ ...query, ...(tenant === null ? {} : { tenant }) });
+    },
+    async bounds() {
+      demandEveryTenant(caller, 'sees the bounds of models, which are shared by all tenants');
+      return await door.bounds();
+    },
+    async resetBound(model, endpoint, reason) {
+      demandEveryTenant(caller, 'changes the bounds of models, which are shared by all tenants');
+      return await door.resetBound(model, endpoint, reason);
+    },
+    async reconcile(request = {}) {
+      if (request.agentRunId === undefined) demandEveryTenant(caller, 'reconciles the money of all tenants');
+      else await demandRun(request.agentRunId);
+      return await door.reconcile(request);
+    },
+    async writeOff(attemptId, reason) {
+      if (!isVisible((await store.findAttempt(attemptId as AttemptId))?.tenant)) throw noSuchAttempt(attemptId);
+      return await door.writeOff(attemptId, reason);
+    },
     list: async (filter = {}) => {
       if (tenant !== null && filter.tenant !== undefined && filter.tenant !== tenant) return [];
       return await door.list({ ...filter, ...(tenant === null ? {} : { tenant }) });
@@ -73,6 +96,11 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
       return gate ? await door.withdraw(approvalId, { actionDigest: gate.actionDigest, ...options }) : unknownGate(approvalId);
     },
   };
+}
+
+/** @throws TollgateError `forbidden` where the caller is there for one tenant. */
+function demandEveryTenant({ tenant }: Caller, what: string): void {
+  if (tenant !== null) throw new TollgateError('forbidden', `A key for one tenant never ${what}. Use one that is not bound to a tenant, or name a run.`);
 }
 
 function tenantOptions(tenant: string | null, options: StartOptions): StartOptions {

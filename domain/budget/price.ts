@@ -20,17 +20,6 @@ function dearestOf(rates: readonly (TokenRate | undefined)[]): ExactAmount {
 }
 
 /**
- * An upper bound on the input tokens of a request of `bodyBytes` UTF-8 bytes. Byte-level tokenizers give every token at
- * least one byte of text; what the provider adds around messages and tools is less than the JSON that carries them, and
- * `FRAMING_TOKENS` covers the rest.
- */
-export function inputTokensUpperBound(bodyBytes: number): number {
-  return bodyBytes + FRAMING_TOKENS;
-}
-
-/** Tokens a provider may add that stand nowhere in the request. */
-export const FRAMING_TOKENS = 64;
-
 /** Nano-USD as a decimal string of USD, trailing zeros cut but never below two places: `0.0123`, `1.50`. */
 export function formatUsd(amountNanoUsd: number): string {
   const sign = amountNanoUsd < 0 ? '-' : '';

@@ -18,8 +18,10 @@ export interface SendOptions {
 }
 
 export interface ModelEndpoint {
-  /** UTF-8 bytes of the body that `send` would send: what the input bound is computed from. */
+  /** UTF-8 bytes of the body that `send` would send, in the longest form that a tokenizer may make of it: a bound that costs nothing. */
   bodyBytes(request: ModelRequest): number;
+  /** The most input tokens by the model's own tokenizer; null where that is not known. Costs time, so it is asked for where bytes do not fit. */
+  tokenBound?(request: ModelRequest): Promise<number | null>;
   /** Sends once. Never retries by itself. */
   send(request: ModelRequest, options: SendOptions): Promise<ProviderResult>;
   /** Waits for a background response that was journalled earlier. */

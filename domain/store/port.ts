@@ -6,6 +6,7 @@ import type { JsonValue } from '../../contracts/json.ts';
 import type { ErrorVerdict, ModelReply, TokenUsage, TranscriptMessage } from '../../contracts/model.ts';
 import type { Effect, ToolCallStatus } from '../../contracts/tool.ts';
 import type { DecisionTransition, GateRecord } from '../approval/gate.ts';
+import type { HeldStore, MoneyMove } from '../budget/held-store-port.ts';
 import type { LedgerEntry, LedgerEvent } from '../budget/ledger.ts';
 import type { KeyStore } from '../encryption/store-port.ts';
 
@@ -14,7 +15,7 @@ import type { KeyStore } from '../encryption/store-port.ts';
  * Rules arrive as pure functions and run inside it, under the lock of the rows they decide about, on the store's clock.
  * Errors of the medium are `TollgateError` of type `storeFull` or `storeUnavailable`.
  */
-export interface Store extends RunStore, ContentStore, TranscriptStore, LedgerStore, ToolCallStore, GateStore, AuditStore, ApiKeyStore, KeyStore {
+export interface Store extends RunStore, ContentStore, TranscriptStore, LedgerStore, ToolCallStore, GateStore, AuditStore, ApiKeyStore, KeyStore, HeldStore {
   /** Milliseconds since 1970 on the store's clock, which decides expiry. */
   nowMs(): Promise<number>;
   /**
@@ -168,8 +169,8 @@ export interface LedgerStore {
    * only if there is none yet; reply and usage are kept either way. Returns the row as it then holds.
    */
   reportAttempt(runKey: RunKey, attemptId: AttemptId, report: OutcomeReport): Promise<AttemptRecord>;
-  /** Moves an attempt's money alone: reconciliation, late charges, write-offs (which need a reason). */
-  moveMoney(runKey: RunKey, attemptId: AttemptId, event: LedgerEvent, reason?: string): Promise<AttemptRecord>;
+  /** Moves an attempt's money alone: reconciliation, late charges, write-offs (which need a reason). What `by` moved is audited. */
+  moveMoney(runKey: RunKey, attemptId: AttemptId, event: LedgerEvent, by?: MoneyMove): Promise<AttemptRecord>;
   getLedger(runKey: RunKey): Promise<LedgerTotals | null>;
 }
 

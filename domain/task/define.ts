@@ -120,6 +120,8 @@ export interface ModelSpec {
   readonly structuredOutput?: boolean;
   /** USD per million tokens. Cache writes cost what input does unless stated. */
   readonly price?: StatedPrice;
+  /** The tokenizer that bounds its input. Default: OpenAI's for its own models; elsewhere input is bounded by its bytes. */
+  readonly tokenizer?: 'o200k_base' | 'cl100k_base';
 }
 
 /** An OpenAI-compatible server. */
@@ -134,6 +136,11 @@ export interface EndpointSpec {
   readonly background?: boolean;
   /** False where requests with an output schema (`response_format`) are refused: the schema is then put into the prompt. Default: true. */
   readonly structuredOutput?: boolean;
+  /**
+   * Whose way of keeping records it has, which reconciliation asks for what became of a call. Default: by the address and the
+   * provider; `none` where nothing can be asked.
+   */
+  readonly records?: 'openai' | 'litellm' | 'openrouter' | 'none';
 }
 
 /** What `tollgate.config.ts` exports as its default. */

@@ -22,6 +22,9 @@ interface Door {
 const BODIES: Readonly<Record<string, object>> = {
   startRun: { task: 'support', input: { message: 'hi' } },
   addUserMessage: { text: 'hi' },
+  reconcile: {},
+  writeOff: { reason: 'lost' },
+  resetBound: { model: 'm', endpoint: 'e', reason: 'freak' },
   decideApproval: { verdict: 'approve', actionDigest: 'b'.repeat(64) },
 };
 
@@ -57,11 +60,17 @@ test('every route but health and the OpenAPI document asks for a key once there 
     'describeRun read',
     'followRun read',
     'getApproval read',
+    'getOpenMoney read',
     'getRun read',
     'getRunResult read',
     'listApprovals read',
+    'listBounds read',
+    'listHeldAttempts read',
     'listRuns read',
+    'reconcile start',
+    'resetBound decide',
     'startRun start',
+    'writeOff decide',
   ]);
   const revoked = await api.key({ scopes: ['start', 'read', 'decide'], roles: ['*'] });
   await api.store.revokeApiKey(revoked.keyId);

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { PriceTable } from '../../contracts/budget.ts';
 import type { TokenUsage } from '../../contracts/model.ts';
 import { costOf } from '../../domain/budget/cost.ts';
-import { formatUsd, inputTokensUpperBound, parseUsd, upperBoundOf } from '../../domain/budget/price.ts';
+import { formatUsd, parseUsd, upperBoundOf } from '../../domain/budget/price.ts';
 import { holdsFor } from '../support/property.ts';
 
 const flat = (input: number, output: number, change: Partial<PriceTable> = {}): PriceTable => ({
@@ -116,13 +116,6 @@ test('a long context reprices every token, from the first token above the tier, 
 
 test('a cost beyond what can be added up without loss is refused, not rounded', () => {
   expect(() => costOf(flat(Number.MAX_SAFE_INTEGER, 0), usage(2_000, 0))).toThrow('safe integer');
-});
-
-test('a request has at most a token per byte and a little framing', () => {
-  expect(inputTokensUpperBound(0)).toBeGreaterThan(0);
-  holdsFor(fc.record({ shorter: fc.nat(), more: fc.nat() }), ({ shorter, more }) =>
-    expect(inputTokensUpperBound(shorter + more) - inputTokensUpperBound(shorter)).toBe(more),
-  );
 });
 
 test('an amount written as USD is read back exactly', () => {

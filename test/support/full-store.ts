@@ -17,7 +17,8 @@ export async function fillStore(store: Store): Promise<FilledStore> {
   await store.putNode(child, 'input', { role: 'user', text: ODD_TEXT });
   const attemptId = await reserve(store, child, { head: { attemptId: null, nodeIds: ['input'] } });
   await store.reportAttempt(child, attemptId, { outcome: { type: 'reply' }, reply: reply(ODD_TEXT), money: { type: 'settle', costNanoUsd: usd(130) } });
-  await reserve(store, child, { step: 2 });
+  const held = await reserve(store, child, { step: 2 });
+  await store.noteLookup(child, held, 'still running', (looks, nowMs) => nowMs + looks);
   const gate = await store.createGate(approvedGate(child));
   await store.createGate(newGate(parent));
   const call = { ...newToolCall(child, { tool: 'refund', effect: 'irreversible' }), approvalId: gate.approvalId };
@@ -46,5 +47,8 @@ export async function lookAt(store: Store, { parent, child, approvalId }: Filled
     audit: (await store.listAudit({ limit: 100 })).filter(({ type }) => type !== 'store.restored'),
     keys: await store.listApiKeys(100),
     wrapped: await store.listTenantKeys({ limit: 100 }),
+    held: await store.listHeld({ limit: 100 }),
+    money: await store.openMoney(),
+    bounds: await store.listBoundFactors(100),
   };
 }

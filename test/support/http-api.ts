@@ -6,6 +6,7 @@ import { openSqliteStore } from '../../adapters/stores/sqlite/sqlite-store.ts';
 import { newApiKey } from '../../client/api-key.ts';
 import type { Identity } from '../../client/decision.ts';
 import { createHttpApi, type HttpApiOptions } from '../../client/http/app.ts';
+import { createMoneyDoor } from '../../client/money-door.ts';
 import { createRunReader } from '../../client/run-reader.ts';
 import type { RunsDoor } from '../../client/runs-door.ts';
 import type { RunKey } from '../../contracts/ids.ts';
@@ -71,6 +72,13 @@ function writtenDown(store: Store, identity: Identity, done: string[]): RunsDoor
   const accepted = { type: 'accepted', gateStatus: 'approved', message: 'The gate is approved.' } as const;
   return {
     ...createRunReader({ openStore: async () => store, glance: async () => null, storeName: () => 'the store' }),
+    ...createMoneyDoor({
+      openStore: async () => store,
+      connect: () => Promise.reject(new Error('no Temporal here')),
+      actor: () => identity.name,
+      taskQueue: () => 'x',
+    }),
+    reconcile: ({ agentRunId } = {}) => act(`reconcile ${agentRunId ?? 'everything'}`, { type: 'running', reconciliationId: 'r' }),
     start: (_task, _input, options) => act(`start for ${options?.tenant}`, { agentRunId: 'new' as never, firstExecutionRunId: 'first' }),
     describe: async (agentRunId) => ({
       runKey: { agentRunId: agentRunId as never, firstExecutionRunId: 'first' },

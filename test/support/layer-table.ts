@@ -49,6 +49,7 @@ export const LAYERS: readonly Layer[] = [
       'zod',
       'canonicalize',
       '@pydantic/genai-prices',
+      'gpt-tokenizer',
       '@modelcontextprotocol/sdk',
       '@secretlint/secretlint-rule-preset-recommend',
       'libphonenumber-js',

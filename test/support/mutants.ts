@@ -161,4 +161,32 @@ export const MUTANTS: readonly Mutant[] = [
     without: 'if (attempt >= 1) return;',
     tests: [LATE],
   },
+  {
+    name: 'the dispatch deadline before a call that was never seen is released',
+    file: 'domain/budget/held.ts',
+    safeguard: 'return nowMs <= attempt.dispatchDeadlineMs + DISPATCH_MARGIN_MS',
+    without: 'return nowMs < 0',
+    tests: ['test/domain/held.test.ts'],
+  },
+  {
+    name: 'the money of an attempt in flight, left alone by reconciliation',
+    file: 'activities/budget/reconcile-batch.ts',
+    safeguard: 'if (snapshot && isInFlight(held, snapshot.task.limits.modelTimeoutMs, await store.nowMs())) return { ...NO_COUNTS, inFlight: 1 };',
+    without: '',
+    tests: ['test/workflows/reconcile.test.ts'],
+  },
+  {
+    name: 'the bound that learns from an overrun',
+    file: 'adapters/stores/sqlite/ledger-store.ts',
+    safeguard: 'learnBound(db, attempt, settledNanoUsd ?? 0);',
+    without: '',
+    tests: ['test/adapters/sqlite-store.test.ts'],
+  },
+  {
+    name: 'the byte bound where counting would hold the process up',
+    file: 'adapters/tokenizers/openai-tokenizer.ts',
+    safeguard: 'text.length > MAX_COUNTED_LENGTH || LONG_STRETCH.test(text) ? bytes(text) : ',
+    without: '',
+    tests: ['test/adapters/input-bound.test.ts'],
+  },
 ];

@@ -5,6 +5,7 @@ import { describeApiKeyContract } from './store-contract/api-key-contract.ts';
 import { describeContentContract } from './store-contract/content-contract.ts';
 import { describeGateContract } from './store-contract/gate-contract.ts';
 import { describeKeyContract } from './store-contract/key-contract.ts';
+import { describeHeldContract, describeHeldInterleavings } from './store-contract/held-contract.ts';
 import { describeLedgerContract } from './store-contract/ledger-contract.ts';
 import { describeRunContract } from './store-contract/run-contract.ts';
 import { describeToolCallContract } from './store-contract/tool-call-contract.ts';
@@ -52,5 +53,7 @@ export function describeStoreContract(name: string, openStore: OpenStoreHarness)
     describeGateContract(current);
     describeApiKeyContract(current);
     describeKeyContract(current);
+    describeHeldContract(current);
+    describeHeldInterleavings(current);
   });
 }

@@ -215,6 +215,8 @@ describe('budget', () => {
     expect(result.ledger.settledNanoUsd).toBe(await stage.bill('overrun'));
     expect(await stage.store.listAttempts((await stage.run('overrun')).runKey)).toHaveLength(1);
     expect(await stage.ledgerProblems('overrun')).toEqual([]);
+    // The bound of the model has learnt from it; the runs that follow are about the plain one.
+    expect(await stage.store.resetBoundFactor('gpt-5-mini', 'simulated', { actor: 'tester' })).toBe(true);
   });
 
   test('a run that wraps up gives a last answer within its budget', async () => {

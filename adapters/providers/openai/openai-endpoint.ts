@@ -2,12 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import OpenAI from 'openai';
 import type { ModelApi, ModelRequest } from '../../../contracts/model.ts';
 import type { ModelEndpoint, ProviderResult, SendOptions } from '../../../domain/model/provider-port.ts';
+import { tokenBound } from '../../../domain/budget/input-bound.ts';
+import { type Encoding, longestFormBytes, measureOf } from '../../tokenizers/openai-tokenizer.ts';
+import { fetchWithCallId } from '../records/litellm-records.ts';
+import { type RecordsKind, recordsOf } from '../records/records.ts';
 import { chatBody, readChatCompletion } from './chat-mapping.ts';
 import type { Dialect } from './dialect.ts';
 import { isOpenAiUrl } from './dialect.ts';
 import { toFailure } from './failure.ts';
 import { readResponse, responsesBody } from './responses-mapping.ts';
 
+const OPENAI_URL = 'https://api.openai.com/v1';
 const FIRST_POLL_MS = 250;
 const SLOWEST_POLL_MS = 2_000;
 /** The client's own timeout never fires: the caller's signal decides. */
@@ -21,6 +26,10 @@ export interface OpenAiEndpointOptions {
   readonly api: ModelApi;
   /** Whether the server takes every parameter that OpenAI takes. Default: by the base URL. */
   readonly isOpenAi?: boolean;
+  /** The tokenizer of a model by its name on the wire; null where it is not known. */
+  readonly encodingOf?: (model: string) => Encoding | null;
+  /** Where its records of past calls can be asked for. Default: nowhere. */
+  readonly records?: RecordsKind;
 }
 
 /** An OpenAI-compatible server, through the `openai` client. Sends once: retries are the workflow's. */
@@ -29,16 +38,24 @@ export function createOpenAiEndpoint(options: OpenAiEndpointOptions): ModelEndpo
   const client = new OpenAI({
     apiKey: options.apiKey,
     // null keeps the client from reading OPENAI_BASE_URL itself: settings come from config.
-    baseURL: options.baseUrl ?? 'https://api.openai.com/v1',
+    baseURL: options.baseUrl ?? OPENAI_URL,
     organization: null,
     project: null,
     maxRetries: 0,
     timeout: NO_TIMEOUT_MS,
+    ...(options.records === 'litellm' ? { fetch: fetchWithCallId } : {}),
     ...(options.headers ? { defaultHeaders: { ...options.headers } } : {}),
   });
   const bodyOf = (request: ModelRequest) => (request.api === 'chat' ? chatBody(request, dialect) : responsesBody(request, dialect));
+  const baseUrl = (options.baseUrl ?? OPENAI_URL).replace(/\/+$/, '');
+  const lookup = recordsOf(options.records ?? 'none', { baseUrl, headers: { ...options.headers, authorization: `Bearer ${options.apiKey}` } });
   return {
-    bodyBytes: (request) => Buffer.byteLength(JSON.stringify(bodyOf(request)), 'utf8'),
+    ...(lookup ? { lookup } : {}),
+    bodyBytes: (request) => longestFormBytes(JSON.stringify(bodyOf(request))),
+    tokenBound: async (request) => {
+      const encoding = options.encodingOf?.(request.model) ?? null;
+      return encoding ? tokenBound(longestFormBytes(JSON.stringify(bodyOf(request))), request, await measureOf(encoding)) : null;
+    },
     send: (request, sendOptions) => guarded(() => send(client, request, bodyOf(request), sendOptions)),
     awaitResponse: (responseId, { signal }) => guarded(() => poll(client, responseId, null, signal)),
     cancelResponse: async (responseId) => {

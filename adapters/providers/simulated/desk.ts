@@ -72,7 +72,7 @@ export class Desk {
       this.#record(entry(NO_USAGE, 0, 'unscripted'));
       return { type: 'refuse', error: unscripted(scripted.why) };
     }
-    const fault = scriptedFault(part, place.onDice.attempt) ?? randomFault(campaign, place.onDice);
+    const fault = scriptedFault(part, place.onDice.attempt) ?? randomFault(campaign, place.onDice, Date.now());
     const error = refusalFor(fault, request);
     if (error) {
       this.#record(entry(NO_USAGE, 0, fault?.type));

@@ -8,7 +8,7 @@ export { loadScenarios, SHIPPED_SCENARIOS } from './scenario-files.ts';
 export { type SimulatedProvider, type SimulatedProviderOptions, startSimulatedProvider } from './server.ts';
 
 const USAGE = `node adapters/providers/simulated/main.ts --bill FILE [--port N] [--host ADDRESS] [--scenarios FILE_OR_FOLDER]... [--seed N]
-  [--latency-ms LEAST-MOST] [--fault-rate 0..1] [--faults TYPE,TYPE]`;
+  [--latency-ms LEAST-MOST] [--fault-rate 0..1] [--faults TYPE,TYPE] [--bursts LENGTH_MS/EVERY_MS]`;
 
 /** The options of a command line. @throws TollgateError invalidInput with what is wrong. */
 export function readArguments(args: readonly string[]): SimulatedProviderOptions {
@@ -30,6 +30,7 @@ export function readArguments(args: readonly string[]): SimulatedProviderOptions
     faultRate,
     latencyMs: [least, most ?? least],
     ...faults,
+    ...(values.bursts === undefined ? {} : { bursts: burstsOption(values.bursts) }),
   };
 }
 
@@ -46,6 +47,7 @@ function parse(args: readonly string[]) {
     'fault-rate': one,
     faults: one,
     'latency-ms': one,
+    bursts: one,
   } as const;
   return parseArgs({ args: [...args], options });
 }
@@ -56,6 +58,12 @@ function parseValues(args: readonly string[]): Values {
   } catch (error) {
     throw wrong(error instanceof Error ? error.message : String(error));
   }
+}
+
+function burstsOption(text: string): NonNullable<SimulatedProviderOptions['bursts']> {
+  const [length = '', every = ''] = text.split('/');
+  const everyMs = numberOption('--bursts', every, 1, 3_600_000, true);
+  return { lengthMs: numberOption('--bursts', length, 0, everyMs, true), everyMs };
 }
 
 function faultType(text: string): FaultType {

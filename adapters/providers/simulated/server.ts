@@ -40,10 +40,10 @@ export interface SimulatedProvider {
  */
 export async function startSimulatedProvider(options: SimulatedProviderOptions): Promise<SimulatedProvider> {
   const scenarios = (options.scenarios ?? []).map((scenario) => scenarioSchema.parse(scenario));
-  const { seed, faultRate, faultTypes, latencyMs } = { ...DEFAULT_CAMPAIGN, ...options };
+  const { seed, faultRate, faultTypes, latencyMs, bursts } = { ...DEFAULT_CAMPAIGN, ...options };
   const { billFile, script = () => null } = options;
   const findModel: FindModel = (name) => options.findModel?.(name) ?? findListedModel(name);
-  const desk = new Desk({ billFile, scenarios, script, findModel, campaign: { seed, faultRate, faultTypes, latencyMs } });
+  const desk = new Desk({ billFile, scenarios, script, findModel, campaign: { seed, faultRate, faultTypes, latencyMs, bursts } });
   const closing = new AbortController();
   const server = createServer({ requestTimeout: RECEIVE_TIMEOUT_MS }, (request, response) => void answerRequest(desk, request, response, closing.signal));
   server.maxConnections = MAX_CONNECTIONS;

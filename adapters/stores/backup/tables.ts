@@ -12,6 +12,8 @@ export const TABLES = [
   'audit',
   'api_keys',
   'keys',
+  'attempt_lookups',
+  'bound_factors',
 ] as const;
 
 export type TableName = (typeof TABLES)[number];

@@ -11,11 +11,14 @@ import {
   reservationDelta,
   ZERO_NANO_USD,
 } from '../../../domain/budget/ledger.ts';
+import type { MoneyMove } from '../../../domain/budget/held-store-port.ts';
 import type { AttemptRecord, LedgerStore, NewAttempt, OutcomeReport, ReserveResult } from '../../../domain/store/port.ts';
+import { auditOfMove, demandReason } from '../money-move.ts';
 import { integer, type Row, runScopeKey, text, toAttempt, toTotals } from '../rows.ts';
-import { ATTEMPT_COLUMNS, INSERT_ATTEMPT, RUN_ROW, SET_OUTCOME } from '../sql.ts';
+import { ATTEMPT_COLUMNS, INSERT_ATTEMPT, RUN_ROW, SET_MOVE, SET_OUTCOME } from '../sql.ts';
 import { writeAudit } from './audit-store.ts';
 import type { Database, Session, Transaction } from './database.ts';
+import { learnBound } from './held-store.ts';
 import { findRunRow, unknownRun } from './run-store.ts';
 
 const SCOPE_COLUMNS = ['id', 'kind', 'scope_key', 'limit_nano_usd', 'settled_nano_usd', 'held_nano_usd', 'written_off_nano_usd', 'overrun_nano_usd']
@@ -74,7 +77,7 @@ export function createLedgerStore(db: Database): LedgerStore {
       if (!(await db.get(sql, { ...runKey, attemptId, providerRequestId }))) throw unknownAttempt(runKey, attemptId);
     },
     reportAttempt: (runKey, attemptId, report) => db.transaction((session) => reportOutcome(session, runKey, attemptId, report)),
-    moveMoney: (runKey, attemptId, event, reason) => db.transaction((session) => move(session, runKey, attemptId, event, reason)),
+    moveMoney: (runKey, attemptId, event, by) => db.transaction((session) => move(session, runKey, attemptId, event, by)),
     getLedger: (runKey) => ledgerOf(db, runKey),
   };
 }
@@ -127,17 +130,19 @@ async function reportOutcome(session: Session, runKey: RunKey, attemptId: Attemp
   return money ?? toAttempt(written ?? {}, runKey);
 }
 
-async function move(session: Session, runKey: RunKey, attemptId: AttemptId, event: LedgerEvent, reason: string | undefined): Promise<AttemptRecord> {
-  if (event.type === 'writeOff' && !reason?.trim()) throw new TollgateError('invalidInput', 'A write-off needs a reason.');
+async function move(session: Session, runKey: RunKey, attemptId: AttemptId, event: LedgerEvent, by: MoneyMove | undefined): Promise<AttemptRecord> {
+  demandReason(event, by);
   const { attempt, id } = await lock(session, runKey, attemptId);
-  return (await applyEvent(session, attempt, id, event, event.type === 'writeOff' ? reason : undefined)) ?? attempt;
+  const moved = await applyEvent(session, attempt, id, event, by);
+  if (moved && by) await writeAudit(session, auditOfMove(runKey, attemptId, event, by));
+  return moved ?? attempt;
 }
 
 /**
  * Moves one attempt's money, and with it every scope that it drew on. What contradicts the journal is kept in the audit.
  * Answers the row as it then holds; null where nothing moved.
  */
-async function applyEvent(session: Session, attempt: AttemptRecord, id: number, event: LedgerEvent, reason?: string): Promise<AttemptRecord | null> {
+async function applyEvent(session: Session, attempt: AttemptRecord, id: number, event: LedgerEvent, by?: MoneyMove): Promise<AttemptRecord | null> {
   const { runKey, attemptId } = attempt;
   const transition = applyLedgerEvent(attempt.money, event);
   const audit = (type: string, data: object) => writeAudit(session, { type, runKey, actor: 'tollgate', data: { attemptId, ...data } });
@@ -146,14 +151,26 @@ async function applyEvent(session: Session, attempt: AttemptRecord, id: number, 
     return null;
   }
   const { status, settledNanoUsd } = transition.entry;
+  const { overrunNanoUsd } = transition.delta;
   const scopes = await session.all(LOCK_SCOPES_OF_ATTEMPT, { id });
   const row = await session.get(
     `WITH moved AS (${SET_TOTALS} WHERE scopes.id = new.scope)
-     UPDATE attempts SET money_status = :status, settled_nano_usd = :settledNow, write_off_reason = coalesce(:reason, write_off_reason)
+     UPDATE attempts SET money_status = :status, settled_nano_usd = :settledNow, overrun_nano_usd = :overrunNow, ${SET_MOVE}
      WHERE id = :id RETURNING ${ATTEMPT_COLUMNS}`,
-    { id, status, settledNow: settledNanoUsd, reason, ...totalsAfter(scopes, transition.delta) },
+    {
+      id,
+      status,
+      settledNow: settledNanoUsd,
+      overrunNow: overrunNanoUsd,
+      reason: event.type === 'writeOff' ? by?.reason : null,
+      usage: by?.usage ? JSON.stringify(by.usage) : null,
+      ...totalsAfter(scopes, transition.delta),
+    },
   );
-  if (transition.delta.overrunNanoUsd > 0) await audit('ledger.overrun', { overrunNanoUsd: transition.delta.overrunNanoUsd });
+  if (overrunNanoUsd > 0) {
+    await learnBound(session, attempt, settledNanoUsd ?? 0);
+    await audit('ledger.overrun', { overrunNanoUsd });
+  }
   return toAttempt(row ?? {}, runKey);
 }
 

@@ -8,6 +8,7 @@ import { createContentStore } from './content-store.ts';
 import { Database, type DatabaseOptions } from './database.ts';
 import { createGateStore } from './gate-store.ts';
 import { createKeyStore } from './key-store.ts';
+import { createHeldStore } from './held-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
 import { createRunStore } from './run-store.ts';
 import { checkSchema } from './schema.ts';
@@ -34,6 +35,7 @@ export async function openPostgresStore(options: DatabaseOptions): Promise<Store
     ...createAuditStore(db),
     ...createApiKeyStore(db),
     ...createKeyStore(db),
+    ...createHeldStore(db),
     nowMs: () => db.nowMs(),
     ensureRoom: (bytes) => ensureRoom(db, bytes),
     close: () => db.close(),

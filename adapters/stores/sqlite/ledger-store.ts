@@ -11,11 +11,14 @@ import {
   reservationDelta,
   ZERO_NANO_USD,
 } from '../../../domain/budget/ledger.ts';
+import type { MoneyMove } from '../../../domain/budget/held-store-port.ts';
 import type { AttemptRecord, LedgerStore, NewAttempt, OutcomeReport, ReserveResult } from '../../../domain/store/port.ts';
+import { auditOfMove, demandReason } from '../money-move.ts';
 import { integer, type Row, runScopeKey, text, toAttempt, toTotals } from '../rows.ts';
-import { INSERT_ATTEMPT, SET_OUTCOME } from '../sql.ts';
+import { INSERT_ATTEMPT, SET_MOVE, SET_OUTCOME } from '../sql.ts';
 import { writeAudit } from './audit-store.ts';
 import type { Connection } from './connection.ts';
+import { learnBound } from './held-store.ts';
 import { findRunRow, runRow } from './run-store.ts';
 
 /** A scope that an attempt draws on. Tenant and feature bind where they have a limit. */
@@ -59,7 +62,7 @@ export function createLedgerStore(db: Connection): LedgerStore {
       });
     },
     reportAttempt: async (runKey, attemptId, report) => db.write(() => reportOutcome(db, runKey, attemptId, report)),
-    moveMoney: async (runKey, attemptId, event, reason) => db.write(() => move(db, runKey, attemptId, event, reason)),
+    moveMoney: async (runKey, attemptId, event, by) => db.write(() => move(db, runKey, attemptId, event, by)),
     getLedger: async (runKey) => db.read(() => ledgerOf(db, runKey)),
   };
 }
@@ -134,11 +137,16 @@ function reportOutcome(db: Connection, runKey: RunKey, attemptId: AttemptId, rep
   return known(db, runKey, attemptId);
 }
 
-function move(db: Connection, runKey: RunKey, attemptId: AttemptId, event: LedgerEvent, reason: string | undefined): AttemptRecord {
-  if (event.type === 'writeOff' && !reason?.trim()) throw new TollgateError('invalidInput', 'A write-off needs a reason.');
-  const isMoved = applyEvent(db, runKey, attemptId, event);
-  if (isMoved && event.type === 'writeOff' && reason !== undefined)
-    db.run('UPDATE attempts SET write_off_reason = :reason WHERE run = :run AND attempt_id = :attemptId', { run: runRow(db, runKey), attemptId, reason });
+function move(db: Connection, runKey: RunKey, attemptId: AttemptId, event: LedgerEvent, by: MoneyMove | undefined): AttemptRecord {
+  demandReason(event, by);
+  if (!applyEvent(db, runKey, attemptId, event)) return known(db, runKey, attemptId);
+  db.run(`UPDATE attempts SET ${SET_MOVE} WHERE run = :run AND attempt_id = :attemptId`, {
+    run: runRow(db, runKey),
+    attemptId,
+    reason: event.type === 'writeOff' ? (by?.reason ?? null) : null,
+    usage: by?.usage ? JSON.stringify(by.usage) : null,
+  });
+  if (by) writeAudit(db, auditOfMove(runKey, attemptId, event, by));
   return known(db, runKey, attemptId);
 }
 
@@ -153,11 +161,19 @@ function applyEvent(db: Connection, runKey: RunKey, attemptId: AttemptId, event:
   }
   const id = attemptRowId(db, run, attemptId);
   const { status, settledNanoUsd } = transition.entry;
-  db.run('UPDATE attempts SET money_status = :status, settled_nano_usd = :settled WHERE id = :id', { id, status, settled: settledNanoUsd });
+  const { overrunNanoUsd } = transition.delta;
+  db.run('UPDATE attempts SET money_status = :status, settled_nano_usd = :settled, overrun_nano_usd = :overrun WHERE id = :id', {
+    id,
+    status,
+    settled: settledNanoUsd,
+    overrun: overrunNanoUsd,
+  });
   const scopes = db.all('SELECT scopes.* FROM attempt_scopes JOIN scopes ON scopes.id = attempt_scopes.scope WHERE attempt = :id', { id });
   for (const scope of scopes) writeTotals(db, scope, transition.delta);
-  if (transition.delta.overrunNanoUsd > 0)
-    writeAudit(db, { type: 'ledger.overrun', runKey, actor: 'tollgate', data: { attemptId, overrunNanoUsd: transition.delta.overrunNanoUsd } });
+  if (overrunNanoUsd > 0) {
+    learnBound(db, attempt, settledNanoUsd ?? 0);
+    writeAudit(db, { type: 'ledger.overrun', runKey, actor: 'tollgate', data: { attemptId, overrunNanoUsd } });
+  }
   return true;
 }
 

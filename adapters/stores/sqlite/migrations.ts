@@ -168,6 +168,30 @@ const MIGRATIONS: readonly string[] = [
     UNIQUE (kind, tenant, name, version)
   ) STRICT;
   `,
+  // Money that is open, across runs; what overruns have taught. A partial index has a row only as long as money is held.
+  `
+  CREATE INDEX attempts_held ON attempts (id) WHERE money_status = 'held';
+  CREATE INDEX attempts_written_off ON attempts (id) WHERE money_status = 'writtenOff';
+  ALTER TABLE attempts ADD COLUMN overrun_nano_usd INTEGER NOT NULL DEFAULT 0;
+  UPDATE attempts SET overrun_nano_usd = settled_nano_usd - reserved_nano_usd WHERE settled_nano_usd > reserved_nano_usd;
+  CREATE INDEX attempts_overrun ON attempts (id) WHERE overrun_nano_usd > 0;
+  CREATE INDEX attempts_by_id ON attempts (attempt_id);
+  CREATE TABLE attempt_lookups (
+    attempt INTEGER PRIMARY KEY REFERENCES attempts (id),
+    looked_at_ms INTEGER NOT NULL,
+    looks INTEGER NOT NULL,
+    next_at_ms INTEGER NOT NULL,
+    answer TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE bound_factors (
+    id INTEGER PRIMARY KEY,
+    model TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    per_mille INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX bound_factors_by_model ON bound_factors (model, endpoint, id);
+  `,
 ];
 
 /** Brings the file up to this version, inside the caller's transaction; answers from and to which. @throws TollgateError where a newer Tollgate wrote it. */

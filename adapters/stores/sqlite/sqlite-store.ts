@@ -5,6 +5,7 @@ import { openConnection } from './connection.ts';
 import { createContentStore } from './content-store.ts';
 import { createGateStore } from './gate-store.ts';
 import { createKeyStore } from './key-store.ts';
+import { createHeldStore } from './held-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
 import { createRunStore } from './run-store.ts';
 import { createToolCallStore } from './tool-call-store.ts';
@@ -30,6 +31,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...createAuditStore(db),
     ...createApiKeyStore(db),
     ...createKeyStore(db),
+    ...createHeldStore(db),
     nowMs: async () => db.now(),
     ensureRoom: async (bytes) => db.ensureRoom(bytes),
     close: async () => db.close(),

@@ -91,7 +91,7 @@ export function describeLedgerContract(subject: Subject): void {
     ];
     await store.moveMoney(child, settled, { type: 'settle', costNanoUsd: usd(40) });
     await store.moveMoney(child, released, { type: 'release' });
-    await store.moveMoney(child, written, { type: 'writeOff' }, 'the provider lost it');
+    await store.moveMoney(child, written, { type: 'writeOff' }, { actor: 'alice', reason: 'the provider lost it' });
     const totals = { limitNanoUsd: 1_000, settledNanoUsd: 40, heldNanoUsd: 100, writtenOffNanoUsd: 100, overrunNanoUsd: 0 };
     expect([await store.getLedger(child), await store.getLedger(parent)]).toEqual([totals, totals]);
     expect(await store.getAttempt(child, written)).toMatchObject({ writeOffReason: 'the provider lost it', money: { status: 'writtenOff' } });
@@ -103,7 +103,9 @@ export function describeLedgerContract(subject: Subject): void {
     const key = await startRun(store);
     const attemptId = await reserve(store, key);
     for (const reason of [undefined, '', '  '])
-      await expect(store.moveMoney(key, attemptId, { type: 'writeOff' }, reason)).rejects.toMatchObject({ type: 'invalidInput' });
+      await expect(
+        store.moveMoney(key, attemptId, { type: 'writeOff' }, { actor: 'alice', ...(reason === undefined ? {} : { reason }) }),
+      ).rejects.toMatchObject({ type: 'invalidInput' });
     expect(await store.getLedger(key)).toMatchObject({ heldNanoUsd: 100, writtenOffNanoUsd: 0 });
   });
 
