@@ -29,7 +29,7 @@ const LISTED_KINDS = {
 const OTHER_CHARGES = ['requests_kcount', 'input_text_messages_kcount', 'audio_hours', 'input_audio_hours', 'output_citation_mtok'];
 
 /** The list starts OpenAI's long-context tier one token early: OpenAI charges it above 272,000, not from there on. */
-const CORRECTED_STARTS: Readonly<Record<string, Readonly<Record<number, number>>>> = { openai: { 271_999: 272_000 } };
+const CORRECTED_STARTS: Readonly<Record<string, Readonly<Record<number, number>>>> = { openai: { 271999: 272_000 } };
 
 const HALF_HOURS = 48;
 const HALF_HOUR_MS = 1_800_000;
