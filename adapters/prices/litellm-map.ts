@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { TokenKind } from '../../contracts/budget.ts';
-import type { ModelPrice, PriceFile } from './override-file.ts';
+import type { ModelPrice } from './override-file.ts';
 
 /** What LiteLLM's map calls our kinds of tokens, in USD per token. */
 const KINDS: Readonly<Record<string, TokenKind>> = {
@@ -46,10 +46,6 @@ export function importLiteLlmMap(value: unknown, { date, only }: { readonly date
     else models.push(read);
   }
   return { models, refused };
-}
-
-export function priceFileOf(models: readonly ModelPrice[], source: string, date: string): PriceFile {
-  return { version: 1, source, date, models: [...models] };
 }
 
 type Rates = Partial<Record<TokenKind, number>>;

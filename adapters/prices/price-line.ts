@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { PriceTable } from '../../contracts/budget.ts';
+import type { PricedLine, PriceExplanation } from '../../domain/budget/price-explanation.ts';
 import type { PriceSource } from '../../domain/budget/price-port.ts';
 import { type Cost, explainCost } from '../../domain/budget/cost.ts';
 import { otherChargeIn, readAnyUsage } from './usage-shapes.ts';
@@ -12,28 +13,6 @@ const lineSchema = z.object({
   serviceTier: z.string().nullish(),
   at: z.union([z.string(), z.number()]).optional(),
 });
-
-/** How a cost comes about. */
-export interface PriceExplanation {
-  readonly model: string;
-  readonly provider: string;
-  /** Where the price comes from, and since when it holds as far as the source says. */
-  readonly source: string;
-  readonly effectiveAt: string | null;
-  readonly at: string;
-  readonly serviceTier: string;
-  /** The long-context tier that repriced the whole request. */
-  readonly aboveInputTokens: number | null;
-  readonly parts: readonly { readonly kind: string; readonly tokens: number; readonly usdPerMillion: number }[];
-  /** Every digit, before rounding up to a whole nano-USD. */
-  readonly exactUsd: string;
-  /** The amount is the provider's own statement of its charge. */
-  readonly isReported: boolean;
-}
-
-export type PricedLine =
-  | ({ readonly id: string | number | null; readonly nanoUsd: number } & Partial<PriceExplanation>)
-  | { readonly id: string | number | null; readonly nanoUsd: null; readonly reason: string };
 
 export interface PriceLineOptions {
   readonly nowMs: number;

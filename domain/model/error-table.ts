@@ -53,7 +53,7 @@ export const ERROR_ROWS: readonly ErrorRow[] = [
   {
     class: 'quotaExhausted',
     status: [429],
-    says: /(resource[_ ]exhausted|generativelanguage\.googleapis)[^]*perday|perday[^]*(resource[_ ]exhausted|generativelanguage\.googleapis)/,
+    says: /(resource[_ ]exhausted|generativelanguage\.googleapis)[\s\S]*perday|perday[\s\S]*(resource[_ ]exhausted|generativelanguage\.googleapis)/,
   },
   {
     class: 'rateLimited',

@@ -4,6 +4,7 @@ import type { ToolCallId } from '../../../contracts/ids.ts';
 import type { FinishReason, ModelReply, ModelRequest, TranscriptMessage } from '../../../contracts/model.ts';
 import type { ProviderResult } from '../../../domain/model/provider-port.ts';
 import type { Dialect } from './dialect.ts';
+import { errorInReply } from './failure.ts';
 import { wireFormat } from './output-format.ts';
 import { readUsage } from './usage.ts';
 
@@ -67,6 +68,8 @@ const completionSchema = z.object({
 
 /** A chat completion in our own words. */
 export function readChatCompletion(body: unknown): ProviderResult {
+  const failed = errorInReply(body);
+  if (failed) return failed;
   const parsed = completionSchema.safeParse(body);
   const usage = readUsage((body as { usage?: unknown } | null)?.usage);
   if (!parsed.success) return { type: 'unusable', message: 'The reply does not have the shape of a chat completion.', usage };
