@@ -23,7 +23,7 @@ const FIELD = new RegExp(
     .join('|')})(?:_above_(\\d+)k_tokens)?(?:_([a-z]+))?$`,
 );
 /** A charge on top of the tokens of every call, which a usage does not show. */
-const PER_CALL = /^(input_cost_per_request|input_cost_per_query|citation_cost_per_token|(input|output)_dbu_cost_per_token|input_cost_per_text_message)$/;
+const PER_CALL = /^(input_cost_per_request|input_cost_per_query|citation_cost_per_token|input_cost_per_text_message)$/;
 const WITHOUT_OUTPUT: ReadonlySet<unknown> = new Set(['embedding', 'moderation', 'rerank']);
 
 const mapSchema = z.record(z.string().min(1).max(300), z.unknown());

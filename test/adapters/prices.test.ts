@@ -218,7 +218,7 @@ test('cached tokens of a tier follow its own list, rounded up where the list rou
   const cached = chat(1_000_000, 0, { prompt_tokens_details: { cached_tokens: 1_000_000 } });
   expect(nano({ model: 'gpt-5.2', usage: cached, serviceTier: 'flex' })).toBe(87_500_000);
   const long = source.priceOf('gpt-5.4', 'openai', NOW_MS)?.serviceTiers?.flex?.cachedInput;
-  expect(long?.picoUsdPerToken).toBe(130_000);
+  expect(long).toEqual({ picoUsdPerToken: 130_000, tiers: [{ aboveInputTokens: 272_000, picoUsdPerToken: 250_000 }] });
 });
 
 test.each([
