@@ -44,6 +44,7 @@ const RULES: readonly TierRule[] = [
     factor: HALF,
   },
   { provider: 'openai', model: /^(gpt-5\.6|gpt-6|gpt-6\.1)(-(sol|terra|luna|astra))?$/, tier: 'flex', factor: HALF },
+  { provider: 'openai', model: /^gpt-4o-2024-05-13$/, tier: 'priority', factor: [7, 4] },
   { provider: 'openai', model: named('gpt-4o'), tier: 'priority', factor: [17, 10] },
   { provider: 'openai', model: named('gpt-4o-mini'), tier: 'priority', factor: [5, 3] },
   { provider: 'openai', model: named('gpt-4.1', 'gpt-4.1-mini', 'o3'), tier: 'priority', factor: [7, 4] },
