@@ -109,6 +109,11 @@ export class Stage {
     return join(this.folder, 'bill.jsonl');
   }
 
+  /** The simulated provider, with `/v1`. */
+  get providerUrl(): string {
+    return String(this.#provider.ready.url);
+  }
+
   get address(): string {
     return this.#server.address;
   }
