@@ -5,6 +5,7 @@ import type { CatalogueEntry, ModelCatalogue } from '../../domain/model/catalogu
 import type { ModelEndpoint } from '../../domain/model/provider-port.ts';
 import { taskPrice } from '../../domain/task/candidates.ts';
 import type { EndpointSpec, ModelSpec } from '../../domain/task/define.ts';
+import { priceAtEndpoint } from '../prices/regional.ts';
 import { createOpenAiEndpoint } from './openai/openai-endpoint.ts';
 import { isOpenAiUrl } from './openai/dialect.ts';
 
@@ -72,9 +73,13 @@ function entryOf(model: string, spec: ModelSpec | undefined, plan: EndpointPlan,
     api: plan.provider === 'simulated' ? plan.api : (spec?.api ?? plan.api),
     background: plan.provider === 'simulated' ? plan.background : (spec?.background ?? plan.background),
     ...((spec?.structuredOutput ?? plan.structuredOutput) ? {} : { structuredOutput: false }),
-    price: spec?.price ? taskPrice(model, spec.price, 'tollgate.config.ts') : listedPrice(wireModel),
+    price: spec?.price ? taskPrice(model, spec.price, 'tollgate.config.ts') : priceThere(listedPrice(wireModel), plan),
     missingKey: plan.apiKey === undefined ? plan.keyVariable : null,
   };
+}
+
+function priceThere(price: PriceTable | null, { baseUrl }: EndpointPlan): PriceTable | null {
+  return price && priceAtEndpoint(price, baseUrl);
 }
 
 function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCatalogueOptions): Map<string, EndpointPlan> {

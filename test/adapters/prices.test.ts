@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { createPriceSource, PRICE_LIST } from '../../adapters/prices/genai-prices.ts';
+import { priceAtEndpoint } from '../../adapters/prices/regional.ts';
 import { priceLine } from '../../adapters/prices/price-line.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import { upperBoundOf } from '../../domain/budget/price.ts';
@@ -251,6 +252,24 @@ test('a price that changes by the hour is pinned at the dearest of the day, and 
   const pinned = source.priceOf('deepseek-v4-flash', 'deepseek', NOW_MS, 'day');
   expect(pinned?.input.picoUsdPerToken).toBe(Math.max(...hours));
   expect(pinned?.source).toContain('dearest');
+});
+
+test('an endpoint of a region costs a tenth more, for the models that its list names', () => {
+  const there = (model: string, baseUrl?: string) => {
+    const table = source.priceOf(model, 'openai', NOW_MS);
+    return table && priceAtEndpoint(table, baseUrl);
+  };
+  const regional = there('gpt-5.4', 'https://eu.api.openai.com/v1');
+  expect(regional?.input).toEqual({ picoUsdPerToken: 2_750_000, tiers: [{ aboveInputTokens: 272_000, picoUsdPerToken: 5_500_000 }] });
+  expect(regional?.serviceTiers?.flex?.input.picoUsdPerToken).toBe(1_375_000);
+  expect(regional?.source).toContain('eu.api.openai.com');
+  for (const [model, url] of [
+    ['gpt-5.4', 'https://api.openai.com/v1'],
+    ['gpt-5.4', undefined],
+    ['gpt-5-mini', 'https://eu.api.openai.com/v1'],
+    ['gpt-5.4', 'https://eu.api.example.com'],
+  ] as const)
+    expect(there(model, url)).toEqual(source.priceOf(model, 'openai', NOW_MS));
 });
 
 test('how a cost comes about: every kind with its rate, where the price comes from, the sum before rounding', () => {
