@@ -1,6 +1,7 @@
 import type { Billed, ErrorSignal, ErrorVerdict, OutcomeClass, TransportFault } from '../../contracts/model.ts';
 import { errorIn, errorText, WORK_WAS_COUNTED } from './error-body.ts';
 import { CLASS_RULES, ERROR_ROWS, type ErrorRow } from './error-table.ts';
+import { wasTriedByGateway } from './gateway-tries.ts';
 import { retryAfterOf } from './retry-after.ts';
 
 /** Transport faults that prove that nothing reached the provider are not billed; the others leave it open. */
@@ -77,11 +78,8 @@ const isClientError = (status: number | undefined): boolean => status !== undefi
  */
 function mayBeBilled({ status: answered, provider, headers = {} }: ErrorSignal, status: number | undefined, text: string, outcome: OutcomeClass): boolean {
   const hadBegun = answered === undefined || isSuccess(answered) || (status !== undefined && status >= 500);
-  const wasTriedBefore = TRIES.some((name) => Number(headers[name] ?? 0) > 0) || /litellm retried: [1-9]/.test(text);
+  const wasTriedBefore = wasTriedByGateway((name) => headers[name]) || /litellm retried: [1-9]/.test(text);
   const wasRead = outcome === 'contentFiltered' || outcome === 'contextLengthExceeded';
   const isAzures = provider === 'azure' || /azure|responsibleaipolicyviolation|content_filter_result|innererror/.test(text);
   return hadBegun || wasTriedBefore || (wasRead && isAzures) || /output blocked/.test(text) || text.includes(WORK_WAS_COUNTED);
 }
-
-/** Headers by which gateways count their own further tries of one request. */
-const TRIES = ['x-litellm-attempted-retries', 'x-litellm-attempted-fallbacks', 'helicone-fallback-index', 'x-portkey-retry-attempt-count'];
