@@ -111,7 +111,10 @@ export interface ModelSpec {
   /** Names an entry of `endpoints`. Default: the one that OPENAI_API_KEY and OPENAI_BASE_URL describe. */
   readonly endpoint?: string;
   readonly api?: ModelApi;
+  /** Whether it has background responses, which are used where the task's `providerStorage` is `allowed`. Default: OpenAI's own has. */
   readonly background?: boolean;
+  /** Whether other replies are streamed, with `stream_options.include_usage`. Default: see docs/streaming.md. */
+  readonly stream?: boolean;
   /** False where requests with an output schema (`response_format`) are refused: the schema is then put into the prompt. Default: true. */
   readonly structuredOutput?: boolean;
   readonly price?: { readonly inputUsdPerMillion: number; readonly cachedInputUsdPerMillion?: number; readonly outputUsdPerMillion: number };
@@ -126,9 +129,14 @@ export interface EndpointSpec {
   readonly apiKeyVariable?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly api?: ModelApi;
+  /** Whether it has background responses, which are used where the task's `providerStorage` is `allowed`. Default: OpenAI's own has. */
   readonly background?: boolean;
+  /** Whether other replies are streamed, with `stream_options.include_usage`. Default: see docs/streaming.md. */
+  readonly stream?: boolean;
   /** False where requests with an output schema (`response_format`) are refused: the schema is then put into the prompt. Default: true. */
   readonly structuredOutput?: boolean;
+  /** Longest silence in the middle of a streamed answer before it is given up, in milliseconds. Default: 60000. */
+  readonly streamIdleTimeoutMs?: number;
 }
 
 /** What `tollgate.config.ts` exports as its default. */
