@@ -8,6 +8,9 @@ import type { EndpointSpec, ModelSpec } from '../../domain/task/define.ts';
 import { createOpenAiEndpoint } from './openai/openai-endpoint.ts';
 import { isOpenAiUrl } from './openai/dialect.ts';
 
+/** A reply in one piece costs less of our own CPU, and its usage can't get lost on the way; see docs/streaming.md. */
+const STREAM_BY_DEFAULT = false;
+
 export interface ModelCatalogueOptions {
   readonly openai: { readonly apiKey?: string; readonly baseUrl?: string };
   /** A simulated provider, which plays every model where there is no key. */
@@ -31,6 +34,8 @@ interface EndpointPlan {
   readonly headers?: Readonly<Record<string, string>>;
   readonly api: ModelApi;
   readonly background: boolean;
+  readonly stream: boolean;
+  readonly streamIdleTimeoutMs?: number;
   readonly structuredOutput: boolean;
   readonly isOpenAi: boolean;
 }
@@ -54,8 +59,15 @@ export function createModelCatalogue(options: ModelCatalogueOptions): ModelCatal
       if (known) return known;
       const plan = plans.get(name);
       if (!plan || plan.apiKey === undefined) return null;
-      const { baseUrl, apiKey, headers, api, isOpenAi } = plan;
-      const endpoint = createOpenAiEndpoint({ apiKey, api, isOpenAi, ...(baseUrl === undefined ? {} : { baseUrl }), ...(headers ? { headers } : {}) });
+      const { baseUrl, apiKey, headers, api, isOpenAi, streamIdleTimeoutMs } = plan;
+      const endpoint = createOpenAiEndpoint({
+        apiKey,
+        api,
+        isOpenAi,
+        ...(baseUrl === undefined ? {} : { baseUrl }),
+        ...(headers ? { headers } : {}),
+        ...(streamIdleTimeoutMs === undefined ? {} : { streamIdleTimeoutMs }),
+      });
       opened.set(name, endpoint);
       return endpoint;
     },
@@ -71,6 +83,7 @@ function entryOf(model: string, spec: ModelSpec | undefined, plan: EndpointPlan,
     endpoint: plan.name,
     api: plan.provider === 'simulated' ? plan.api : (spec?.api ?? plan.api),
     background: plan.provider === 'simulated' ? plan.background : (spec?.background ?? plan.background),
+    ...((spec?.stream ?? plan.stream) ? { stream: true } : {}),
     ...((spec?.structuredOutput ?? plan.structuredOutput) ? {} : { structuredOutput: false }),
     price: spec?.price ? taskPrice(model, spec.price, 'tollgate.config.ts') : listedPrice(wireModel),
     missingKey: plan.apiKey === undefined ? plan.keyVariable : null,
@@ -89,6 +102,7 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       keyVariable: 'OPENAI_API_KEY',
       api: isOwn ? 'responses' : 'chat',
       background: isOwn,
+      stream: STREAM_BY_DEFAULT,
       structuredOutput: true,
       isOpenAi: isOwn,
     },
@@ -103,6 +117,7 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       keyVariable: '',
       api: 'responses',
       background: true,
+      stream: STREAM_BY_DEFAULT,
       structuredOutput: true,
       isOpenAi: true,
     });
@@ -118,6 +133,8 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       ...(spec.headers ? { headers: spec.headers } : {}),
       api: spec.api ?? (own ? 'responses' : 'chat'),
       background: spec.background ?? own,
+      stream: spec.stream ?? STREAM_BY_DEFAULT,
+      ...(spec.streamIdleTimeoutMs === undefined ? {} : { streamIdleTimeoutMs: spec.streamIdleTimeoutMs }),
       structuredOutput: spec.structuredOutput ?? true,
       isOpenAi: own,
     });

@@ -2,6 +2,7 @@ import { APIConnectionError, APIError, APIUserAbortError } from 'openai';
 import type { JsonValue } from '../../../contracts/json.ts';
 import type { TransportFault } from '../../../contracts/model.ts';
 import type { ProviderResult } from '../../../domain/model/provider-port.ts';
+import { providerRequestIdOf } from './request-id.ts';
 
 const MAX_MESSAGE_LENGTH = 1_000;
 const KEPT_HEADERS =
@@ -20,6 +21,7 @@ export function toFailure(error: unknown): ProviderResult {
       type: 'failure',
       signal: { status: error.status as number, headers, body },
       message: `HTTP ${error.status}: ${error.message}`.slice(0, MAX_MESSAGE_LENGTH),
+      ...providerRequestIdOf(error.headers as Headers | undefined),
     };
   }
   const transport = transportFault(error);

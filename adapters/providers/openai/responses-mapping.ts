@@ -8,7 +8,7 @@ import type { Dialect } from './dialect.ts';
 import { wireFormat } from './output-format.ts';
 import { readUsage } from './usage.ts';
 
-type Body = OpenAI.Responses.ResponseCreateParamsNonStreaming;
+type Body = OpenAI.Responses.ResponseCreateParams;
 type Item = OpenAI.Responses.ResponseInputItem;
 
 /** The body of a response: our request, mapped once. Stored at the provider only where it runs in the background. */
@@ -34,6 +34,7 @@ export function responsesBody(request: ModelRequest, dialect: Dialect): Body {
     max_output_tokens: request.maxOutputTokens,
     store: request.background,
     ...(request.background ? { background: true } : {}),
+    ...(request.stream && !request.background ? { stream: true as const } : {}),
     ...(dialect.isOpenAi ? { service_tier: 'default' as const } : {}),
     // Without storage, reasoning survives between steps only as the encrypted items that are sent back.
     ...(dialect.isOpenAi && !request.background && isReasoningModel(request.model) ? { include: ['reasoning.encrypted_content' as const] } : {}),
@@ -70,7 +71,7 @@ const responseSchema = z.object({
   error: z.object({ code: z.string().nullish(), message: z.string().nullish() }).nullish(),
   incomplete_details: z.object({ reason: z.string().nullish() }).nullish(),
   output: z.array(z.looseObject({ type: z.string() })).nullish(),
-  usage: z.unknown(),
+  usage: z.unknown().optional(),
 });
 
 export type ReadResponse = { readonly type: 'pending'; readonly responseId: string } | { readonly type: 'ended'; readonly result: ProviderResult };
@@ -86,7 +87,7 @@ export function readResponse(body: unknown, request: Pick<ModelRequest, 'model'>
     case 'in_progress':
       return { type: 'pending', responseId: response.id };
     case 'failed':
-      return { type: 'ended', result: failed(response.error) };
+      return { type: 'ended', result: failed(response.error, usage) };
     case 'cancelled':
       return { type: 'ended', result: { type: 'unusable', message: 'The response was cancelled at the provider.', usage } };
     default:
@@ -94,9 +95,10 @@ export function readResponse(body: unknown, request: Pick<ModelRequest, 'model'>
   }
 }
 
-function failed(error: z.output<typeof responseSchema>['error']): ProviderResult {
+/** A response that failed had been accepted: the work may have cost something, whatever its error is called. */
+function failed(error: z.output<typeof responseSchema>['error'], usage: ReturnType<typeof readUsage>): ProviderResult {
   const body = { error: { code: error?.code ?? 'server_error', message: error?.message ?? 'The response failed.' } };
-  return { type: 'failure', signal: { body }, message: `The response failed at the provider: ${body.error.message}` };
+  return { type: 'failure', signal: { body }, begun: true, usage, message: `The response failed at the provider: ${body.error.message}` };
 }
 
 const messageItem = z.object({
