@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createOpenAiEndpoint } from '../../adapters/providers/openai/openai-endpoint.ts';
 import type { ScenarioInput } from '../../adapters/providers/simulated/scenario.ts';
@@ -5,7 +7,7 @@ import type { PriceTable } from '../../contracts/budget.ts';
 import type { ModelApi, ModelRequest } from '../../contracts/model.ts';
 import { reportOf } from '../../domain/budget/outcome-report.ts';
 import type { OutcomeReport } from '../../domain/store/port.ts';
-import { scenario, start } from './simulated-provider-fixture.ts';
+import { place, scenario, start } from './simulated-provider-fixture.ts';
 
 const price: PriceTable = {
   model: 'm',
@@ -24,7 +26,8 @@ interface Outcome {
 
 /** What a streamed call comes to that meets `fault`, and what the provider charges for it. */
 async function streamWith(api: ModelApi, fault: Fault, timeoutMs = 5_000): Promise<Outcome> {
-  const { provider } = await start(scenario({ text: 'Words and more words. '.repeat(20), faults: [fault] }));
+  const billFile = join(place.folder, `${randomUUID()}.jsonl`);
+  const { provider } = await start({ ...scenario({ text: 'Words and more words. '.repeat(20), faults: [fault] }), billFile });
   const endpoint = createOpenAiEndpoint({ baseUrl: provider.url, api, apiKey: 'none', isOpenAi: true, streamIdleTimeoutMs: 300 });
   const request: ModelRequest = {
     model: 'gpt-5-mini',
