@@ -3,6 +3,7 @@ import { benchHistory } from './history.ts';
 import { benchRecovery } from './recovery.ts';
 import { benchStart } from './start.ts';
 import { benchSteps } from './steps.ts';
+import { benchStreaming } from './streaming.ts';
 import { benchWaiting } from './waiting.ts';
 
 /** `npm run bench -- <name> [--rounds N] …`: prints Markdown for docs/benchmarks.md on standard output, progress on standard error. */
@@ -17,6 +18,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<string>>> = {
   history: () => benchHistory(),
   recovery: () => benchRecovery(numbers),
   start: () => benchStart(numbers),
+  streaming: () => benchStreaming(numbers),
   waiting: () => benchWaiting(numbers),
 };
 

@@ -8,9 +8,6 @@ import type { EndpointSpec, ModelSpec } from '../../domain/task/define.ts';
 import { createOpenAiEndpoint } from './openai/openai-endpoint.ts';
 import { isOpenAiUrl } from './openai/dialect.ts';
 
-/** A reply in one piece costs less of our own CPU, and its usage can't get lost on the way; see docs/streaming.md. */
-const STREAM_BY_DEFAULT = false;
-
 export interface ModelCatalogueOptions {
   readonly openai: { readonly apiKey?: string; readonly baseUrl?: string };
   /** A simulated provider, which plays every model where there is no key. */
@@ -34,7 +31,7 @@ interface EndpointPlan {
   readonly headers?: Readonly<Record<string, string>>;
   readonly api: ModelApi;
   readonly background: boolean;
-  readonly stream: boolean;
+  readonly stream: 'all' | 'long' | 'none';
   readonly streamIdleTimeoutMs?: number;
   readonly structuredOutput: boolean;
   readonly isOpenAi: boolean;
@@ -76,6 +73,7 @@ export function createModelCatalogue(options: ModelCatalogueOptions): ModelCatal
 
 function entryOf(model: string, spec: ModelSpec | undefined, plan: EndpointPlan, listedPrice: (wireModel: string) => PriceTable | null): CatalogueEntry {
   const wireModel = spec?.wireModel ?? model;
+  const stream = spec?.stream === undefined ? plan.stream : kindOf(spec.stream);
   return {
     model,
     wireModel,
@@ -83,11 +81,15 @@ function entryOf(model: string, spec: ModelSpec | undefined, plan: EndpointPlan,
     endpoint: plan.name,
     api: plan.provider === 'simulated' ? plan.api : (spec?.api ?? plan.api),
     background: plan.provider === 'simulated' ? plan.background : (spec?.background ?? plan.background),
-    ...((spec?.stream ?? plan.stream) ? { stream: true } : {}),
+    ...(stream === 'none' ? {} : { stream }),
     ...((spec?.structuredOutput ?? plan.structuredOutput) ? {} : { structuredOutput: false }),
     price: spec?.price ? taskPrice(model, spec.price, 'tollgate.config.ts') : listedPrice(wireModel),
     missingKey: plan.apiKey === undefined ? plan.keyVariable : null,
   };
+}
+
+function kindOf(isStreamed: boolean): 'all' | 'none' {
+  return isStreamed ? 'all' : 'none';
 }
 
 function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCatalogueOptions): Map<string, EndpointPlan> {
@@ -102,7 +104,8 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       keyVariable: 'OPENAI_API_KEY',
       api: isOwn ? 'responses' : 'chat',
       background: isOwn,
-      stream: STREAM_BY_DEFAULT,
+      // Not every compatible server counts the tokens of a stream.
+      stream: isOwn ? 'long' : 'none',
       structuredOutput: true,
       isOpenAi: isOwn,
     },
@@ -117,7 +120,7 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       keyVariable: '',
       api: 'responses',
       background: true,
-      stream: STREAM_BY_DEFAULT,
+      stream: 'long',
       structuredOutput: true,
       isOpenAi: true,
     });
@@ -133,7 +136,7 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       ...(spec.headers ? { headers: spec.headers } : {}),
       api: spec.api ?? (own ? 'responses' : 'chat'),
       background: spec.background ?? own,
-      stream: spec.stream ?? STREAM_BY_DEFAULT,
+      stream: spec.stream === undefined ? (own ? 'long' : 'none') : kindOf(spec.stream),
       ...(spec.streamIdleTimeoutMs === undefined ? {} : { streamIdleTimeoutMs: spec.streamIdleTimeoutMs }),
       structuredOutput: spec.structuredOutput ?? true,
       isOpenAi: own,
