@@ -77,7 +77,7 @@ export async function recoverAttempt(
   const wait = new ReplyWait({ timeoutMs: leftMs, cancelled, stop: (id) => endpoint.cancelResponse(id) });
   wait.isInBackground(responseId);
   try {
-    const result = await endpoint.awaitResponse(responseId, { signal: wait.signal });
+    const result = await endpoint.awaitResponse(responseId, { model: candidate.wireModel, signal: wait.signal });
     return await persist(async () => store.reportAttempt(runKey, attemptId, reportOf(inTime(result, wait), candidate.price, await store.nowMs())));
   } finally {
     wait.close();

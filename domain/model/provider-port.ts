@@ -31,7 +31,7 @@ export interface Progress {
 }
 
 export interface SendOptions {
-  /** Aborts the wait. A background response is left running; whoever recovers fetches it. */
+  /** Aborts the wait. A background response is left running. */
   readonly signal: AbortSignal;
   /** Sent as the `X-Client-Request-Id` header and the request's metadata, so that a bill can be matched with the journal. */
   readonly clientRequestId: string;
@@ -48,8 +48,8 @@ export interface ModelEndpoint {
   bodyBytes(request: ModelRequest): number;
   /** Sends once. Never retries by itself. */
   send(request: ModelRequest, options: SendOptions): Promise<ProviderResult>;
-  /** Waits for a background response that was journalled earlier. */
-  awaitResponse(responseId: string, options: { readonly signal: AbortSignal }): Promise<ProviderResult>;
+  /** Waits for a background response that was journalled earlier; `model` is the one that was asked, by its name on the wire. */
+  awaitResponse(responseId: string, options: { readonly model: string; readonly signal: AbortSignal }): Promise<ProviderResult>;
   /** Asks the provider to stop a background response; what it cost until then comes from awaitResponse. */
   cancelResponse(responseId: string): Promise<void>;
   /** Absent where nothing at the endpoint can be asked. */

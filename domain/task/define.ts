@@ -113,7 +113,7 @@ export interface ModelSpec {
   readonly api?: ModelApi;
   /** Whether it has background responses, which are used where the task's `providerStorage` is `allowed`. Default: OpenAI's own has. */
   readonly background?: boolean;
-  /** Whether other replies are streamed, with their usage. Default: at OpenAI's own, where a reply may be a long one (docs/streaming.md). */
+  /** Whether other replies are streamed, with their usage. Default: at OpenAI's own, where a reply may be a long one (docs/model-calls.md). */
   readonly stream?: boolean;
   /** False where requests with an output schema (`response_format`) are refused: the schema is then put into the prompt. Default: true. */
   readonly structuredOutput?: boolean;
@@ -131,7 +131,7 @@ export interface EndpointSpec {
   readonly api?: ModelApi;
   /** Whether it has background responses, which are used where the task's `providerStorage` is `allowed`. Default: OpenAI's own has. */
   readonly background?: boolean;
-  /** Whether other replies are streamed, with their usage. Default: at OpenAI's own, where a reply may be a long one (docs/streaming.md). */
+  /** Whether other replies are streamed, with their usage. Default: at OpenAI's own, where a reply may be a long one (docs/model-calls.md). */
   readonly stream?: boolean;
   /** False where requests with an output schema (`response_format`) are refused: the schema is then put into the prompt. Default: true. */
   readonly structuredOutput?: boolean;

@@ -54,9 +54,10 @@ describe('a background response', () => {
   test('is fetched by whoever knows its id, as often as wanted, and paid for once', async () => {
     const { provider, client } = await start(slow(300));
     const { id } = await client.responses.create({ model: 'gpt-5-mini', input: 'Hi', max_output_tokens: 500, background: true, store: true });
-    const results = await Promise.all([1, 2].map(() => endpointAt(provider.url).awaitResponse(id, { signal: signal() })));
+    const results = await Promise.all([1, 2].map(() => endpointAt(provider.url).awaitResponse(id, { model: 'gpt-5-mini', signal: signal() })));
     expect(results[0]).toEqual(results[1]);
-    expect(results[0]).toMatchObject({ type: 'reply' });
+    // With the reasoning, which the same model wants back, as its sender would have had it.
+    expect(results[0]).toMatchObject({ type: 'reply', reply: { providerItems: expect.any(Array), providerItemsFor: 'responses:gpt-5-mini' } });
     expect(provider.bill()).toHaveLength(1);
   });
 
@@ -65,7 +66,7 @@ describe('a background response', () => {
     const { id } = await client.responses.create({ model: 'gpt-5-mini', input: 'Hi', max_output_tokens: 500, background: true, store: true });
     await sleep(200);
     const endpoint = endpointAt(provider.url);
-    const waiting = endpoint.awaitResponse(id, { signal: signal() });
+    const waiting = endpoint.awaitResponse(id, { model: 'gpt-5-mini', signal: signal() });
     await endpoint.cancelResponse(id);
     const report = reported(await waiting);
     const [entry] = provider.bill();
@@ -77,7 +78,7 @@ describe('a background response', () => {
     const { provider, client } = await start(slow(60_000));
     const { id } = await client.responses.create({ model: 'gpt-5-mini', input: 'Hi', max_output_tokens: 500, background: true, store: true });
     await clientOf(provider.url).responses.delete(id);
-    const report = reported(await endpointAt(provider.url).awaitResponse(id, { signal: signal() }));
+    const report = reported(await endpointAt(provider.url).awaitResponse(id, { model: 'gpt-5-mini', signal: signal() }));
     expect(report.outcome).toMatchObject({ type: 'failed', verdict: { class: 'connectionLost', billed: 'unknown', retrySameModel: true } });
     expect(report).not.toHaveProperty('money');
   });
@@ -85,7 +86,7 @@ describe('a background response', () => {
   test('that nobody saw the end of is held', async () => {
     const { provider, client } = await start(slow(60_000));
     const { id } = await client.responses.create({ model: 'gpt-5-mini', input: 'Hi', max_output_tokens: 500, background: true, store: true });
-    const report = reported(await endpointAt(provider.url).awaitResponse(id, { signal: AbortSignal.timeout(400) }));
+    const report = reported(await endpointAt(provider.url).awaitResponse(id, { model: 'gpt-5-mini', signal: AbortSignal.timeout(400) }));
     expect(report.outcome).toMatchObject({ type: 'failed', verdict: { class: 'timeout', billed: 'unknown' } });
     expect(report).not.toHaveProperty('money');
   });
@@ -136,7 +137,7 @@ describe('questions that fail', () => {
       [200, { id: 'resp_1', status: 'in_progress' }],
       [200, done],
     );
-    expect(await endpointAt(url).awaitResponse('resp_1', { signal: signal() })).toMatchObject({
+    expect(await endpointAt(url).awaitResponse('resp_1', { model: 'gpt-5-mini', signal: signal() })).toMatchObject({
       type: 'reply',
       reply: { text: 'Yes' },
       usage: { outputTokens: 4 },
@@ -147,7 +148,7 @@ describe('questions that fail', () => {
   test('for good leave the money held, whatever they say', async () => {
     for (const status of [400, 401, 403]) {
       const { url, asked } = await provider([status, { error: { message: 'insufficient_quota: no' } }]);
-      const report = reported(await endpointAt(url).awaitResponse('resp_1', { signal: signal() }));
+      const report = reported(await endpointAt(url).awaitResponse('resp_1', { model: 'gpt-5-mini', signal: signal() }));
       expect(report.outcome).toMatchObject({ verdict: { billed: 'unknown' } });
       expect(report).not.toHaveProperty('money');
       expect(asked()).toBe(1);
@@ -159,8 +160,8 @@ describe('questions that fail', () => {
     const failed = { id: 'resp_1', status: 'failed', error: { code: 'insufficient_quota', message: 'You exceeded your current quota' }, output: [] };
     const { url } = await provider([200, failed], [200, { ...failed, usage: { input_tokens: 10, output_tokens: 4 } }]);
     const [unknown, counted] = [
-      await endpointAt(url).awaitResponse('resp_1', { signal: signal() }),
-      await endpointAt(url).awaitResponse('resp_1', { signal: signal() }),
+      await endpointAt(url).awaitResponse('resp_1', { model: 'gpt-5-mini', signal: signal() }),
+      await endpointAt(url).awaitResponse('resp_1', { model: 'gpt-5-mini', signal: signal() }),
     ];
     expect(reported(unknown)).not.toHaveProperty('money');
     expect(reported(counted)).toMatchObject({

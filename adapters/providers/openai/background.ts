@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type OpenAI from 'openai';
-import type { ModelRequest } from '../../../contracts/model.ts';
 import type { ProviderResult } from '../../../domain/model/provider-port.ts';
 import { readBody } from './answer-body.ts';
 import { toFailure } from './failure.ts';
@@ -17,10 +16,10 @@ const PASSING_STATUS = [408, 409, 425, 429];
  * Waits for a background response by asking for it, ever less often, until it has ended or `signal` aborts. A question that
  * fails is asked again: what went wrong with it says nothing of the response. Nothing that comes of it is free of charge.
  */
-export async function awaitBackground(client: OpenAI, responseId: string, request: ModelRequest | null, signal: AbortSignal): Promise<ProviderResult> {
+export async function awaitBackground(client: OpenAI, responseId: string, model: string, signal: AbortSignal): Promise<ProviderResult> {
   let notFound = 0;
   for (let pauseMs = FIRST_POLL_MS; ; pauseMs = Math.min(SLOWEST_POLL_MS, pauseMs * 1.5)) {
-    const asked = await ask(client, responseId, request, signal);
+    const asked = await ask(client, responseId, model, signal);
     if (asked.type === 'ended') return asked.result;
     if (asked.type === 'notFound') notFound += 1;
     if (notFound >= TRIES_TO_FIND) return gone(responseId);
@@ -34,10 +33,10 @@ export async function awaitBackground(client: OpenAI, responseId: string, reques
 
 type Asked = { readonly type: 'pending' | 'notFound' } | { readonly type: 'ended'; readonly result: ProviderResult };
 
-async function ask(client: OpenAI, responseId: string, request: ModelRequest | null, signal: AbortSignal): Promise<Asked> {
+async function ask(client: OpenAI, responseId: string, model: string, signal: AbortSignal): Promise<Asked> {
   try {
     const body = await readBody(await client.responses.retrieve(responseId, {}, { signal }).asResponse());
-    const read = readResponse(body.json, request);
+    const read = readResponse(body.json, model);
     if (read.type === 'ended' && read.result.type === 'unusable' && !isResponse(body.json)) return { type: 'pending' };
     return read.type === 'ended' ? { type: 'ended', result: begun(read.result) } : { type: 'pending' };
   } catch (error) {

@@ -46,7 +46,7 @@ export function createOpenAiEndpoint(options: OpenAiEndpointOptions): ModelEndpo
   return {
     bodyBytes: (request) => Buffer.byteLength(JSON.stringify(bodyOf(request)), 'utf8'),
     send: (request, sendOptions) => guarded(() => send({ client, idleTimeoutMs }, request, bodyOf(request), sendOptions)),
-    awaitResponse: (responseId, { signal }) => guarded(() => awaitBackground(client, responseId, null, signal)),
+    awaitResponse: (responseId, { model, signal }) => guarded(() => awaitBackground(client, responseId, model, signal)),
     cancelResponse: async (responseId) => {
       await client.responses.cancel(responseId).asResponse();
     },
@@ -77,7 +77,7 @@ async function send(line: Line, request: ModelRequest, body: Body, options: Send
     if (!request.stream || !isEventStream(answer)) return { ...known, ...(await readWhole(line, request, answer, options)) };
     if (known.providerRequestId !== undefined) options.onProviderRequestId?.(known.providerRequestId);
     const streaming = { signal: options.signal, idleTimeoutMs: line.idleTimeoutMs, onProgress: options.onProgress };
-    return { ...known, ...(await (request.api === 'chat' ? readChatStream(answer, streaming) : readResponseStream(answer, request, streaming))) };
+    return { ...known, ...(await (request.api === 'chat' ? readChatStream(answer, streaming) : readResponseStream(answer, request.model, streaming))) };
   } catch (error) {
     return { ...known, ...toFailure(error) };
   }
@@ -88,10 +88,10 @@ async function readWhole({ client }: Line, request: ModelRequest, answer: Respon
   const error = errorInBody(body);
   if (error) return error;
   if (request.api === 'chat') return readChatCompletion(body.json);
-  const read = readResponse(body.json, request);
+  const read = readResponse(body.json, request.model);
   if (read.type === 'ended') return read.result;
   await options.onResponseId(read.responseId);
-  return awaitBackground(client, read.responseId, request, options.signal);
+  return awaitBackground(client, read.responseId, request.model, options.signal);
 }
 
 /** A server that knows no streams, or a page of something on the way, answers in one piece. */

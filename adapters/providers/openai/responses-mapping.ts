@@ -77,7 +77,7 @@ const responseSchema = z.object({
 export type ReadResponse = { readonly type: 'pending'; readonly responseId: string } | { readonly type: 'ended'; readonly result: ProviderResult };
 
 /** A response in our own words; `pending` where it still runs in the background. */
-export function readResponse(body: unknown, request: Pick<ModelRequest, 'model'> | null): ReadResponse {
+export function readResponse(body: unknown, model: string): ReadResponse {
   const usage = readUsage((body as { usage?: unknown } | null)?.usage);
   const parsed = responseSchema.safeParse(body);
   if (!parsed.success) return { type: 'ended', result: { type: 'unusable', message: 'The reply does not have the shape of a response.', usage } };
@@ -91,7 +91,7 @@ export function readResponse(body: unknown, request: Pick<ModelRequest, 'model'>
     case 'cancelled':
       return { type: 'ended', result: { type: 'unusable', message: 'The response was cancelled at the provider.', usage } };
     default:
-      return { type: 'ended', result: toReply(response, request, usage) };
+      return { type: 'ended', result: toReply(response, model, usage) };
   }
 }
 
@@ -107,7 +107,7 @@ const messageItem = z.object({
 });
 const callItem = z.object({ type: z.literal('function_call'), call_id: z.string(), name: z.string(), arguments: z.string() });
 
-function toReply(response: z.output<typeof responseSchema>, request: Pick<ModelRequest, 'model'> | null, usage: ReturnType<typeof readUsage>): ProviderResult {
+function toReply(response: z.output<typeof responseSchema>, model: string, usage: ReturnType<typeof readUsage>): ProviderResult {
   const items = response.output ?? [];
   const parts = items.flatMap((item) => messageItem.safeParse(item).data?.content ?? []);
   const texts = parts.flatMap((part) => (part.text ? [part.text] : []));
@@ -122,7 +122,7 @@ function toReply(response: z.output<typeof responseSchema>, request: Pick<ModelR
     responseId: response.id,
     responseModel: response.model ?? null,
     serviceTier: response.service_tier ?? null,
-    ...(hasReasoning && request ? { providerItems: items as unknown as readonly JsonValue[], providerItemsFor: `responses:${request.model}` } : {}),
+    ...(hasReasoning ? { providerItems: items as unknown as readonly JsonValue[], providerItemsFor: `responses:${model}` } : {}),
   };
   return { type: 'reply', reply, usage };
 }

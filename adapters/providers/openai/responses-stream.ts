@@ -1,11 +1,10 @@
-import type { ModelRequest } from '../../../contracts/model.ts';
 import type { ProviderResult } from '../../../domain/model/provider-port.ts';
 import { brokenStream, errorInside } from './broken-stream.ts';
 import { type EventKind, readEvents, type ServerEvent, type StreamOptions } from './event-stream.ts';
 import { readResponse } from './responses-mapping.ts';
 
 /** Reads a streamed response. Its last event has all of it, so the pieces before are only counted, where their name stands beside them. */
-export async function readResponseStream(response: Response, request: ModelRequest, options: StreamOptions): Promise<ProviderResult> {
+export async function readResponseStream(response: Response, model: string, options: StreamOptions): Promise<ProviderResult> {
   let hasBegun = false;
   let final: unknown;
   let error: unknown;
@@ -35,7 +34,7 @@ export async function readResponseStream(response: Response, request: ModelReque
   };
   const end = await readEvents(response, options, take);
   if (final !== undefined) {
-    const read = readResponse(final, request);
+    const read = readResponse(final, model);
     if (read.type === 'ended') return read.result;
   }
   return error === undefined ? brokenStream(end, hasBegun, options.idleTimeoutMs) : errorInside(error, hasBegun);
