@@ -44,3 +44,16 @@ export const RESTORED = 'store.restored';
 export const SELECT_LAST_RESTORED = `SELECT max(at_ms) AS at_ms FROM audit WHERE type = '${RESTORED}'`;
 export const SELECT_AUDIT = `SELECT audit.sequence, audit.at_ms, audit.type, audit.actor, audit.data_json, runs.agent_run_id, runs.first_execution_run_id
   FROM audit LEFT JOIN runs ON runs.id = audit.run`;
+
+const KEY_VALUES = 'key_id, kind, tenant, name, version, wrapped';
+const SELECT_KEY = `SELECT ${KEY_VALUES}, created_at_ms, destroyed_at_ms FROM keys`;
+const SAME_KEY = 'kind = :kind AND tenant = :tenant AND name = :name';
+export const INSERT_KEY = `INSERT INTO keys (${KEY_VALUES}, created_at_ms)
+  VALUES (:keyId, :kind, :tenant, :name, :version, :wrapped, :now) ON CONFLICT (kind, tenant, name, version) DO NOTHING`;
+export const SELECT_KEY_VERSION = `${SELECT_KEY} WHERE ${SAME_KEY} AND version = :version`;
+export const SELECT_KEY_VERSIONS = `${SELECT_KEY} WHERE ${SAME_KEY} ORDER BY version`;
+export const SELECT_TENANT_KEYS = `${SELECT_KEY} WHERE kind = 'tenant' AND destroyed_at_ms IS NULL AND key_id > :afterKeyId ORDER BY key_id LIMIT :limit`;
+export const REWRAP_KEY = 'UPDATE keys SET wrapped = :wrapped WHERE key_id = :keyId AND destroyed_at_ms IS NULL';
+/** Whole tenants, one kind, or one key; `:kind` and `:name` null for all. */
+export const DESTROY_KEYS = `UPDATE keys SET wrapped = NULL, destroyed_at_ms = :now
+  WHERE tenant = :tenant AND kind = coalesce(:kind, kind) AND name = coalesce(:name, name) AND destroyed_at_ms IS NULL`;

@@ -9,7 +9,7 @@ export interface AttemptEvidence {
    * end was not seen. `whole`: the provider's own end of it was seen.
    */
   readonly arrived: 'nothing' | 'part' | 'whole';
-  /** Whether the end came with a count of all tokens. */
+  /** Whether the end came with a count of all tokens, each of which has a price. */
   readonly isCounted: boolean;
   /** What the provider's refusal says of its charge; `unknown` where it refused nothing. */
   readonly refusalBilled: Billed;
@@ -37,7 +37,7 @@ export const OUTCOMES: Readonly<Record<OutcomeKind, OutcomeRule>> = {
   refusedFree: { money: 'settleZero', billed: 'no', told: 'failure', sameModelAgain: 'byClass' },
   /** The provider ended its work and counted it, whether the reply is of use or not. */
   complete: { money: 'settleUsage', billed: 'yes', told: 'reply', sameModelAgain: 'byClass' },
-  /** The reply is there and its count is not. */
+  /** The provider ended its work, and what it costs is not known: no count came, or nobody knows the price of what was counted. */
   uncounted: { money: 'hold', billed: 'unknown', told: 'reply', sameModelAgain: 'byClass' },
   /** Work had begun and was lost sight of: a stream that was cut, hung or broke off with an error, a background response nobody saw the end of. */
   partial: { money: 'hold', billed: 'unknown', told: 'failure', sameModelAgain: 'byClass' },

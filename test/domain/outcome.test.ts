@@ -5,7 +5,7 @@ import type { ModelReply, TokenUsage, TransportFault } from '../../contracts/mod
 import { applyLedgerEvent, type LedgerEntry } from '../../domain/budget/ledger.ts';
 import { OUTCOMES, outcomeKindOf } from '../../domain/budget/outcome.ts';
 import { lostReport, notSentReport, reportOf } from '../../domain/budget/outcome-report.ts';
-import { costOf } from '../../domain/budget/price.ts';
+import { costOf } from '../../domain/budget/cost.ts';
 import type { ProviderResult } from '../../domain/model/provider-port.ts';
 import type { OutcomeReport } from '../../domain/store/port.ts';
 
@@ -30,7 +30,7 @@ interface Happening {
   readonly billed: readonly [least: number, most: number];
 }
 
-const COST = costOf(price, usage);
+const COST = costOf(price, usage) as NanoUsd;
 const counted = [COST, COST] as const;
 const anything = [0, RESERVED] as const;
 const nothing = [0, 0] as const;
@@ -158,6 +158,16 @@ describe(`of ${HAPPENINGS.length} things that may happen to a call`, () => {
 test('a usable reply without usage is given to the run, and its money stays held', () => {
   const report = reportOf({ type: 'reply', reply: reply(), usage: null }, price, 0);
   expect(report).toEqual({ outcome: { type: 'reply' }, reply: reply() });
+});
+
+test('a count that has no price keeps the money held: an unknown service tier, more cached tokens than input', () => {
+  for (const [serviceTier, seen] of [
+    ['scale', usage],
+    ['default', { ...usage, cachedInputTokens: 101 }],
+  ] as const) {
+    const report = reportOf({ type: 'reply', reply: reply({ serviceTier }), usage: seen }, price, 0);
+    expect(report).toEqual({ outcome: { type: 'reply' }, reply: reply({ serviceTier }), usage: seen });
+  }
 });
 
 test("the provider's own id of the request is kept, whatever came of it", () => {

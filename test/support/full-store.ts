@@ -25,6 +25,7 @@ export async function fillStore(store: Store): Promise<FilledStore> {
   await store.finishToolCall(child, call.callKey, { status: 'done', result: { text: ODD_TEXT }, isError: false });
   await store.appendAudit({ type: 'note', runKey: null, actor: 'alice', data: ODD_TEXT });
   await store.putApiKey({ keyId: randomUUID(), name: 'shop', scopes: ['read'], roles: [], tenant: null, secretDigest: randomUUID() });
+  await store.putKey({ keyId: 'aaaaaaaaaaaaaaaa', kind: 'tenant', tenant: 'Grüße 👋', name: '', version: 1, wrapped: 'file:x' });
   await store.endRun(parent, END, 0);
   return { parent, child, approvalId: gate.approvalId };
 }
@@ -44,5 +45,6 @@ export async function lookAt(store: Store, { parent, child, approvalId }: Filled
     // A restore says so; all that was there before is as it was.
     audit: (await store.listAudit({ limit: 100 })).filter(({ type }) => type !== 'store.restored'),
     keys: await store.listApiKeys(100),
+    wrapped: await store.listTenantKeys({ limit: 100 }),
   };
 }

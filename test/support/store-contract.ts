@@ -4,6 +4,7 @@ import type { Store } from '../../domain/store/port.ts';
 import { describeApiKeyContract } from './store-contract/api-key-contract.ts';
 import { describeContentContract } from './store-contract/content-contract.ts';
 import { describeGateContract } from './store-contract/gate-contract.ts';
+import { describeKeyContract } from './store-contract/key-contract.ts';
 import { describeLedgerContract } from './store-contract/ledger-contract.ts';
 import { describeRunContract } from './store-contract/run-contract.ts';
 import { describeToolCallContract } from './store-contract/tool-call-contract.ts';
@@ -50,5 +51,6 @@ export function describeStoreContract(name: string, openStore: OpenStoreHarness)
     describeToolCallContract(current);
     describeGateContract(current);
     describeApiKeyContract(current);
+    describeKeyContract(current);
   });
 }

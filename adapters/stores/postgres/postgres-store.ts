@@ -7,6 +7,7 @@ import { createAuditStore } from './audit-store.ts';
 import { createContentStore } from './content-store.ts';
 import { Database, type DatabaseOptions } from './database.ts';
 import { createGateStore } from './gate-store.ts';
+import { createKeyStore } from './key-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
 import { createRunStore } from './run-store.ts';
 import { checkSchema } from './schema.ts';
@@ -32,6 +33,7 @@ export async function openPostgresStore(options: DatabaseOptions): Promise<Store
     ...createGateStore(db),
     ...createAuditStore(db),
     ...createApiKeyStore(db),
+    ...createKeyStore(db),
     nowMs: () => db.nowMs(),
     ensureRoom: (bytes) => ensureRoom(db, bytes),
     close: () => db.close(),

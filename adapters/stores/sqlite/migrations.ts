@@ -154,6 +154,20 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
   `,
   'ALTER TABLE attempts ADD COLUMN provider_request_id TEXT;',
+  `
+  CREATE TABLE keys (
+    id INTEGER PRIMARY KEY,
+    key_id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    wrapped TEXT,
+    created_at_ms INTEGER NOT NULL,
+    destroyed_at_ms INTEGER,
+    UNIQUE (kind, tenant, name, version)
+  ) STRICT;
+  `,
 ];
 
 /** Brings the file up to this version, inside the caller's transaction; answers from and to which. @throws TollgateError where a newer Tollgate wrote it. */

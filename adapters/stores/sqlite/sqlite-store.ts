@@ -4,6 +4,7 @@ import { createAuditStore } from './audit-store.ts';
 import { openConnection } from './connection.ts';
 import { createContentStore } from './content-store.ts';
 import { createGateStore } from './gate-store.ts';
+import { createKeyStore } from './key-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
 import { createRunStore } from './run-store.ts';
 import { createToolCallStore } from './tool-call-store.ts';
@@ -28,6 +29,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...createGateStore(db),
     ...createAuditStore(db),
     ...createApiKeyStore(db),
+    ...createKeyStore(db),
     nowMs: async () => db.now(),
     ensureRoom: async (bytes) => db.ensureRoom(bytes),
     close: async () => db.close(),
