@@ -32,6 +32,8 @@ interface EndpointPlan {
   readonly headers?: Readonly<Record<string, string>>;
   readonly api: ModelApi;
   readonly background: boolean;
+  readonly stream: 'all' | 'long' | 'none';
+  readonly streamIdleTimeoutMs?: number;
   readonly structuredOutput: boolean;
   readonly isOpenAi: boolean;
 }
@@ -55,8 +57,16 @@ export function createModelCatalogue(options: ModelCatalogueOptions): ModelCatal
       if (known) return known;
       const plan = plans.get(name);
       if (!plan || plan.apiKey === undefined) return null;
-      const { baseUrl, apiKey, headers, api, isOpenAi } = plan;
-      const endpoint = createOpenAiEndpoint({ apiKey, api, isOpenAi, ...(baseUrl === undefined ? {} : { baseUrl }), ...(headers ? { headers } : {}) });
+      const { baseUrl, apiKey, headers, api, isOpenAi, streamIdleTimeoutMs, provider } = plan;
+      const endpoint = createOpenAiEndpoint({
+        apiKey,
+        api,
+        isOpenAi,
+        provider,
+        ...(baseUrl === undefined ? {} : { baseUrl }),
+        ...(headers ? { headers } : {}),
+        ...(streamIdleTimeoutMs === undefined ? {} : { streamIdleTimeoutMs }),
+      });
       opened.set(name, endpoint);
       return endpoint;
     },
@@ -65,6 +75,7 @@ export function createModelCatalogue(options: ModelCatalogueOptions): ModelCatal
 
 function entryOf(model: string, spec: ModelSpec | undefined, plan: EndpointPlan, listedPrice: (wireModel: string) => PriceTable | null): CatalogueEntry {
   const wireModel = spec?.wireModel ?? model;
+  const stream = spec?.stream === undefined ? plan.stream : kindOf(spec.stream);
   return {
     model,
     wireModel,
@@ -72,6 +83,7 @@ function entryOf(model: string, spec: ModelSpec | undefined, plan: EndpointPlan,
     endpoint: plan.name,
     api: plan.provider === 'simulated' ? plan.api : (spec?.api ?? plan.api),
     background: plan.provider === 'simulated' ? plan.background : (spec?.background ?? plan.background),
+    ...(stream === 'none' ? {} : { stream }),
     ...((spec?.structuredOutput ?? plan.structuredOutput) ? {} : { structuredOutput: false }),
     price: spec?.price ? taskPrice(model, spec.price, 'tollgate.config.ts') : priceThere(listedPrice(wireModel), plan),
     missingKey: plan.apiKey === undefined ? plan.keyVariable : null,
@@ -80,6 +92,10 @@ function entryOf(model: string, spec: ModelSpec | undefined, plan: EndpointPlan,
 
 function priceThere(price: PriceTable | null, { baseUrl }: EndpointPlan): PriceTable | null {
   return price && priceAtEndpoint(price, baseUrl);
+}
+
+function kindOf(isStreamed: boolean): 'all' | 'none' {
+  return isStreamed ? 'all' : 'none';
 }
 
 function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCatalogueOptions): Map<string, EndpointPlan> {
@@ -94,6 +110,8 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       keyVariable: 'OPENAI_API_KEY',
       api: isOwn ? 'responses' : 'chat',
       background: isOwn,
+      // Not every compatible server counts the tokens of a stream.
+      stream: isOwn ? 'long' : 'none',
       structuredOutput: true,
       isOpenAi: isOwn,
     },
@@ -108,6 +126,7 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       keyVariable: '',
       api: 'responses',
       background: true,
+      stream: 'long',
       structuredOutput: true,
       isOpenAi: true,
     });
@@ -123,6 +142,8 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       ...(spec.headers ? { headers: spec.headers } : {}),
       api: spec.api ?? (own ? 'responses' : 'chat'),
       background: spec.background ?? own,
+      stream: spec.stream === undefined ? (own ? 'long' : 'none') : kindOf(spec.stream),
+      ...(spec.streamIdleTimeoutMs === undefined ? {} : { streamIdleTimeoutMs: spec.streamIdleTimeoutMs }),
       structuredOutput: spec.structuredOutput ?? true,
       isOpenAi: own,
     });

@@ -64,6 +64,7 @@ const modelSpecSchema = z.strictObject({
   endpoint: z.string().min(1).max(100).optional(),
   api: api.optional(),
   background: z.boolean().optional(),
+  stream: z.boolean().optional(),
   structuredOutput: z.boolean().optional(),
   price: candidateSchema.shape.price,
 });
@@ -78,7 +79,9 @@ const endpointSpecSchema = z.strictObject({
   headers: z.record(z.string(), z.string()).optional(),
   api: api.optional(),
   background: z.boolean().optional(),
+  stream: z.boolean().optional(),
   structuredOutput: z.boolean().optional(),
+  streamIdleTimeoutMs: z.int().min(100).max(3_600_000).optional(),
 });
 
 /** What `tollgate.config.ts` may export, checked as a whole. */
@@ -155,6 +158,7 @@ export const PROJECT_GUIDE: FieldGuide = {
   'models.*.endpoint': 'a name of "endpoints"',
   'models.*.api': '"chat" or "responses"',
   'models.*.background': 'true or false',
+  'models.*.stream': 'true or false',
   'models.*.structuredOutput': 'true or false',
   'models.*.price': '{inputUsdPerMillion, cachedInputUsdPerMillion, outputUsdPerMillion}',
   'models.*.price.inputUsdPerMillion': 'a number of USD per million input tokens',
@@ -170,6 +174,8 @@ export const PROJECT_GUIDE: FieldGuide = {
   'endpoints.*.headers': 'header names with their values',
   'endpoints.*.api': '"chat" or "responses"',
   'endpoints.*.background': 'true or false',
+  'endpoints.*.stream': 'true or false',
+  'endpoints.*.streamIdleTimeoutMs': 'milliseconds, 100 to 3600000 (an hour)',
   'endpoints.*.structuredOutput': 'true or false',
   ...MCP_SERVERS_GUIDE,
 };

@@ -42,7 +42,7 @@ export const LAYERS: readonly Layer[] = [
     name: 'adapters/',
     values: ['domain/', 'contracts/', 'telemetry/'],
     types: [],
-    packages: ['openai', 'pg', 'yaml', 'zod', 'canonicalize', '@pydantic/genai-prices', '@modelcontextprotocol/sdk', 'node:*'],
+    packages: ['openai', 'eventsource-parser', 'pg', 'yaml', 'zod', 'canonicalize', '@pydantic/genai-prices', '@modelcontextprotocol/sdk', 'node:*'],
     says: 'domain, contracts, telemetry, vendor packages; nothing of Temporal',
   },
   { name: 'telemetry/', values: ['contracts/', 'config/'], types: [], packages: ['pino', 'node:*'], says: 'contracts, config, vendor packages' },

@@ -8,7 +8,7 @@ import { errorInReply } from './failure.ts';
 import { wireFormat } from './output-format.ts';
 import { readUsage } from './usage.ts';
 
-type Body = OpenAI.Chat.Completions.ChatCompletionCreateParamsNonStreaming;
+type Body = OpenAI.Chat.Completions.ChatCompletionCreateParams;
 
 /** The body of a chat completion: our request, mapped once. */
 export function chatBody(request: ModelRequest, dialect: Dialect): Body {
@@ -25,6 +25,7 @@ export function chatBody(request: ModelRequest, dialect: Dialect): Body {
       : {}),
     ...(request.tools.length > 0 && request.toolChoice ? { tool_choice: request.toolChoice } : {}),
     ...(request.outputFormat ? { response_format: { type: 'json_schema' as const, json_schema: wireFormat(request.outputFormat) } } : {}),
+    ...(request.stream ? { stream: true as const, stream_options: { include_usage: true } } : {}),
     ...(dialect.isOpenAi ? { max_completion_tokens: request.maxOutputTokens, service_tier: 'default' as const } : { max_tokens: request.maxOutputTokens }),
   };
 }
@@ -51,7 +52,7 @@ const completionSchema = z.object({
   id: z.string().nullish(),
   model: z.string().nullish(),
   service_tier: z.string().nullish(),
-  usage: z.unknown(),
+  usage: z.unknown().optional(),
   choices: z
     .array(
       z.object({

@@ -3,6 +3,8 @@ import type { JsonValue } from '../../../contracts/json.ts';
 import type { TransportFault } from '../../../contracts/model.ts';
 import { errorIn } from '../../../domain/model/error-body.ts';
 import type { ProviderResult } from '../../../domain/model/provider-port.ts';
+import { providerRequestIdOf } from './request-id.ts';
+import { readUsage } from './usage.ts';
 
 const MAX_MESSAGE_LENGTH = 1_000;
 const KEPT_HEADERS =
@@ -21,6 +23,7 @@ export function toFailure(error: unknown): ProviderResult {
       type: 'failure',
       signal: { status: error.status as number, headers, body },
       message: `HTTP ${error.status}: ${error.message}`.slice(0, MAX_MESSAGE_LENGTH),
+      ...providerRequestIdOf(error.headers as Headers | undefined),
     };
   }
   const transport = transportFault(error);
@@ -35,6 +38,8 @@ export function errorInReply(body: unknown): ProviderResult | null {
     ? {
         type: 'failure',
         signal: { status: 200, body: body as JsonValue },
+        begun: true,
+        usage: readUsage((body as { usage?: unknown }).usage),
         message: `An error inside a reply: ${JSON.stringify(body)}`.slice(0, MAX_MESSAGE_LENGTH),
       }
     : null;
