@@ -14,21 +14,29 @@ if ('missing' in found) process.stdout.write(`skipped: a LiteLLM proxy before th
 const isMissing = 'missing' in found;
 
 /** What goes wrong at the provider, what the run must make of it through the gateway, and what becomes of its money. */
-const FAULTS: readonly (readonly [Fault, OutcomeClass, AttemptMoneyStatus])[] = [
-  [{ type: 'rateLimit', retryAfterMs: 50 }, 'rateLimited', 'settled'],
-  [{ type: 'quota' }, 'quotaExhausted', 'settled'],
-  [{ type: 'contextLength' }, 'contextLengthExceeded', 'settled'],
-  [{ type: 'auth' }, 'authentication', 'settled'],
-  [{ type: 'modelNotFound' }, 'modelNotFound', 'settled'],
-  [{ type: 'contentFilter', asError: true }, 'contentFiltered', 'settled'],
-  [{ type: 'serverError' }, 'serverError', 'held'],
-  [{ type: 'overloaded' }, 'overloaded', 'held'],
-  [{ type: 'cutAfterWork' }, 'serverError', 'held'],
-  [{ type: 'malformed' }, 'serverError', 'held'],
-  [{ type: 'hang', billed: true }, 'timeout', 'held'],
-  [{ type: 'emptyChoices' }, 'invalidResponse', 'settled'],
-  [{ type: 'truncated' }, 'outputTruncated', 'settled'],
+const FAULTS: readonly (readonly [Fault, readonly OutcomeClass[], AttemptMoneyStatus])[] = [
+  [{ type: 'rateLimit', retryAfterMs: 50 }, ['rateLimited'], 'settled'],
+  [{ type: 'quota' }, ['quotaExhausted'], 'settled'],
+  [{ type: 'contextLength' }, ['contextLengthExceeded'], 'settled'],
+  [{ type: 'auth' }, ['authentication'], 'settled'],
+  [{ type: 'modelNotFound' }, ['modelNotFound'], 'settled'],
+  [{ type: 'contentFilter', asError: true }, ['contentFiltered'], 'settled'],
+  [{ type: 'serverError' }, ['serverError'], 'held'],
+  [{ type: 'overloaded' }, ['overloaded'], 'held'],
+  // Whether the gateway had begun to stream decides how much of what happened it can still say.
+  [{ type: 'cutAfterWork' }, ['serverError', 'connectionLost'], 'held'],
+  [{ type: 'malformed' }, ['serverError', 'connectionLost', 'invalidResponse'], 'held'],
+  [{ type: 'hang', billed: true }, ['timeout'], 'held'],
+  [{ type: 'emptyChoices' }, ['invalidResponse'], 'settled'],
+  [{ type: 'truncated' }, ['outputTruncated'], 'settled'],
 ];
+/** How a reply is asked for. */
+const WAYS = [
+  ['chat', 'chat', false],
+  ['chat-stream', 'chat', true],
+  ['responses', 'responses', false],
+  ['responses-stream', 'responses', true],
+] as const;
 const nameOf = ({ type }: Fault): string => type.toUpperCase();
 const scenarios = [
   { id: 'fine', match: { system: 'FINE' }, turns: [{ text: 'A good answer, of some length, through the gateway.' }] },
@@ -47,7 +55,7 @@ let proxy: LiteLlmProxy;
 beforeAll(async () => {
   if ('missing' in found) return;
   await stage.open({ scenarios, workers: 0 });
-  const upstream = (model: string, more: object = {}) => ({ model: `openai/${model}`, api_base: stage.providerUrl, api_key: 'simulated', timeout: 4, ...more });
+  const upstream = (model: string, more: object = {}) => ({ model: `openai/${model}`, api_base: stage.providerUrl, api_key: 'simulated', timeout: 2, ...more });
   proxy = await startLiteLlm(
     found,
     {
@@ -80,11 +88,12 @@ function configuration(baseUrl: string) {
   return {
     tasks: [],
     models: models.flatMap((model) =>
-      (['chat', 'responses'] as const).map((api) => ({
-        model: `${model}-${api}`,
+      WAYS.map(([way, api, stream]) => ({
+        model: `${model}-${way}`,
         wireModel: model,
         endpoint: 'gateway',
         api,
+        stream,
         ...(model.startsWith('gpt') ? {} : { price }),
       })),
     ),
@@ -121,20 +130,20 @@ async function play(id: string, prompt: string, models: readonly string[], limit
   };
 }
 
-describe.skipIf(isMissing).each(['chat', 'responses'])('through LiteLLM, %s', (api) => {
+describe.skipIf(isMissing).each(WAYS.map(([way]) => way))('through LiteLLM, %s', (way) => {
   test('what the ledger says is what the provider bills', async () => {
-    const { status, bill, settled, held } = await play(`fine-${api}`, 'FINE', [`gpt-5-mini-${api}`]);
+    const { status, bill, settled, held } = await play(`fine-${way}`, 'FINE', [`gpt-5-mini-${way}`]);
     expect(status).toBe('completed');
     expect(bill).toBeGreaterThan(0);
     expect({ settled, held }).toEqual({ settled: bill, held: 0 });
   });
 
-  test.each(FAULTS.map(([fault, outcome, money]) => [fault.type, fault, outcome, money] as const))(
+  test.each(FAULTS.map(([fault, classes, money]) => [fault.type, fault, classes, money] as const))(
     'after %s the next model answers, and the ledger covers the bill',
-    async (_, fault, outcome, money) => {
-      const played = await play(`${fault.type}-${api}`, `FAULT ${nameOf(fault)}`, [`gpt-5-mini-${api}`, `gpt-5-nano-${api}`]);
+    async (_, fault, classes, money) => {
+      const played = await play(`${fault.type}-${way}`, `FAULT ${nameOf(fault)}`, [`gpt-5-mini-${way}`, `gpt-5-nano-${way}`]);
       const [first] = played.attempts;
-      expect(first?.outcome).toMatchObject({ type: 'failed', verdict: { class: outcome } });
+      expect(classes).toContain(first?.outcome?.type === 'failed' ? first.outcome.verdict.class : first?.outcome);
       expect(first?.money.status).toBe(money);
       expect(played.status).toBe('completed');
       // Whatever is not held is billed exactly.
@@ -147,11 +156,86 @@ describe.skipIf(isMissing).each(['chat', 'responses'])('through LiteLLM, %s', (a
   );
 
   test("the gateway's own budget ends the run's call, and nothing is spent elsewhere", async () => {
-    await play(`budget-first-${api}`, 'FINE', [`on-a-budget-${api}`]);
-    const { attempts, bill } = await play(`budget-${api}`, 'FINE', [`on-a-budget-${api}`, `gpt-5-nano-${api}`]);
+    await play(`budget-first-${way}`, 'FINE', [`on-a-budget-${way}`]);
+    const { attempts, bill } = await play(`budget-${way}`, 'FINE', [`on-a-budget-${way}`, `gpt-5-nano-${way}`]);
     expect(attempts.map(({ outcome }) => outcome)).toEqual([
       expect.objectContaining({ type: 'failed', verdict: expect.objectContaining({ class: 'budgetDenied' }) }),
     ]);
     expect(bill).toBe(0);
+  });
+
+  test('a reply that the gateway got elsewhere by itself is used, and its money stays held, because its price is not the one we pinned', async () => {
+    const { status, attempts, bill, settled } = await play(`own-fallback-${way}`, 'FAULT SERVERERROR', [`falls-back-${way}`]);
+    expect(status).toBe('completed');
+    expect(bill).toBeGreaterThan(0);
+    expect(settled).toBe(0);
+    expect(attempts.map(({ money }) => money.status)).toEqual(['held']);
+  });
+});
+
+describe.skipIf(isMissing)("LiteLLM's own cost of a call", () => {
+  interface Answer {
+    readonly cost: string | null;
+    readonly fallbacks: string | null;
+    readonly text: string;
+    readonly nanoUsd: number;
+  }
+  async function ask(id: string, path: string, body: object): Promise<Answer> {
+    const response = await fetch(`${proxy.url}${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${proxy.key}`, 'content-type': 'application/json', 'x-client-request-id': id },
+      body: JSON.stringify(body),
+    });
+    const text = await response.text();
+    const lines = stage.billLines().filter((line) => line.clientRequestId === id);
+    return {
+      cost: response.headers.get('x-litellm-response-cost'),
+      fallbacks: response.headers.get('x-litellm-attempted-fallbacks'),
+      text,
+      nanoUsd: lines.reduce((sum, line) => sum + line.nanoUsd, 0),
+    };
+  }
+  const nano = (cost: string | null): number => Math.ceil(Number((Number(cost) * 1e9).toPrecision(12)));
+  const chat = (model: string, prompt: string, more: object = {}) => ({
+    model,
+    max_tokens: 256,
+    messages: [
+      { role: 'system', content: prompt },
+      { role: 'user', content: 'hi' },
+    ],
+    ...more,
+  });
+
+  test.each(['gpt-5-mini', 'gpt-5-nano', 'gpt-4.1-mini'])('of %s is the bill, for chat and responses', async (model) => {
+    const answers = [
+      await ask(`header-chat-${model}`, '/chat/completions', chat(model, 'FINE')),
+      await ask(`header-responses-${model}`, '/responses', { model, max_output_tokens: 256, instructions: 'FINE', input: 'hi' }),
+    ];
+    for (const { cost, nanoUsd } of answers) {
+      expect(nanoUsd).toBeGreaterThan(0);
+      expect(nano(cost)).toBe(nanoUsd);
+    }
+  });
+
+  test('is not sent with a stream', async () => {
+    const { cost, nanoUsd, text } = await ask(
+      'header-stream',
+      '/chat/completions',
+      chat('gpt-5-mini', 'FINE', { stream: true, stream_options: { include_usage: true } }),
+    );
+    expect(text).toContain('"usage"');
+    expect(nanoUsd).toBeGreaterThan(0);
+    expect(cost).toBeNull();
+  });
+
+  test('is sent as nothing with an error that cost nothing', async () => {
+    const { cost, nanoUsd } = await ask('header-error', '/chat/completions', chat('gpt-5-mini', 'FAULT RATELIMIT'));
+    expect(nanoUsd).toBe(0);
+    expect(Number(cost)).toBe(0);
+  });
+
+  test('counts its own fallbacks, which is how we know of them', async () => {
+    const { fallbacks } = await ask('header-fallback', '/chat/completions', chat('falls-back', 'FAULT SERVERERROR'));
+    expect(fallbacks).toBe('1');
   });
 });
