@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createPriceSource, PRICE_LIST } from '../../adapters/prices/genai-prices.ts';
 import { priceAtEndpoint } from '../../adapters/prices/regional.ts';
 import { priceLine } from '../../adapters/prices/price-line.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import { upperBoundOf } from '../../domain/budget/price.ts';
+import { holdsFor } from '../support/property.ts';
 
 const NOW_MS = Date.parse('2026-11-25T12:00:00Z');
 const source = createPriceSource();
@@ -180,6 +182,21 @@ test.each([
   expect(priced({ model, usage: usage as JsonObject | null })).toEqual({ id: 1, nanoUsd: null, reason: expect.stringMatching(/\w{3}/) });
 });
 
+test('a line that names no provider is priced as its maker lists it; a provider is known by the names of other lists too', () => {
+  const named = (line: JsonObject) => priced({ usage: chat(1_000, 100), ...line }, true);
+  expect(named({ model: 'claude-haiku-4-5' })).toMatchObject({ nanoUsd: 1_500_000, provider: 'anthropic' });
+  expect(named({ model: 'gemini-2.5-flash' })).toMatchObject({ nanoUsd: 550_000, provider: 'google' });
+  expect(named({ model: 'gpt-5-mini' })).toMatchObject({ nanoUsd: 450_000, provider: 'openai' });
+  expect(named({ model: 'claude-haiku-4-5', provider: 'openai' })).toMatchObject({ nanoUsd: null });
+  expect(named({ model: 'grok-4-fast', provider: 'xai' })).toMatchObject({ nanoUsd: 250_000 });
+});
+
+test('what OpenRouter says that it took needs no list', () => {
+  const usage = { ...chat(10, 1), cost: 0.0021, is_byok: false };
+  expect(priced({ provider: 'openrouter', model: 'nobody/knows-it', usage }, true)).toMatchObject({ nanoUsd: 2_100_000, isReported: true });
+  expect(nano({ provider: 'litellm', model: 'nobody/knows-it', usage })).toBeNull();
+});
+
 test('a model that nobody knows is refused with the way out', () => {
   expect(priced({ model: 'house-model', usage: chat(1, 1) })).toMatchObject({ nanoUsd: null, reason: expect.stringContaining('tollgate price import') });
 });
@@ -312,4 +329,40 @@ test('no call of a listed model costs more than its bound, in any tier that can 
           expect(cost).toBeLessThanOrEqual(upperBoundOf(table, input, 1_000, serviceTier));
         }
   }
+});
+
+test('whatever a line says, there is one answer with its id, a whole number or a reason, and never a throw', () => {
+  const count = fc.oneof(fc.nat(5_000), fc.integer(), fc.double(), fc.constant(null), fc.string());
+  const names = [
+    'prompt_tokens',
+    'completion_tokens',
+    'total_tokens',
+    'input_tokens',
+    'output_tokens',
+    'cache_read_input_tokens',
+    'cache_creation_input_tokens',
+    'cost',
+    'is_byok',
+  ];
+  const details = fc.dictionary(fc.constantFrom('cached_tokens', 'audio_tokens', 'reasoning_tokens', 'cache_write_tokens', 'image_tokens'), count);
+  const usage = fc.oneof(
+    fc.jsonValue(),
+    fc
+      .tuple(fc.dictionary(fc.constantFrom(...names), count), details, details)
+      .map(([counts, input, output]) => ({ ...counts, prompt_tokens_details: input, completion_tokens_details: output })),
+  );
+  const line = fc.record({
+    id: fc.nat(),
+    model: fc.constantFrom('gpt-5-mini', 'gpt-5.4', 'o3', '__proto__', 'openai/gpt-5-mini', 'nobody'),
+    provider: fc.constantFrom('openai', 'openrouter', 'anthropic', 'constructor', ''),
+    usage,
+    serviceTier: fc.constantFrom(null, 'flex', 'priority', 'batch', '__proto__', 'toString'),
+    at: fc.oneof(fc.double(), fc.constantFrom('2020-01-01', '9999-12-31', 'x', '')),
+  });
+  holdsFor(line, (each) => {
+    const answered = priceLine(each, source, { nowMs: NOW_MS, explain: true });
+    expect(answered.id).toBe(each.id);
+    if (answered.nanoUsd === null) expect(answered.reason.length).toBeGreaterThan(5);
+    else expect(Number.isSafeInteger(answered.nanoUsd) && answered.nanoUsd >= 0).toBe(true);
+  });
 });
