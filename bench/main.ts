@@ -6,6 +6,7 @@ import { benchRedaction } from './redaction.ts';
 import { benchRedactionQuality } from './redaction-quality.ts';
 import { benchStart } from './start.ts';
 import { benchSteps } from './steps.ts';
+import { benchStreaming } from './streaming.ts';
 import { benchWaiting } from './waiting.ts';
 
 /** `npm run bench -- <name> [--rounds N] …`: prints Markdown for docs/benchmarks.md on standard output, progress on standard error. */
@@ -30,6 +31,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<string>>> = {
   crashes: () => benchCrashes(numbers),
   redaction: () => benchRedaction(numbers),
   start: () => benchStart(numbers),
+  streaming: () => benchStreaming(numbers),
   waiting: () => benchWaiting(numbers),
   'redaction-quality': () => benchRedactionQuality({ ...(presidioResearch ? { presidioResearch } : {}), ...(gitleaks ? { gitleaks } : {}) }),
 };

@@ -31,6 +31,10 @@ export interface AttemptReport {
   /** What the provider charged, as settled; null while that is not known. */
   readonly costUsd: string | null;
   readonly heldUsd: string;
+  /** The price that the run pinned for this model: where it comes from, and since when it holds as far as the source says. */
+  readonly price?: { readonly source: string; readonly effectiveAt: string | null };
+  /** The service tier that the reply reported, by which it was charged. */
+  readonly serviceTier?: string;
   readonly startedAt: string;
   readonly endedAt: string | null;
 }
@@ -106,7 +110,7 @@ function assemble(run: RunRecord, summary: RunSummary, output: string | null, jo
     models: journal.snapshot?.candidates.map((candidate) => candidate.model) ?? [],
     simulated: journal.snapshot?.candidates.some((candidate) => candidate.provider === 'simulated') ?? false,
     steps: reportSteps(journal),
-    attempts: journal.attempts.map(reportAttempt),
+    attempts: journal.attempts.map((attempt) => reportAttempt(attempt, journal.snapshot)),
     gates: [...journal.gates].sort((a, b) => a.createdAtMs - b.createdAtMs).map(reportGate),
   };
 }
@@ -139,8 +143,9 @@ export function reportLedger(ledger: LedgerTotals | null): LedgerReport {
 }
 
 /** One try of a model with what came of it and what it cost. */
-export function reportAttempt(attempt: AttemptRecord): AttemptReport {
+export function reportAttempt(attempt: AttemptRecord, snapshot: TaskSnapshot | null): AttemptReport {
   const { money, outcome } = attempt;
+  const price = snapshot?.candidates.find(({ model, endpoint }) => model === attempt.model && endpoint === attempt.endpoint)?.price;
   const settled = money.status === 'released' ? 0 : money.settledNanoUsd;
   return {
     attemptId: attempt.attemptId,
@@ -151,6 +156,8 @@ export function reportAttempt(attempt: AttemptRecord): AttemptReport {
     ...(outcome?.type === 'failed' ? { message: outcome.message } : {}),
     costUsd: settled === null ? null : formatUsd(settled),
     heldUsd: formatUsd(money.status === 'held' ? money.reservedNanoUsd : 0),
+    ...(price ? { price: { source: price.source, effectiveAt: price.effectiveAt ?? null } } : {}),
+    ...(attempt.reply?.serviceTier ? { serviceTier: attempt.reply.serviceTier } : {}),
     startedAt: new Date(attempt.reservedAtMs).toISOString(),
     endedAt: attempt.endedAtMs === null ? null : new Date(attempt.endedAtMs).toISOString(),
   };

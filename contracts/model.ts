@@ -120,6 +120,8 @@ export interface ModelRequest {
   readonly maxOutputTokens: number;
   /** Whether the provider may store the response, which background responses need. */
   readonly background: boolean;
+  /** Whether the reply is asked for as a stream, with its usage. A background response is not. */
+  readonly stream?: boolean;
 }
 
 export type FinishReason = 'stop' | 'toolCalls' | 'length' | 'contentFilter' | 'other';

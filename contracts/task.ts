@@ -166,6 +166,8 @@ export interface CandidateSnapshot {
   readonly endpoint: string;
   readonly api: ModelApi;
   readonly background: boolean;
+  /** Whether replies are streamed; unset: they come in one piece. */
+  readonly stream?: true;
   /** False where the endpoint refuses a request that names an output schema; unset: it may be sent. */
   readonly structuredOutput?: false;
   readonly price: PriceTable;

@@ -25,7 +25,7 @@ const DISPATCH_WINDOW_MS = 3_000;
  */
 export async function callModel(ports: ActivityPorts, input: CallModelInput): Promise<CallModelOutcome> {
   const wasReserved = (activityInfo().heartbeatDetails as { reserved?: boolean } | undefined)?.reserved === true;
-  return withHeartbeat({ reserved: true, initially: wasReserved }, async (heartbeat) => {
+  return withHeartbeat({ reserved: true, initially: wasReserved }, async (heartbeat, onProgress) => {
     const { store } = ports;
     const run = await loadRunFacts(store, input.runKey);
     const snapshot = await loadSnapshot(store, run.snapshotDigest);
@@ -47,7 +47,7 @@ export async function callModel(ports: ActivityPorts, input: CallModelInput): Pr
         return recover(ports, snapshot, prepared.attempt);
       case 'reserved': {
         heartbeat();
-        const sent = await sendAttempt(ports, prepared.dispatch, Context.current().cancellationSignal);
+        const sent = await sendAttempt(ports, prepared.dispatch, { cancelled: Context.current().cancellationSignal, onProgress });
         return outcomeOfAttempt(ports, snapshot, sent, false);
       }
     }

@@ -1,16 +1,16 @@
-import type { ErrorVerdict, ModelRequest } from '../../contracts/model.ts';
+import type { ModelRequest } from '../../contracts/model.ts';
 import type { CandidateSnapshot } from '../../contracts/task.ts';
-import { ZERO_NANO_USD } from '../../domain/budget/ledger.ts';
-import { costOf, usageOfReply } from '../../domain/budget/cost.ts';
-import { classifyError, verdictFor } from '../../domain/model/error-classifier.ts';
-import type { ModelEndpoint, ProviderResult } from '../../domain/model/provider-port.ts';
-import { outcomeOfReply } from '../../domain/model/reply-outcome.ts';
-import type { AttemptRecord, OutcomeReport } from '../../domain/store/port.ts';
+import { lostReport, notSentReport, reportOf } from '../../domain/budget/outcome-report.ts';
+import type { ModelEndpoint, Progress, ProviderResult } from '../../domain/model/provider-port.ts';
+import type { AttemptRecord } from '../../domain/store/port.ts';
 import { persist } from '../heartbeat.ts';
 import type { ActivityPorts } from '../ports.ts';
+import { ReplyWait } from './reply-wait.ts';
 
-/** How long a cancelled run still waits for a reply that it pays for anyway. */
-const CANCELLATION_GRACE_MS = 10_000;
+/** A reply that streams for longer than this has its request's id journalled before it ends, in case its worker does not live to. */
+const JOURNAL_ID_AFTER_MS = 500;
+/** What is left to ask for a background response when the call's own deadline has passed while no worker was there. */
+const LEAST_RECOVERY_MS = 5_000;
 
 export interface Dispatch {
   readonly attempt: AttemptRecord;
@@ -20,28 +20,38 @@ export interface Dispatch {
   readonly timeoutMs: number;
 }
 
+/** Who looks on while a call is under way. */
+export interface Onlooker {
+  readonly cancelled: AbortSignal;
+  readonly onProgress: (progress: Progress) => void;
+}
+
 /** Sends a reserved attempt once and journals what came of it, whoever still listens. A sender that is late does not send. */
-export async function sendAttempt({ store }: ActivityPorts, dispatch: Dispatch, cancelled: AbortSignal): Promise<AttemptRecord> {
-  const { attempt, candidate, endpoint, request } = dispatch;
+export async function sendAttempt({ store }: ActivityPorts, dispatch: Dispatch, { cancelled, onProgress }: Onlooker): Promise<AttemptRecord> {
+  const { attempt, candidate, endpoint, request, timeoutMs } = dispatch;
   const { runKey, attemptId } = attempt;
-  if ((await store.nowMs()) > attempt.dispatchDeadlineMs || cancelled.aborted) {
-    const late: OutcomeReport = {
-      outcome: { type: 'failed', verdict: verdictFor('connectionLost', 'no'), message: 'The worker was too late to send; nothing was sent.' },
-      money: { type: 'release' },
-    };
-    return persist(() => store.reportAttempt(runKey, attemptId, late));
+  if ((await store.nowMs()) > attempt.dispatchDeadlineMs || cancelled.aborted)
+    return persist(() => store.reportAttempt(runKey, attemptId, notSentReport('The worker was too late to send; nothing was sent.')));
+  const wait = new ReplyWait({ timeoutMs, cancelled, stop: (id) => endpoint.cancelResponse(id) });
+  let journalId: NodeJS.Timeout | undefined;
+  try {
+    const result = await endpoint.send(request, {
+      signal: wait.signal,
+      clientRequestId: attemptId,
+      onProgress,
+      onResponseId: async (id) => {
+        await persist(() => store.setResponseId(runKey, attemptId, id));
+        wait.isInBackground(id);
+      },
+      onProviderRequestId: (id) => {
+        journalId = setTimeout(() => store.setProviderRequestId(runKey, attemptId, id).catch(() => undefined), JOURNAL_ID_AFTER_MS);
+      },
+    });
+    return await persist(async () => store.reportAttempt(runKey, attemptId, reportOf(inTime(result, wait), candidate.price, await store.nowMs())));
+  } finally {
+    clearTimeout(journalId);
+    wait.close();
   }
-  let responseId: string | null = null;
-  const signal = deadlineSignal(dispatch.timeoutMs, cancelled, () => responseId && endpoint.cancelResponse(responseId));
-  const result = await endpoint.send(request, {
-    signal,
-    clientRequestId: attemptId,
-    onResponseId: async (id) => {
-      responseId = id;
-      await persist(() => store.setResponseId(runKey, attemptId, id));
-    },
-  });
-  return persist(async () => store.reportAttempt(runKey, attemptId, reportOf(result, candidate, await store.nowMs())));
 }
 
 export interface Recovery {
@@ -57,61 +67,25 @@ export async function recoverAttempt(
   { attempt, candidate, endpoint, timeoutMs }: Recovery,
   cancelled: AbortSignal,
 ): Promise<AttemptRecord> {
-  const { runKey, attemptId, responseId, outcome } = attempt;
+  const { runKey, attemptId, responseId, outcome, reservedAtMs } = attempt;
   if (outcome) return attempt;
   if (responseId === null || !endpoint) {
-    const verdict = verdictFor('connectionLost', 'unknown');
     const message = 'The worker died or froze during the call; whether the provider did the work is not known, so its money stays held.';
-    return persist(() => store.reportAttempt(runKey, attemptId, { outcome: { type: 'failed', verdict, message } }));
+    return persist(() => store.reportAttempt(runKey, attemptId, lostReport(message)));
   }
-  const signal = deadlineSignal(timeoutMs, cancelled, () => endpoint.cancelResponse(responseId));
-  const result = await endpoint.awaitResponse(responseId, { signal });
-  return persist(async () => store.reportAttempt(runKey, attemptId, reportOf(result, candidate, await store.nowMs())));
-}
-
-/** Aborts at the call's own deadline, or some time after a cancellation: what is paid for is waited for, within reason. */
-function deadlineSignal(timeoutMs: number, cancelled: AbortSignal, onCancel: () => unknown): AbortSignal {
-  const controller = new AbortController();
-  const abort = () => controller.abort();
-  setTimeout(abort, timeoutMs).unref();
-  const soften = () => {
-    Promise.resolve(onCancel()).catch(() => undefined);
-    setTimeout(abort, CANCELLATION_GRACE_MS).unref();
-  };
-  if (cancelled.aborted) soften();
-  else cancelled.addEventListener('abort', soften, { once: true });
-  return controller.signal;
-}
-
-function reportOf(result: ProviderResult, candidate: CandidateSnapshot, nowMs: number): OutcomeReport {
-  switch (result.type) {
-    case 'reply': {
-      const judged = outcomeOfReply(result.reply);
-      const outcome = judged.type === 'usable' ? ({ type: 'reply' } as const) : judged;
-      return { outcome, reply: result.reply, ...paid(usageOfReply(result.usage, result.reply), candidate, result.reply.serviceTier) };
-    }
-    case 'unusable':
-      return { outcome: { type: 'failed', verdict: verdictFor('invalidResponse', 'yes'), message: result.message }, ...paid(result.usage, candidate) };
-    case 'failure': {
-      const verdict = classifyError(result.signal, nowMs);
-      return { outcome: { type: 'failed', verdict, message: result.message }, ...unpaid(verdict, result.signal.transport !== undefined) };
-    }
+  const leftMs = Math.max(LEAST_RECOVERY_MS, reservedAtMs + timeoutMs - (await store.nowMs()));
+  const wait = new ReplyWait({ timeoutMs: leftMs, cancelled, stop: (id) => endpoint.cancelResponse(id) });
+  wait.isInBackground(responseId);
+  try {
+    const result = await endpoint.awaitResponse(responseId, { model: candidate.wireModel, signal: wait.signal });
+    return await persist(async () => store.reportAttempt(runKey, attemptId, reportOf(inTime(result, wait), candidate.price, await store.nowMs())));
+  } finally {
+    wait.close();
   }
 }
 
-/** Complete usage that can be priced settles; a reply without it leaves the money held until the provider can be asked. */
-function paid(
-  usage: Extract<ProviderResult, { type: 'reply' }>['usage'],
-  candidate: CandidateSnapshot,
-  serviceTier: string | null = null,
-): Pick<OutcomeReport, 'usage' | 'money'> {
-  if (!usage) return {};
-  const costNanoUsd = costOf(candidate.price, usage, serviceTier);
-  return { usage, ...(costNanoUsd === null ? {} : { money: { type: 'settle', costNanoUsd } as const }) };
-}
-
-/** Never sent: release. Sent and refused without charge: settle at zero. Anything else stays held. */
-function unpaid(verdict: ErrorVerdict, wasTransport: boolean): Pick<OutcomeReport, 'money'> {
-  if (verdict.billed !== 'no') return {};
-  return { money: wasTransport ? { type: 'release' } : { type: 'settle', costNanoUsd: ZERO_NANO_USD } };
+/** A background response that was stopped because it took too long came to a timeout, whatever it cost. */
+function inTime(result: ProviderResult, wait: ReplyWait): ProviderResult {
+  if (result.type !== 'unusable' || !wait.isPastDeadline) return result;
+  return { ...result, type: 'failure', signal: { transport: 'timeout' }, begun: true, message: `No reply within the deadline. ${result.message}` };
 }

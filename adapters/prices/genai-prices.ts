@@ -4,6 +4,7 @@ import type { PriceSource, PriceSpan } from '../../domain/budget/price-port.ts';
 import { picoUsdPerToken, scaledRate } from '../../domain/budget/exact-rate.ts';
 import { type StatedPrice, taskPrice } from '../../domain/task/candidates.ts';
 import { readPriceFile } from './override-file.ts';
+import { providerNames } from './provider-names.ts';
 import { serviceTiersOf } from './service-tiers.ts';
 
 /** The pinned release of the list, and its day. A test compares it with package.json. */
@@ -29,7 +30,7 @@ const LISTED_KINDS = {
 const OTHER_CHARGES = ['requests_kcount', 'input_text_messages_kcount', 'audio_hours', 'input_audio_hours', 'output_citation_mtok'];
 
 /** The list starts OpenAI's long-context tier one token early: OpenAI charges it above 272,000, not from there on. */
-const CORRECTED_STARTS: Readonly<Record<string, Readonly<Record<number, number>>>> = { openai: { 271_999: 272_000 } };
+const CORRECTED_STARTS: Readonly<Record<string, Readonly<Record<number, number>>>> = { openai: { 271999: 272_000 } };
 
 const HALF_HOURS = 48;
 const HALF_HOUR_MS = 1_800_000;
@@ -55,10 +56,11 @@ export function createPriceSource({ stated = [], file }: PriceSourceOptions = {}
 }
 
 function listedPrice(model: string, provider: string, atMs: number, span: PriceSpan): PriceTable | null {
-  const now = priceAt(model, provider, atMs);
+  const lister = providerNames(provider).find((name) => priceAt(model, name, atMs) !== null) ?? provider;
+  const now = priceAt(model, lister, atMs);
   if (!now || span === 'moment' || !now.variesByHour) return now?.table ?? null;
   const startOfDay = Math.floor(atMs / DAY_MS) * DAY_MS;
-  const tables = Array.from({ length: HALF_HOURS }, (_, index) => priceAt(model, provider, startOfDay + index * HALF_HOUR_MS)?.table ?? now.table);
+  const tables = Array.from({ length: HALF_HOURS }, (_, index) => priceAt(model, lister, startOfDay + index * HALF_HOUR_MS)?.table ?? now.table);
   return { ...tables.reduce(dearestTable), source: `${now.table.source}, its dearest hours` };
 }
 

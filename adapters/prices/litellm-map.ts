@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { TokenKind } from '../../contracts/budget.ts';
-import type { ModelPrice, PriceFile } from './override-file.ts';
+import type { ModelPrice } from './override-file.ts';
 
 /** What LiteLLM's map calls our kinds of tokens, in USD per token. */
 const KINDS: Readonly<Record<string, TokenKind>> = {
@@ -23,7 +23,7 @@ const FIELD = new RegExp(
     .join('|')})(?:_above_(\\d+)k_tokens)?(?:_([a-z]+))?$`,
 );
 /** A charge on top of the tokens of every call, which a usage does not show. */
-const PER_CALL = /^(input_cost_per_request|input_cost_per_query|citation_cost_per_token|(input|output)_dbu_cost_per_token|input_cost_per_text_message)$/;
+const PER_CALL = /^(input_cost_per_request|input_cost_per_query|citation_cost_per_token|input_cost_per_text_message)$/;
 const WITHOUT_OUTPUT: ReadonlySet<unknown> = new Set(['embedding', 'moderation', 'rerank']);
 
 const mapSchema = z.record(z.string().min(1).max(300), z.unknown());
@@ -46,10 +46,6 @@ export function importLiteLlmMap(value: unknown, { date, only }: { readonly date
     else models.push(read);
   }
   return { models, refused };
-}
-
-export function priceFileOf(models: readonly ModelPrice[], source: string, date: string): PriceFile {
-  return { version: 1, source, date, models: [...models] };
 }
 
 type Rates = Partial<Record<TokenKind, number>>;

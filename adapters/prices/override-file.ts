@@ -80,8 +80,8 @@ export function openPriceFile({ source, date, models }: PriceFile): OverrideBook
       // A gateway that the file does not know serves other providers' models under their own names.
       const isGateway = !names.some((each) => known.has(each));
       const found =
-        names.map((each) => find(`${each}/${model}`, atMs, isOurs)).find((each) => each !== undefined) ??
         find(model, atMs, isOurs) ??
+        names.map((each) => find(`${each}/${model}`, atMs, isOurs)).find((each) => each !== undefined) ??
         find(model, atMs, (of) => of === undefined || isGateway);
       return found ? toTable(model, found, `${source}, ${date}`) : null;
     },

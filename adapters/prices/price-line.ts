@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { PriceTable } from '../../contracts/budget.ts';
+import type { TokenUsage } from '../../contracts/model.ts';
+import type { PricedLine, PriceExplanation } from '../../domain/budget/price-explanation.ts';
 import type { PriceSource } from '../../domain/budget/price-port.ts';
 import { type Cost, explainCost } from '../../domain/budget/cost.ts';
 import { otherChargeIn, readAnyUsage } from './usage-shapes.ts';
@@ -12,28 +14,6 @@ const lineSchema = z.object({
   serviceTier: z.string().nullish(),
   at: z.union([z.string(), z.number()]).optional(),
 });
-
-/** How a cost comes about. */
-export interface PriceExplanation {
-  readonly model: string;
-  readonly provider: string;
-  /** Where the price comes from, and since when it holds as far as the source says. */
-  readonly source: string;
-  readonly effectiveAt: string | null;
-  readonly at: string;
-  readonly serviceTier: string;
-  /** The long-context tier that repriced the whole request. */
-  readonly aboveInputTokens: number | null;
-  readonly parts: readonly { readonly kind: string; readonly tokens: number; readonly usdPerMillion: number }[];
-  /** Every digit, before rounding up to a whole nano-USD. */
-  readonly exactUsd: string;
-  /** The amount is the provider's own statement of its charge. */
-  readonly isReported: boolean;
-}
-
-export type PricedLine =
-  | ({ readonly id: string | number | null; readonly nanoUsd: number } & Partial<PriceExplanation>)
-  | { readonly id: string | number | null; readonly nanoUsd: null; readonly reason: string };
 
 export interface PriceLineOptions {
   readonly nowMs: number;
@@ -48,12 +28,13 @@ export function priceLine(line: unknown, source: PriceSource, { nowMs, at: defau
   const id = parsed.data?.id ?? idOf(line);
   const unknown = (reason: string): PricedLine => ({ id, nanoUsd: null, reason });
   if (!parsed.success) return unknown(`not a line of {"id","model","usage"}: ${z.prettifyError(parsed.error)}`);
-  const { model, provider = 'openai', usage: wireUsage, at = defaultAt } = parsed.data;
+  const { model, usage: wireUsage, at = defaultAt } = parsed.data;
   const atMs = at === undefined ? nowMs : typeof at === 'number' ? at : Date.parse(at);
   if (!Number.isFinite(new Date(atMs).getTime())) return unknown(`"at" is no date: ${at}`);
   const usage = readAnyUsage(wireUsage);
   if (!usage) return unknown('the usage is missing, incomplete or makes no sense');
-  const price = source.priceOf(model, provider, atMs);
+  const provider = parsed.data.provider ?? MAKERS.find((maker) => source.priceOf(model, maker, atMs) !== null) ?? 'openai';
+  const price = source.priceOf(model, provider, atMs) ?? statedBy(provider, model, usage);
   if (!price)
     return unknown(
       `no price is known for the model "${model}" of ${provider}; give it one in tollgate.config.ts, or import a price file: tollgate price import`,
@@ -63,6 +44,16 @@ export function priceLine(line: unknown, source: PriceSource, { nowMs, at: defau
   const cost = explainCost(price, usage, parsed.data.serviceTier ?? tierIn(wireUsage));
   if (cost.type === 'unpriced') return unknown(cost.reason);
   return { id, nanoUsd: cost.nanoUsd, ...(explain ? explanationOf(price, provider, atMs, cost) : {}) };
+}
+
+/** Whose model a line is about that names no provider. */
+const MAKERS = ['openai', 'anthropic', 'google', 'mistral', 'deepseek', 'x-ai', 'cohere', 'groq', 'openrouter'];
+
+/** A charge that the provider states needs no list. */
+function statedBy(provider: string, model: string, { reportedNanoUsd }: TokenUsage): PriceTable | null {
+  if (provider !== 'openrouter' || !reportedNanoUsd) return null;
+  const free = { picoUsdPerToken: 0 };
+  return { model, source: 'as OpenRouter states', input: free, output: free, isChargedAsReported: true };
 }
 
 function explanationOf(price: PriceTable, provider: string, atMs: number, cost: Extract<Cost, { type: 'priced' }>): PriceExplanation {

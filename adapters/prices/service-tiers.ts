@@ -9,8 +9,10 @@ interface TierRule {
   readonly model: RegExp;
   readonly tier: 'batch' | 'flex' | 'priority';
   readonly factor: Factor;
-  /** Where cached input has another factor, or the list rounds it up. */
+  /** Where cached input has another factor. */
   readonly cachedFactor?: Factor;
+  /** Where the list rounds the price of cached input up, below the long-context tier. */
+  readonly cachedBaseFactor?: Factor;
 }
 
 /** When the rules below were last compared with the providers' pages and LiteLLM's price map. */
@@ -30,11 +32,11 @@ const named = (...names: readonly string[]): RegExp =>
  * (flex: as on demand).
  */
 const RULES: readonly TierRule[] = [
-  { provider: 'openai', model: named('gpt-5.4'), tier: 'batch', factor: HALF, cachedFactor: [13, 25] },
-  { provider: 'openai', model: /^gpt-image/, tier: 'batch', factor: HALF, cachedFactor: [63, 125] },
+  { provider: 'openai', model: named('gpt-5.4'), tier: 'batch', factor: HALF, cachedBaseFactor: [13, 25] },
+  { provider: 'openai', model: /^gpt-image/, tier: 'batch', factor: HALF, cachedBaseFactor: [63, 125] },
   { provider: 'openai', model: /^(gpt-(3\.5-turbo-0125|4|5|6)|o\d|text-embedding)(?!.*(realtime|audio|transcribe|tts|search))/, tier: 'batch', factor: HALF },
-  { provider: 'openai', model: named('gpt-5.4'), tier: 'flex', factor: HALF, cachedFactor: [13, 25] },
-  { provider: 'openai', model: named('o4-mini'), tier: 'flex', factor: HALF, cachedFactor: [138, 275] },
+  { provider: 'openai', model: named('gpt-5.4'), tier: 'flex', factor: HALF, cachedBaseFactor: [13, 25] },
+  { provider: 'openai', model: named('o4-mini'), tier: 'flex', factor: HALF, cachedBaseFactor: [138, 275] },
   {
     provider: 'openai',
     model: named('o3', 'gpt-5', 'gpt-5-mini', 'gpt-5-nano', 'gpt-5.1', 'gpt-5.2', 'gpt-5.4-mini', 'gpt-5.4-nano', 'gpt-5.4-pro', 'gpt-5.5', 'gpt-5.5-pro'),
@@ -42,6 +44,7 @@ const RULES: readonly TierRule[] = [
     factor: HALF,
   },
   { provider: 'openai', model: /^(gpt-5\.6|gpt-6|gpt-6\.1)(-(sol|terra|luna|astra))?$/, tier: 'flex', factor: HALF },
+  { provider: 'openai', model: /^gpt-4o-2024-05-13$/, tier: 'priority', factor: [7, 4] },
   { provider: 'openai', model: named('gpt-4o'), tier: 'priority', factor: [17, 10] },
   { provider: 'openai', model: named('gpt-4o-mini'), tier: 'priority', factor: [5, 3] },
   { provider: 'openai', model: named('gpt-4.1', 'gpt-4.1-mini', 'o3'), tier: 'priority', factor: [7, 4] },
@@ -86,10 +89,12 @@ export function serviceTiersOf(provider: string, model: string, standard: TokenR
   return tiers.length === 0 ? {} : { serviceTiers: Object.fromEntries(tiers) };
 }
 
-function ratesOf(standard: TokenRates, { factor, cachedFactor = factor }: TierRule): TokenRates {
+function ratesOf(standard: TokenRates, { factor, cachedFactor = factor, cachedBaseFactor = cachedFactor }: TierRule): TokenRates {
   const scaled = KINDS.flatMap((kind): [TokenKind, TokenRate][] => {
     const rate = standard[kind];
-    return rate ? [[kind, scaledRate(rate, kind.startsWith('cached') ? cachedFactor : factor)]] : [];
+    if (!rate) return [];
+    if (!kind.startsWith('cached')) return [[kind, scaledRate(rate, factor)]];
+    return [[kind, { ...scaledRate(rate, cachedFactor), picoUsdPerToken: scaledRate(rate, cachedBaseFactor).picoUsdPerToken }]];
   });
   return Object.fromEntries(scaled) as unknown as TokenRates;
 }

@@ -5,6 +5,7 @@ import type { CatalogueEntry, ModelCatalogue } from '../../domain/model/catalogu
 import type { ModelEndpoint } from '../../domain/model/provider-port.ts';
 import { taskPrice } from '../../domain/task/candidates.ts';
 import type { EndpointSpec, ModelSpec } from '../../domain/task/define.ts';
+import { priceAtEndpoint } from '../prices/regional.ts';
 import { createOpenAiEndpoint } from './openai/openai-endpoint.ts';
 import { isOpenAiUrl } from './openai/dialect.ts';
 import { type RecordsKind, recordsKindOf } from './records/records.ts';
@@ -33,6 +34,8 @@ interface EndpointPlan {
   readonly headers?: Readonly<Record<string, string>>;
   readonly api: ModelApi;
   readonly background: boolean;
+  readonly stream: 'all' | 'long' | 'none';
+  readonly streamIdleTimeoutMs?: number;
   readonly structuredOutput: boolean;
   readonly isOpenAi: boolean;
   readonly records: RecordsKind;
@@ -57,7 +60,7 @@ export function createModelCatalogue(options: ModelCatalogueOptions): ModelCatal
       if (known) return known;
       const plan = plans.get(name);
       if (!plan || plan.apiKey === undefined) return null;
-      const { baseUrl, apiKey, headers, api, isOpenAi } = plan;
+      const { baseUrl, apiKey, headers, api, isOpenAi, streamIdleTimeoutMs, provider } = plan;
       const encoding = (wireModel: string) => tokenizerOf(models, wireModel, plan);
       const endpoint = createOpenAiEndpoint({
         apiKey,
@@ -65,8 +68,10 @@ export function createModelCatalogue(options: ModelCatalogueOptions): ModelCatal
         isOpenAi,
         encodingOf: encoding,
         records: plan.records,
+        provider,
         ...(baseUrl === undefined ? {} : { baseUrl }),
         ...(headers ? { headers } : {}),
+        ...(streamIdleTimeoutMs === undefined ? {} : { streamIdleTimeoutMs }),
       });
       opened.set(name, endpoint);
       return endpoint;
@@ -76,6 +81,7 @@ export function createModelCatalogue(options: ModelCatalogueOptions): ModelCatal
 
 function entryOf(model: string, spec: ModelSpec | undefined, plan: EndpointPlan, listedPrice: (wireModel: string) => PriceTable | null): CatalogueEntry {
   const wireModel = spec?.wireModel ?? model;
+  const stream = spec?.stream === undefined ? plan.stream : kindOf(spec.stream);
   return {
     model,
     wireModel,
@@ -83,8 +89,9 @@ function entryOf(model: string, spec: ModelSpec | undefined, plan: EndpointPlan,
     endpoint: plan.name,
     api: plan.provider === 'simulated' ? plan.api : (spec?.api ?? plan.api),
     background: plan.provider === 'simulated' ? plan.background : (spec?.background ?? plan.background),
+    ...(stream === 'none' ? {} : { stream }),
     ...((spec?.structuredOutput ?? plan.structuredOutput) ? {} : { structuredOutput: false }),
-    price: spec?.price ? taskPrice(model, spec.price, 'tollgate.config.ts') : listedPrice(wireModel),
+    price: spec?.price ? taskPrice(model, spec.price, 'tollgate.config.ts') : priceThere(listedPrice(wireModel), plan),
     missingKey: plan.apiKey === undefined ? plan.keyVariable : null,
   };
 }
@@ -93,6 +100,14 @@ function entryOf(model: string, spec: ModelSpec | undefined, plan: EndpointPlan,
 function tokenizerOf(models: readonly ModelSpec[], wireModel: string, { provider, baseUrl }: EndpointPlan): Encoding | null {
   const spec = models.find((candidate) => (candidate.wireModel ?? candidate.model) === wireModel);
   return spec?.tokenizer ?? (provider === 'openai' && isOpenAiUrl(baseUrl) ? encodingOf(wireModel) : null);
+}
+
+function priceThere(price: PriceTable | null, { baseUrl }: EndpointPlan): PriceTable | null {
+  return price && priceAtEndpoint(price, baseUrl);
+}
+
+function kindOf(isStreamed: boolean): 'all' | 'none' {
+  return isStreamed ? 'all' : 'none';
 }
 
 function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCatalogueOptions): Map<string, EndpointPlan> {
@@ -107,6 +122,8 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       keyVariable: 'OPENAI_API_KEY',
       api: isOwn ? 'responses' : 'chat',
       background: isOwn,
+      // Not every compatible server counts the tokens of a stream.
+      stream: isOwn ? 'long' : 'none',
       structuredOutput: true,
       isOpenAi: isOwn,
       records: recordsKindOf('openai', openai.baseUrl),
@@ -122,6 +139,7 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       keyVariable: '',
       api: 'responses',
       background: true,
+      stream: 'long',
       structuredOutput: true,
       isOpenAi: true,
       records: 'simulated',
@@ -138,6 +156,8 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       ...(spec.headers ? { headers: spec.headers } : {}),
       api: spec.api ?? (own ? 'responses' : 'chat'),
       background: spec.background ?? own,
+      stream: spec.stream === undefined ? (own ? 'long' : 'none') : kindOf(spec.stream),
+      ...(spec.streamIdleTimeoutMs === undefined ? {} : { streamIdleTimeoutMs: spec.streamIdleTimeoutMs }),
       structuredOutput: spec.structuredOutput ?? true,
       isOpenAi: own,
       records: spec.records ?? recordsKindOf(spec.provider, spec.baseUrl),

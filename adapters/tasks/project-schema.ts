@@ -67,6 +67,7 @@ const modelSpecSchema = z.strictObject({
   endpoint: z.string().min(1).max(100).optional(),
   api: api.optional(),
   background: z.boolean().optional(),
+  stream: z.boolean().optional(),
   structuredOutput: z.boolean().optional(),
   price: candidateSchema.shape.price,
   tokenizer: z.enum(['o200k_base', 'cl100k_base']).optional(),
@@ -82,8 +83,10 @@ const endpointSpecSchema = z.strictObject({
   headers: z.record(z.string(), z.string()).optional(),
   api: api.optional(),
   background: z.boolean().optional(),
+  stream: z.boolean().optional(),
   structuredOutput: z.boolean().optional(),
   records: z.enum(['openai', 'litellm', 'openrouter', 'none']).optional(),
+  streamIdleTimeoutMs: z.int().min(100).max(3_600_000).optional(),
 });
 
 /** What `tollgate.config.ts` may export, checked as a whole. */
@@ -162,6 +165,7 @@ export const PROJECT_GUIDE: FieldGuide = {
   'models.*.endpoint': 'a name of "endpoints"',
   'models.*.api': '"chat" or "responses"',
   'models.*.background': 'true or false',
+  'models.*.stream': 'true or false',
   'models.*.structuredOutput': 'true or false',
   'models.*.tokenizer': '"o200k_base" or "cl100k_base"',
   'models.*.price': '{inputUsdPerMillion, cachedInputUsdPerMillion, outputUsdPerMillion}',
@@ -178,6 +182,8 @@ export const PROJECT_GUIDE: FieldGuide = {
   'endpoints.*.headers': 'header names with their values',
   'endpoints.*.api': '"chat" or "responses"',
   'endpoints.*.background': 'true or false',
+  'endpoints.*.stream': 'true or false',
+  'endpoints.*.streamIdleTimeoutMs': 'milliseconds, 100 to 3600000 (an hour)',
   'endpoints.*.structuredOutput': 'true or false',
   'endpoints.*.records': '"openai", "litellm", "openrouter" or "none"',
   ...MCP_SERVERS_GUIDE,

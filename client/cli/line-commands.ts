@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { ExitCode } from './exit-code.ts';
+import { addPriceCommand } from './price-command.ts';
 import type { CliServices } from './services.ts';
 
 /** `redact`, `price` and `explain-error`: JSON lines in, JSON lines out, by the very code that runs use. */
@@ -16,10 +17,7 @@ export function addLineCommands(program: Command, services: CliServices, end: (c
       const redact = await services.lineRedactor({ ...options, place: toolArguments ? 'toolArguments' : 'text' });
       return end(await eachLine(services, async (line) => redact(line)));
     });
-  program
-    .command('price')
-    .description('price usage as a provider sent it: JSON lines {"id","model","usage","provider"?,"serviceTier"?,"at"?} from stdin')
-    .action(async () => end(await eachLine(services, (line) => services.priceLine(line))));
+  addPriceCommand(program, services, end);
   program
     .command('explain-error')
     .description('classify a provider error: JSON lines {"id","status"?,"headers"?,"body"?,"transport"?,"provider"?} from stdin')

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { dirname } from 'node:path';
 import { createPriceSource } from '../../adapters/prices/genai-prices.ts';
+import { importPriceFile } from '../../adapters/prices/import-prices.ts';
 import { priceLine } from '../../adapters/prices/price-line.ts';
 import { explainErrorLine } from '../../adapters/providers/explain-error-line.ts';
 import { backupStore, restoreStore } from '../../adapters/stores/backup/backup.ts';
@@ -67,7 +68,8 @@ const services: CliServices = {
   catalogue: (spec) => catalogueOf(settings(), spec),
   provider: () => (settings().api ? 'none' : settings().openai.apiKey !== undefined ? 'real' : settings().simulatedUrl !== undefined ? 'simulated' : 'none'),
   lineRedactor: openLineRedactor,
-  priceLine: async (line) => JSON.stringify(priceLine(parseLine(line), await prices(), { nowMs: Date.now() })),
+  priceLine: async (line, options) => priceLine(parseLine(line), await prices(), { nowMs: Date.now(), ...options }),
+  importPrices: async (options) => importPriceFile({ ...options, nowMs: Date.now() }),
   explainErrorLine: async (line) => JSON.stringify(explainErrorLine(parseLine(line), Date.now())),
   runWorker: () => runInForeground(workerScript, settings()),
   runServe: ({ printOpenapi }) => runInForeground(apiScript, settings(), printOpenapi ? ['--print-openapi'] : []),

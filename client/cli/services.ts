@@ -1,6 +1,7 @@
 import type { SearchAttributeTopic } from '../../contracts/search-attributes.ts';
 import type { DecisionSigner } from '../../domain/approval/key-port.ts';
 import type { ModelCatalogue } from '../../domain/model/catalogue-port.ts';
+import type { PricedLine, PriceImport, PriceImportOptions } from '../../domain/budget/price-explanation.ts';
 import type { Store } from '../../domain/store/port.ts';
 import type { ProjectSpec } from '../../domain/task/define.ts';
 import type { Identity } from '../decision.ts';
@@ -72,8 +73,11 @@ export interface CliServices {
   provider(): 'simulated' | 'real' | 'none';
   /** Answers lines of `redact`: JSON in, JSON out. @throws TollgateError for options that make no sense. */
   lineRedactor(options: RedactLineOptions): Promise<(line: string) => string>;
-  /** One line of `price` and of `explain-error`: JSON in, JSON out. */
-  priceLine(line: string): Promise<string>;
+  /** One line of `price`. */
+  priceLine(line: string, options: { readonly at?: string; readonly explain: boolean }): Promise<PricedLine>;
+  /** Turns LiteLLM's price map into a price file of ours, at `out`. */
+  importPrices(options: PriceImportOptions): Promise<PriceImport>;
+  /** One line of `explain-error`: JSON in, JSON out. */
   explainErrorLine(line: string): Promise<string>;
   /** Runs a worker as a process of its own until it ends or this process is stopped. Answers its exit code. */
   runWorker(): Promise<number>;

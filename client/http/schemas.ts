@@ -164,6 +164,8 @@ const attemptSchema = z.looseObject({
   message: text.exactOptional(),
   costUsd: usd.nullable(),
   heldUsd: usd,
+  price: z.looseObject({ source: text, effectiveAt: text.nullable() }).exactOptional(),
+  serviceTier: text.exactOptional(),
   startedAt: when,
   endedAt: when.nullable(),
 });

@@ -30,6 +30,7 @@ export function modelRequest(
     ...(outputFormat && isSent ? { outputFormat } : {}),
     maxOutputTokens: task.maxOutputTokens,
     background: candidate.background,
+    ...(candidate.stream ? { stream: true } : {}),
   };
 }
 

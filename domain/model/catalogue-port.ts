@@ -13,6 +13,8 @@ export interface CatalogueEntry {
   readonly api: ModelApi;
   /** Whether the endpoint has background responses. */
   readonly background: boolean;
+  /** Which replies are streamed, of those that are not in the background. Unset: none. */
+  readonly stream?: 'all' | 'long';
   /** False where the endpoint refuses a request that names an output schema. */
   readonly structuredOutput?: false;
   /** Null where nobody knows what it costs. */

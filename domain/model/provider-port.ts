@@ -1,20 +1,46 @@
 import type { ErrorSignal, ModelReply, ModelRequest, TokenUsage } from '../../contracts/model.ts';
 
+/** What every answer may bring, also an error. */
+interface Answered {
+  /** The provider's or gateway's own id of the request. */
+  readonly providerRequestId?: string;
+}
+
 /** What came back from an endpoint. Never thrown: a failure is a value, because what it cost must be decided. */
-export type ProviderResult =
+export type ProviderResult = Answered & Came;
+
+type Came =
   /** `usage` is null where the endpoint sent none: the reply is usable, its cost is not known. */
   | { readonly type: 'reply'; readonly reply: ModelReply; readonly usage: TokenUsage | null }
   /** The reply came and was paid for, but nothing can be done with it (empty choices, not JSON of the right shape). */
   | { readonly type: 'unusable'; readonly message: string; readonly usage: TokenUsage | null }
-  | { readonly type: 'failure'; readonly signal: ErrorSignal; readonly message: string };
+  | {
+      readonly type: 'failure';
+      readonly signal: ErrorSignal;
+      readonly message: string;
+      /** Work had begun: a piece of a stream had arrived, or the id of a background response. */
+      readonly begun?: boolean;
+      /** What it cost all the same, where the provider counted it. */
+      readonly usage?: TokenUsage | null;
+    };
+
+/** How much of a streamed reply has arrived. Most providers make a piece of one token. */
+export interface Progress {
+  readonly bytes: number;
+  readonly pieces: number;
+}
 
 export interface SendOptions {
-  /** Aborts the wait. A background response is left running; whoever recovers fetches it. */
+  /** Aborts the wait. A background response is left running. */
   readonly signal: AbortSignal;
   /** Sent as the `X-Client-Request-Id` header and the request's metadata, so that a bill can be matched with the journal. */
   readonly clientRequestId: string;
   /** Called with the id of a background response; awaited before the provider is asked for it again. */
   readonly onResponseId: (responseId: string) => Promise<void>;
+  /** Called for every part of a streamed reply as it arrives. Must be quick. */
+  readonly onProgress?: (progress: Progress) => void;
+  /** Called with the provider's own id of a request whose reply has begun to stream. */
+  readonly onProviderRequestId?: (providerRequestId: string) => void;
 }
 
 export interface ModelEndpoint {
@@ -24,8 +50,8 @@ export interface ModelEndpoint {
   tokenBound?(request: ModelRequest): Promise<number | null>;
   /** Sends once. Never retries by itself. */
   send(request: ModelRequest, options: SendOptions): Promise<ProviderResult>;
-  /** Waits for a background response that was journalled earlier. */
-  awaitResponse(responseId: string, options: { readonly signal: AbortSignal }): Promise<ProviderResult>;
+  /** Waits for a background response that was journalled earlier; `model` is the one that was asked, by its name on the wire. */
+  awaitResponse(responseId: string, options: { readonly model: string; readonly signal: AbortSignal }): Promise<ProviderResult>;
   /** Asks the provider to stop a background response; what it cost until then comes from awaitResponse. */
   cancelResponse(responseId: string): Promise<void>;
   /** Absent where nothing at the endpoint can be asked. */

@@ -13,8 +13,14 @@ export type ResolvedCandidates =
   | { readonly type: 'resolved'; readonly candidates: readonly CandidateSnapshot[] }
   | { readonly type: 'problems'; readonly problems: readonly CandidateProblem[] };
 
+/**
+ * From this limit on a reply may be a long one. Each piece of a stream costs CPU of our own (docs/benchmarks.md), and a reply
+ * in one piece can't lose its usage on the way; but one that takes a minute is cut off by proxies, and a hang is not noticed.
+ */
+export const LONG_REPLY_TOKENS = 4_096;
+
 /** Looks a task's models up in the catalogue. A model without endpoint, key or price is a problem, all of them listed. */
-export function resolveCandidates(task: Pick<TaskDefinition, 'models' | 'providerStorage'>, catalogue: ModelCatalogue): ResolvedCandidates {
+export function resolveCandidates(task: Pick<TaskDefinition, 'models' | 'providerStorage' | 'maxOutputTokens'>, catalogue: ModelCatalogue): ResolvedCandidates {
   const candidates: CandidateSnapshot[] = [];
   const problems: CandidateProblem[] = [];
   for (const candidate of task.models) {
@@ -26,7 +32,9 @@ export function resolveCandidates(task: Pick<TaskDefinition, 'models' | 'provide
       const { model, wireModel, provider, endpoint, api } = entry;
       const background = entry.background && task.providerStorage === 'allowed';
       const structured = entry.structuredOutput === false ? { structuredOutput: false as const } : {};
-      candidates.push({ model, wireModel, provider, endpoint, api, background, ...structured, price });
+      const isStreamed = entry.stream === 'all' || (entry.stream === 'long' && task.maxOutputTokens >= LONG_REPLY_TOKENS);
+      const stream = isStreamed && !background ? { stream: true as const } : {};
+      candidates.push({ model, wireModel, provider, endpoint, api, background, ...stream, ...structured, price });
     }
   }
   return problems.length > 0 ? { type: 'problems', problems } : { type: 'resolved', candidates };

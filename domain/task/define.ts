@@ -115,7 +115,10 @@ export interface ModelSpec {
   /** Names an entry of `endpoints`. Default: the one that OPENAI_API_KEY and OPENAI_BASE_URL describe. */
   readonly endpoint?: string;
   readonly api?: ModelApi;
+  /** Whether it has background responses, which are used where the task's `providerStorage` is `allowed`. Default: OpenAI's own has. */
   readonly background?: boolean;
+  /** Whether other replies are streamed, with their usage. Default: at OpenAI's own, where a reply may be a long one (docs/model-calls.md). */
+  readonly stream?: boolean;
   /** False where requests with an output schema (`response_format`) are refused: the schema is then put into the prompt. Default: true. */
   readonly structuredOutput?: boolean;
   /** USD per million tokens. Cache writes cost what input does unless stated. */
@@ -133,7 +136,10 @@ export interface EndpointSpec {
   readonly apiKeyVariable?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly api?: ModelApi;
+  /** Whether it has background responses, which are used where the task's `providerStorage` is `allowed`. Default: OpenAI's own has. */
   readonly background?: boolean;
+  /** Whether other replies are streamed, with their usage. Default: at OpenAI's own, where a reply may be a long one (docs/model-calls.md). */
+  readonly stream?: boolean;
   /** False where requests with an output schema (`response_format`) are refused: the schema is then put into the prompt. Default: true. */
   readonly structuredOutput?: boolean;
   /**
@@ -141,6 +147,8 @@ export interface EndpointSpec {
    * provider; `none` where nothing can be asked.
    */
   readonly records?: 'openai' | 'litellm' | 'openrouter' | 'none';
+  /** Longest silence in the middle of a streamed answer before it is given up, in milliseconds. Default: 60000. */
+  readonly streamIdleTimeoutMs?: number;
 }
 
 /** What `tollgate.config.ts` exports as its default. */

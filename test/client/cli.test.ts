@@ -171,6 +171,17 @@ test(
   'price and explain-error answer every line, also one that is nonsense, and keep its id',
   async () => {
     const lines = (values: readonly unknown[]) => values.map((value) => (typeof value === 'string' ? value : JSON.stringify(value))).join('\n');
+    const line = { id: 'x', model: 'o3', usage: { prompt_tokens: 1_000, completion_tokens: 0, total_tokens: 1_000 } };
+    const explained = await tollgate(['price', '--explain', '--at', '2025-06-01'], { input: lines([line, { ...line, at: '2026-06-01' }]) });
+    expect(
+      explained.stdout
+        .trim()
+        .split('\n')
+        .map((each) => JSON.parse(each) as unknown),
+    ).toEqual([
+      expect.objectContaining({ id: 'x', nanoUsd: 10_000_000, effectiveAt: null, parts: [{ kind: 'input', tokens: 1_000, usdPerMillion: 10 }] }),
+      expect.objectContaining({ id: 'x', nanoUsd: 2_000_000, effectiveAt: '2025-06-10', source: expect.stringContaining('openai/o3') }),
+    ]);
     const [price, explain] = await Promise.all([
       tollgate(['price'], {
         input: lines([

@@ -1,54 +1,42 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { JsonValue } from '../../contracts/json.ts';
-import type { ErrorSignal, OutcomeClass } from '../../contracts/model.ts';
-import { classifyError, verdictFor } from '../../domain/model/error-classifier.ts';
+import type { ErrorSignal } from '../../contracts/model.ts';
+import { errorText } from '../../domain/model/error-body.ts';
+import { classifyError, rowFor, statusOf, verdictFor } from '../../domain/model/error-classifier.ts';
 import { CLASS_RULES, ERROR_ROWS } from '../../domain/model/error-table.ts';
-import { MAX_RETRY_AFTER_MS } from '../../domain/model/retry-after.ts';
+import { jitterOf, MAX_RETRY_AFTER_MS } from '../../domain/model/retry-after.ts';
 import { holdsFor } from '../support/property.ts';
+import { FIXTURES_NOW_MS, type ProviderError } from './fixtures/provider-error.ts';
+import { PROVIDER_ERRORS } from './fixtures/provider-errors.ts';
 
 const NOW_MS = Date.parse('2026-10-21T07:28:00Z');
-const openAi = (status: number, message: string, code: string | null = null, type = 'invalid_request_error'): ErrorSignal => ({
-  status,
-  body: { message, type, param: null, code },
-});
-/** LiteLLM keeps the message and rewrites type and code. */
-const liteLlm = (status: number, message: string, type = 'throttling_error'): ErrorSignal => openAi(status, message, String(status), type);
-
-/** One for each row of the table, in its order, as a provider or gateway words it. */
-const EXAMPLES: readonly (readonly [OutcomeClass, ErrorSignal])[] = [
-  ['budgetDenied', liteLlm(429, 'No deployments available - crossed budget', 'internal_server_error')],
-  ['quotaExhausted', { status: 402 }],
-  ['quotaExhausted', liteLlm(429, 'litellm.RateLimitError: You exceeded your current quota, please check your plan and billing details.')],
-  ['contextLengthExceeded', liteLlm(400, "litellm.ContextWindowExceededError: This model's maximum context length is 128000 tokens.", 'invalid_request_error')],
-  ['contentFiltered', openAi(400, "The response was filtered due to the prompt triggering the provider's content management policy.", 'content_filter')],
-  ['modelNotFound', liteLlm(400, 'Invalid model name passed in model=gpt-99. Call `/v1/models`.', 'invalid_request_error')],
-  ['authentication', { status: 401, body: 'Unauthorized' }],
-  ['authentication', { status: 400, body: { error: { type: 'no_db_connection', message: 'No connected db.' } } }],
-  ['overloaded', { status: 529 }],
-  ['overloaded', openAi(500, 'The model is at capacity.', null, 'server_error')],
-  ['rateLimited', openAi(403, 'Rate limit reached for gpt-5-mini on requests per min (RPM).', null, 'requests')],
-  ['rateLimited', { status: 429 }],
-  ['permission', openAi(403, 'Country, region, or territory not supported', 'unsupported_country_region_territory')],
-  ['timeout', { status: 504, body: '<html>504 Gateway Time-out</html>' }],
-  ['timeout', openAi(500, 'Request timed out.', null, 'server_error')],
-  ['overloaded', { status: 503 }],
-  ['modelNotFound', { status: 404, body: '404 page not found' }],
-  ['connectionLost', { status: 502, body: 'upstream connect error or disconnect/reset before headers' }],
-  ['serverError', { status: 409 }],
-  ['badRequest', openAi(422, "Unsupported parameter: 'max_tokens'", 'unsupported_parameter')],
-  ['serverError', { body: { error: { code: 'server_error', message: 'The model produced an error.' } } }],
-  ['overloaded', { body: { type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } } }],
-];
-
-test.each(ERROR_ROWS.map((row, index) => ({ index, row })))('row $index of the table, $row.class, has an example', ({ index, row }) => {
-  const [expected, signal] = EXAMPLES[index] ?? ['ok', {}];
-  expect(row.class).toBe(expected);
-  expect(classifyError(signal, NOW_MS)).toEqual(verdictFor(row.class, row.billed));
+const signalOf = ({ provider, status, headers, body, transport }: ProviderError): ErrorSignal => ({
+  provider,
+  ...(status === undefined ? {} : { status }),
+  ...(headers === undefined ? {} : { headers }),
+  ...(body === undefined ? {} : { body }),
+  ...(transport === undefined ? {} : { transport }),
 });
 
-test('no example is left over', () => {
-  expect(EXAMPLES.length).toBe(ERROR_ROWS.length);
+test('there are fixtures for at least 80 shapes, and no two have one name', () => {
+  expect(PROVIDER_ERRORS.length).toBeGreaterThanOrEqual(80);
+  expect(new Set(PROVIDER_ERRORS.map(({ provider, name }) => `${provider}: ${name}`)).size).toBe(PROVIDER_ERRORS.length);
+});
+
+test.each(PROVIDER_ERRORS.map((fixture) => [`${fixture.provider}: ${fixture.name}`, fixture] as const))('%s', (_, fixture) => {
+  const { name, provider, status, headers, body, transport, ...expected } = fixture;
+  expect(classifyError(signalOf(fixture), FIXTURES_NOW_MS)).toEqual(expected);
+});
+
+test('every row of the table is what some fixture falls under', () => {
+  const used = new Set(
+    PROVIDER_ERRORS.filter(({ transport }) => transport === undefined).map((fixture) => {
+      const signal = signalOf(fixture);
+      return rowFor(signal, statusOf(signal), errorText(signal.body));
+    }),
+  );
+  expect(ERROR_ROWS.filter((row) => !used.has(row))).toEqual([]);
 });
 
 test.each([
@@ -62,7 +50,8 @@ test.each([
 });
 
 test.each([
-  [418, 'badRequest', 'no'],
+  [418, 'badRequest', 'unknown'],
+  [451, 'badRequest', 'unknown'],
   [501, 'serverError', 'unknown'],
   [302, 'serverError', 'unknown'],
   [undefined, 'serverError', 'unknown'],
@@ -107,7 +96,19 @@ test.each([
   [{ 'llm_provider-retry-after': '7' }, 7_000],
   [{ 'llm_provider-retry-after-ms': '7' }, 7],
   [{ 'x-ms-retry-after-ms': '12.5' }, 13],
-])('the headers %o ask to wait %d ms', (headers, waitMs) => {
+  [{ 'retry-after': '1m30s' }, 90_000],
+  [{ 'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': '6ms' }, 6],
+  [{ 'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': '2m59.56s' }, 179_560],
+  [{ 'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': '1h' }, 3_600_000],
+  [{ 'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': '10' }, 10_000],
+  [{ 'x-ratelimit-remaining-tokens': '0', 'x-ratelimit-reset-tokens': '3s', 'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': '1s' }, 3_000],
+  [{ 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(NOW_MS / 1_000 + 25) }, 25_000],
+  [{ 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(NOW_MS + 25) }, 25],
+  [{ 'x-ratelimit-reset': String(NOW_MS - 5) }, 0],
+  [{ 'anthropic-ratelimit-tokens-remaining': '0', 'anthropic-ratelimit-tokens-reset': '2026-10-21T07:28:09Z' }, 9_000],
+  [{ 'x-ratelimit-remaining-tokens': '5', 'x-ratelimit-reset-tokens': '3s' }, undefined],
+  [{ 'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': 'soon' }, undefined],
+] as [Record<string, string>, number | undefined][])('the headers %o ask to wait %s ms', (headers, waitMs) => {
   expect(waitOf(headers)).toBe(waitMs);
 });
 
@@ -118,6 +119,12 @@ test.each([
   ['Rate limit reached. Please try again in 6m0s.', 360_000],
   ['Requests exceeded the limit. Please retry after 10 seconds.', 10_000],
   ['No deployments available. Try again in 7 seconds.', 7_000],
+  ['Please try again in 9m38.016s.', 578_016],
+  ['Please try again in 1h2m3s.', 3_723_000],
+  ['Please try again in 2 minutes.', 120_000],
+  ['Please retry in 44.058s.', 44_058],
+  ['Limit resets at: 2026-10-21 07:28:30 UTC', 30_000],
+  ['{"@type": "google.rpc.RetryInfo", "retryDelay": "17s"}', 17_000],
   ['Please try again later.', undefined],
   ['Please try again in a moment. Limit 30000 tokens.', undefined],
 ])('the message "%s" asks to wait %s ms', (message, waitMs) => {
@@ -129,4 +136,26 @@ test('a wait that makes no sense is not read, and a long one is cut', () => {
     expect(waitOf({ 'retry-after': nonsense }), nonsense).toBeUndefined();
   for (const long of ['86401', '9'.repeat(400), 'Wed, 21 Oct 9999 07:28:00 GMT']) expect(waitOf({ 'retry-after': long }), long).toBe(MAX_RETRY_AFTER_MS);
   expect(waitOf({}, `try again in ${'9'.repeat(30)}s`)).toBe(MAX_RETRY_AFTER_MS);
+});
+
+test('what a limit has left of itself is nothing to wait for where no limit was met', () => {
+  const headers = { 'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': '9s' };
+  expect(classifyError({ status: 500, headers }, NOW_MS).retryAfterMs).toBeUndefined();
+});
+
+test('an attempt always waits with the same jitter, and attempts that failed together come back apart', () => {
+  expect(jitterOf('9f3c')).toBe(jitterOf('9f3c'));
+  const ids = Array.from({ length: 2_000 }, (_, index) => `9f3c2a10-7d4e-4b0a-8f6e-${index.toString(16).padStart(12, '0')}`);
+  const tenths = Map.groupBy(ids.map(jitterOf), (jitter) => Math.floor(jitter * 10));
+  expect([...tenths.keys()].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  for (const share of tenths.values()) expect(share.length).toBeGreaterThan(140);
+  holdsFor(fc.string(), (id) => expect(jitterOf(id) >= 0 && jitterOf(id) < 1).toBe(true));
+});
+
+test('an error that may have cost something is never called unbilled, whatever else it says', () => {
+  const words = PROVIDER_ERRORS.flatMap(({ body }) => (body === undefined ? [] : [body]));
+  const doubt = fc.constantFrom<Partial<ErrorSignal>>({ status: 200 }, { status: 500 }, { status: 503 }, { headers: { 'x-litellm-attempted-retries': '1' } });
+  holdsFor(fc.record({ body: fc.constantFrom(...words), status: fc.constantFrom(400, 401, 403, 429), reason: doubt }), ({ body, status, reason }) => {
+    expect(classifyError({ status, body, ...reason }, NOW_MS).billed).not.toBe('no');
+  });
 });

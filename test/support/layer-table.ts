@@ -44,6 +44,7 @@ export const LAYERS: readonly Layer[] = [
     types: [],
     packages: [
       'openai',
+      'eventsource-parser',
       'pg',
       'yaml',
       'zod',

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -109,6 +109,11 @@ export class Stage {
     return join(this.folder, 'bill.jsonl');
   }
 
+  /** The simulated provider, with `/v1`. */
+  get providerUrl(): string {
+    return String(this.#provider.ready.url);
+  }
+
   get address(): string {
     return this.#server.address;
   }
@@ -154,6 +159,7 @@ export class Stage {
   }
 
   billLines(): BillLine[] {
+    if (!existsSync(this.billPath)) return [];
     const text = readFileSync(this.billPath, 'utf8');
     return text.split('\n').flatMap((line) => (line.trim() === '' ? [] : [JSON.parse(line) as BillLine]));
   }

@@ -4,10 +4,11 @@ import type { ToolCallId } from '../../../contracts/ids.ts';
 import type { FinishReason, ModelReply, ModelRequest, TranscriptMessage } from '../../../contracts/model.ts';
 import type { ProviderResult } from '../../../domain/model/provider-port.ts';
 import type { Dialect } from './dialect.ts';
+import { errorInReply } from './failure.ts';
 import { wireFormat } from './output-format.ts';
 import { readUsage } from './usage.ts';
 
-type Body = OpenAI.Chat.Completions.ChatCompletionCreateParamsNonStreaming;
+type Body = OpenAI.Chat.Completions.ChatCompletionCreateParams;
 
 /** The body of a chat completion: our request, mapped once. */
 export function chatBody(request: ModelRequest, dialect: Dialect): Body {
@@ -24,6 +25,7 @@ export function chatBody(request: ModelRequest, dialect: Dialect): Body {
       : {}),
     ...(request.tools.length > 0 && request.toolChoice ? { tool_choice: request.toolChoice } : {}),
     ...(request.outputFormat ? { response_format: { type: 'json_schema' as const, json_schema: wireFormat(request.outputFormat) } } : {}),
+    ...(request.stream ? { stream: true as const, stream_options: { include_usage: true } } : {}),
     ...(dialect.isOpenAi ? { max_completion_tokens: request.maxOutputTokens, service_tier: 'default' as const } : { max_tokens: request.maxOutputTokens }),
   };
 }
@@ -50,7 +52,7 @@ const completionSchema = z.object({
   id: z.string().nullish(),
   model: z.string().nullish(),
   service_tier: z.string().nullish(),
-  usage: z.unknown(),
+  usage: z.unknown().optional(),
   choices: z
     .array(
       z.object({
@@ -67,6 +69,8 @@ const completionSchema = z.object({
 
 /** A chat completion in our own words. */
 export function readChatCompletion(body: unknown): ProviderResult {
+  const failed = errorInReply(body);
+  if (failed) return failed;
   const parsed = completionSchema.safeParse(body);
   const usage = readUsage((body as { usage?: unknown } | null)?.usage);
   if (!parsed.success) return { type: 'unusable', message: 'The reply does not have the shape of a chat completion.', usage };

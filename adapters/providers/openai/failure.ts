@@ -1,11 +1,14 @@
 import { APIConnectionError, APIError, APIUserAbortError } from 'openai';
 import type { JsonValue } from '../../../contracts/json.ts';
 import type { TransportFault } from '../../../contracts/model.ts';
+import { errorIn } from '../../../domain/model/error-body.ts';
 import type { ProviderResult } from '../../../domain/model/provider-port.ts';
+import { providerRequestIdOf } from './request-id.ts';
+import { readUsage } from './usage.ts';
 
 const MAX_MESSAGE_LENGTH = 1_000;
 const KEPT_HEADERS =
-  /^(retry-after|retry-after-ms|x-ms-retry-after-ms|llm_provider-retry-after(-ms)?|x-should-retry|x-request-id|request-id|x-litellm-[a-z-]+|helicone-[a-z-]+|x-ratelimit-[a-z-]+)$/;
+  /^((llm_provider-)?(retry-after|retry-after-ms|x-ratelimit-[a-z-]+|anthropic-ratelimit-[a-z-]+)|x-ms-retry-after-ms|x-should-retry|x-request-id|request-id|x-litellm-[a-z-]+|helicone-[a-z-]+|x-portkey-retry-attempt-count)$/;
 
 /** What went wrong, as a value; headers only from a list that holds no secret. */
 export function toFailure(error: unknown): ProviderResult {
@@ -20,11 +23,26 @@ export function toFailure(error: unknown): ProviderResult {
       type: 'failure',
       signal: { status: error.status as number, headers, body },
       message: `HTTP ${error.status}: ${error.message}`.slice(0, MAX_MESSAGE_LENGTH),
+      ...providerRequestIdOf(error.headers as Headers | undefined),
     };
   }
   const transport = transportFault(error);
   const what = error instanceof APIConnectionError && error.cause instanceof Error ? error.cause.message : String((error as Error)?.message ?? error);
   return { type: 'failure', signal: { transport }, message: `The connection failed (${transport}): ${what}`.slice(0, MAX_MESSAGE_LENGTH) };
+}
+
+/** An error that came as a reply, as gateways send it once work has begun; null where the reply is none. */
+export function errorInReply(body: unknown): ProviderResult | null {
+  const isError = errorIn(body as JsonValue) !== null;
+  return isError
+    ? {
+        type: 'failure',
+        signal: { status: 200, body: body as JsonValue },
+        begun: true,
+        usage: readUsage((body as { usage?: unknown }).usage),
+        message: `An error inside a reply: ${JSON.stringify(body)}`.slice(0, MAX_MESSAGE_LENGTH),
+      }
+    : null;
 }
 
 const NEVER_SENT: Readonly<Record<string, TransportFault>> = {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import OpenAI from 'openai';
 import type { ModelApi, ModelRequest } from '../../../contracts/model.ts';
 import type { ModelEndpoint, ProviderResult, SendOptions } from '../../../domain/model/provider-port.ts';
@@ -6,15 +5,20 @@ import { tokenBound } from '../../../domain/budget/input-bound.ts';
 import { type Encoding, longestFormBytes, measureOf } from '../../tokenizers/openai-tokenizer.ts';
 import { fetchWithCallId } from '../records/litellm-records.ts';
 import { type RecordsKind, recordsOf } from '../records/records.ts';
+import { wasTriedByGateway } from '../../../domain/model/gateway-tries.ts';
+import { errorInBody, readBody } from './answer-body.ts';
+import { awaitBackground } from './background.ts';
 import { chatBody, readChatCompletion } from './chat-mapping.ts';
+import { readChatStream } from './chat-stream.ts';
 import type { Dialect } from './dialect.ts';
 import { isOpenAiUrl } from './dialect.ts';
 import { toFailure } from './failure.ts';
+import { providerRequestIdOf } from './request-id.ts';
 import { readResponse, responsesBody } from './responses-mapping.ts';
+import { readResponseStream } from './responses-stream.ts';
 
 const OPENAI_URL = 'https://api.openai.com/v1';
-const FIRST_POLL_MS = 250;
-const SLOWEST_POLL_MS = 2_000;
+const DEFAULT_IDLE_TIMEOUT_MS = 60_000;
 /** The client's own timeout never fires: the caller's signal decides. */
 const NO_TIMEOUT_MS = 3_600_000;
 
@@ -24,12 +28,16 @@ export interface OpenAiEndpointOptions {
   readonly apiKey: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly api: ModelApi;
+  /** Who runs it, where errors mean something else at some providers. */
+  readonly provider?: string;
   /** Whether the server takes every parameter that OpenAI takes. Default: by the base URL. */
   readonly isOpenAi?: boolean;
   /** The tokenizer of a model by its name on the wire; null where it is not known. */
   readonly encodingOf?: (model: string) => Encoding | null;
   /** Where its records of past calls can be asked for. Default: nowhere. */
   readonly records?: RecordsKind;
+  /** Longest silence in the middle of a streamed answer, in milliseconds. Default: a minute. */
+  readonly streamIdleTimeoutMs?: number;
 }
 
 /** An OpenAI-compatible server, through the `openai` client. Sends once: retries are the workflow's. */
@@ -46,7 +54,10 @@ export function createOpenAiEndpoint(options: OpenAiEndpointOptions): ModelEndpo
     ...(options.records === 'litellm' ? { fetch: fetchWithCallId } : {}),
     ...(options.headers ? { defaultHeaders: { ...options.headers } } : {}),
   });
+  const idleTimeoutMs = options.streamIdleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS;
   const bodyOf = (request: ModelRequest) => (request.api === 'chat' ? chatBody(request, dialect) : responsesBody(request, dialect));
+  const named = (result: ProviderResult): ProviderResult =>
+    result.type === 'failure' && options.provider !== undefined ? { ...result, signal: { provider: options.provider, ...result.signal } } : result;
   const baseUrl = (options.baseUrl ?? OPENAI_URL).replace(/\/+$/, '');
   const lookup = recordsOf(options.records ?? 'none', { baseUrl, headers: { ...options.headers, authorization: `Bearer ${options.apiKey}` } });
   return {
@@ -56,8 +67,8 @@ export function createOpenAiEndpoint(options: OpenAiEndpointOptions): ModelEndpo
       const encoding = options.encodingOf?.(request.model) ?? null;
       return encoding ? tokenBound(longestFormBytes(JSON.stringify(bodyOf(request))), request, await measureOf(encoding)) : null;
     },
-    send: (request, sendOptions) => guarded(() => send(client, request, bodyOf(request), sendOptions)),
-    awaitResponse: (responseId, { signal }) => guarded(() => poll(client, responseId, null, signal)),
+    send: async (request, sendOptions) => named(await guarded(() => send({ client, idleTimeoutMs }, request, bodyOf(request), sendOptions))),
+    awaitResponse: async (responseId, { model, signal }) => named(await guarded(() => awaitBackground(client, responseId, model, signal))),
     cancelResponse: async (responseId) => {
       await client.responses.cancel(responseId).asResponse();
     },
@@ -72,34 +83,42 @@ async function guarded(body: () => Promise<ProviderResult>): Promise<ProviderRes
   }
 }
 
-async function send(
-  client: OpenAI,
-  request: ModelRequest,
-  body: ReturnType<typeof chatBody> | ReturnType<typeof responsesBody>,
-  options: SendOptions,
-): Promise<ProviderResult> {
+interface Line {
+  readonly client: OpenAI;
+  readonly idleTimeoutMs: number;
+}
+
+type Body = ReturnType<typeof chatBody> | ReturnType<typeof responsesBody>;
+
+async function send(line: Line, request: ModelRequest, body: Body, options: SendOptions): Promise<ProviderResult> {
+  const { chat, responses } = line.client;
   const requestOptions = { signal: options.signal, headers: { 'X-Client-Request-Id': options.clientRequestId } };
-  if ('messages' in body) return readChatCompletion(await readJson(await client.chat.completions.create(body, requestOptions).asResponse()));
-  const read = readResponse(await readJson(await client.responses.create(body, requestOptions).asResponse()), request);
+  const answer = await ('messages' in body ? chat.completions.create(body, requestOptions) : responses.create(body, requestOptions)).asResponse();
+  const known = providerRequestIdOf(answer.headers);
+  try {
+    const counted = wasTriedByGateway((name) => answer.headers.get(name)) ? { usage: null } : {};
+    if (!request.stream || !isEventStream(answer)) return { ...known, ...(await readWhole(line, request, answer, options)), ...counted };
+    if (known.providerRequestId !== undefined) options.onProviderRequestId?.(known.providerRequestId);
+    const streaming = { signal: options.signal, idleTimeoutMs: line.idleTimeoutMs, onProgress: options.onProgress };
+    const result = await (request.api === 'chat' ? readChatStream(answer, streaming) : readResponseStream(answer, request.model, streaming));
+    return { ...known, ...result, ...counted };
+  } catch (error) {
+    return { ...known, ...toFailure(error) };
+  }
+}
+
+async function readWhole({ client }: Line, request: ModelRequest, answer: Response, options: SendOptions): Promise<ProviderResult> {
+  const body = await readBody(answer);
+  const error = errorInBody(body);
+  if (error) return error;
+  if (request.api === 'chat') return readChatCompletion(body.json);
+  const read = readResponse(body.json, request.model);
   if (read.type === 'ended') return read.result;
   await options.onResponseId(read.responseId);
-  return poll(client, read.responseId, request, options.signal);
+  return awaitBackground(client, read.responseId, request.model, options.signal);
 }
 
-async function poll(client: OpenAI, responseId: string, request: ModelRequest | null, signal: AbortSignal): Promise<ProviderResult> {
-  for (let pauseMs = FIRST_POLL_MS; ; pauseMs = Math.min(SLOWEST_POLL_MS, pauseMs * 1.5)) {
-    const read = readResponse(await readJson(await client.responses.retrieve(responseId, {}, { signal }).asResponse()), request);
-    if (read.type === 'ended') return read.result;
-    await sleep(pauseMs, undefined, { signal });
-  }
-}
-
-/** The body as JSON; undefined, which no mapping takes for a reply, where it is none. */
-async function readJson(response: Response): Promise<unknown> {
-  const text = await response.text();
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+/** A server that knows no streams, or a page of something on the way, answers in one piece. */
+function isEventStream(answer: Response): boolean {
+  return !/json|html/.test(answer.headers.get('content-type') ?? '');
 }

@@ -8,7 +8,7 @@ import type { Dialect } from './dialect.ts';
 import { wireFormat } from './output-format.ts';
 import { readUsage } from './usage.ts';
 
-type Body = OpenAI.Responses.ResponseCreateParamsNonStreaming;
+type Body = OpenAI.Responses.ResponseCreateParams;
 type Item = OpenAI.Responses.ResponseInputItem;
 
 /** The body of a response: our request, mapped once. Stored at the provider only where it runs in the background. */
@@ -34,6 +34,7 @@ export function responsesBody(request: ModelRequest, dialect: Dialect): Body {
     max_output_tokens: request.maxOutputTokens,
     store: request.background,
     ...(request.background ? { background: true } : {}),
+    ...(request.stream && !request.background ? { stream: true as const } : {}),
     ...(dialect.isOpenAi ? { service_tier: 'default' as const } : {}),
     // Without storage, reasoning survives between steps only as the encrypted items that are sent back.
     ...(dialect.isOpenAi && !request.background && isReasoningModel(request.model) ? { include: ['reasoning.encrypted_content' as const] } : {}),
@@ -70,13 +71,13 @@ const responseSchema = z.object({
   error: z.object({ code: z.string().nullish(), message: z.string().nullish() }).nullish(),
   incomplete_details: z.object({ reason: z.string().nullish() }).nullish(),
   output: z.array(z.looseObject({ type: z.string() })).nullish(),
-  usage: z.unknown(),
+  usage: z.unknown().optional(),
 });
 
 export type ReadResponse = { readonly type: 'pending'; readonly responseId: string } | { readonly type: 'ended'; readonly result: ProviderResult };
 
 /** A response in our own words; `pending` where it still runs in the background. */
-export function readResponse(body: unknown, request: Pick<ModelRequest, 'model'> | null): ReadResponse {
+export function readResponse(body: unknown, model: string): ReadResponse {
   const usage = readUsage((body as { usage?: unknown } | null)?.usage);
   const parsed = responseSchema.safeParse(body);
   if (!parsed.success) return { type: 'ended', result: { type: 'unusable', message: 'The reply does not have the shape of a response.', usage } };
@@ -86,17 +87,18 @@ export function readResponse(body: unknown, request: Pick<ModelRequest, 'model'>
     case 'in_progress':
       return { type: 'pending', responseId: response.id };
     case 'failed':
-      return { type: 'ended', result: failed(response.error) };
+      return { type: 'ended', result: failed(response.error, usage) };
     case 'cancelled':
       return { type: 'ended', result: { type: 'unusable', message: 'The response was cancelled at the provider.', usage } };
     default:
-      return { type: 'ended', result: toReply(response, request, usage) };
+      return { type: 'ended', result: toReply(response, model, usage) };
   }
 }
 
-function failed(error: z.output<typeof responseSchema>['error']): ProviderResult {
+/** A response that failed had been accepted: the work may have cost something, whatever its error is called. */
+function failed(error: z.output<typeof responseSchema>['error'], usage: ReturnType<typeof readUsage>): ProviderResult {
   const body = { error: { code: error?.code ?? 'server_error', message: error?.message ?? 'The response failed.' } };
-  return { type: 'failure', signal: { body }, message: `The response failed at the provider: ${body.error.message}` };
+  return { type: 'failure', signal: { body }, begun: true, usage, message: `The response failed at the provider: ${body.error.message}` };
 }
 
 const messageItem = z.object({
@@ -105,7 +107,7 @@ const messageItem = z.object({
 });
 const callItem = z.object({ type: z.literal('function_call'), call_id: z.string(), name: z.string(), arguments: z.string() });
 
-function toReply(response: z.output<typeof responseSchema>, request: Pick<ModelRequest, 'model'> | null, usage: ReturnType<typeof readUsage>): ProviderResult {
+function toReply(response: z.output<typeof responseSchema>, model: string, usage: ReturnType<typeof readUsage>): ProviderResult {
   const items = response.output ?? [];
   const parts = items.flatMap((item) => messageItem.safeParse(item).data?.content ?? []);
   const texts = parts.flatMap((part) => (part.text ? [part.text] : []));
@@ -120,7 +122,7 @@ function toReply(response: z.output<typeof responseSchema>, request: Pick<ModelR
     responseId: response.id,
     responseModel: response.model ?? null,
     serviceTier: response.service_tier ?? null,
-    ...(hasReasoning && request ? { providerItems: items as unknown as readonly JsonValue[], providerItemsFor: `responses:${request.model}` } : {}),
+    ...(hasReasoning ? { providerItems: items as unknown as readonly JsonValue[], providerItemsFor: `responses:${model}` } : {}),
   };
   return { type: 'reply', reply, usage };
 }

@@ -32,6 +32,8 @@ export interface BackgroundResponses {
   get(id: string): WireResponse | null;
   /** Stops the work and charges the part that was done; leaves a finished response as it is. */
   cancel(id: string): WireResponse | null;
+  /** Forgets a response, for good; work that is under way is cancelled. False where it is not known. */
+  delete(id: string): boolean;
   /** Charges to come, of responses that are not finished. */
   unbilled(): BillEntry[];
   close(): void;
@@ -63,6 +65,7 @@ class Keep implements BackgroundResponses {
     for (const line of openJsonLines(this.#path)) {
       if (isAccepted(line)) this.#kept.set(line.response.id, { ...line, cancelledAtMs: null, timer: null });
       else if (isCancelled(line)) this.#markCancelled(line.id, line.atMs);
+      else if (isDeleted(line)) this.#kept.delete(line.id);
     }
     this.#forgetOldest(MAX_KEPT_RESPONSES);
     this.#rewrite();
@@ -104,6 +107,13 @@ class Keep implements BackgroundResponses {
       this.#charge(kept);
     }
     return this.get(id);
+  }
+
+  delete(id: string): boolean {
+    if (!this.cancel(id)) return false;
+    this.#append({ type: 'deleted', id });
+    this.#kept.delete(id);
+    return true;
   }
 
   unbilled(): BillEntry[] {
@@ -190,6 +200,10 @@ function usageUntil(record: BackgroundRecord, atMs: number): SimulatedUsage {
 
 function isAccepted(line: unknown): line is BackgroundRecord {
   return typeof line === 'object' && line !== null && 'type' in line && line.type === 'accepted' && 'response' in line && 'entry' in line;
+}
+
+function isDeleted(line: unknown): line is { readonly id: string } {
+  return typeof line === 'object' && line !== null && 'type' in line && line.type === 'deleted' && 'id' in line;
 }
 
 function isCancelled(line: unknown): line is { readonly id: string; readonly atMs: number } {

@@ -15,21 +15,26 @@ export function chatCompletion(reply: Reply, createdAtMs: number): Wire {
   };
 }
 
-/** The chunks of a streamed chat completion, without the closing `[DONE]`. */
-export function chatChunks(reply: Reply, createdAtMs: number, includeUsage: boolean): Wire[] {
+/** The chunks of a streamed chat completion, without the closing `[DONE]`. A piece is what the model says, bit by bit. */
+export function chatChunks(reply: Reply, createdAtMs: number, includeUsage: boolean): { readonly chunk: Wire; readonly isPiece: boolean }[] {
   const chunk = (choices: readonly Wire[], usage: Wire | null): Wire => ({
     ...envelope(reply, createdAtMs, 'chat.completion.chunk'),
     choices,
     ...(includeUsage ? { usage } : {}),
   });
-  const delta = (content: Wire, finishReason: string | null = null): Wire =>
-    chunk([{ index: 0, delta: content, logprobs: null, finish_reason: finishReason }], null);
-  const chunks = reply.content.isEmpty
+  const delta = (content: Wire, isPiece: boolean, finishReason: string | null = null) => ({
+    chunk: chunk([{ index: 0, delta: content, logprobs: null, finish_reason: finishReason }], null),
+    isPiece,
+  });
+  const { content } = reply;
+  const said = content.isEmpty
     ? []
-    : [delta({ role: 'assistant', content: reply.content.text === null ? null : '' }), ...spoken(reply).map((part) => delta(part))];
-  if (!reply.content.isEmpty) chunks.push(delta({}, FINISH_REASONS[reply.content.finishReason]));
-  if (includeUsage && reply.reportsUsage) chunks.push(chunk([], chatUsage(reply.usage)));
-  return chunks;
+    : [
+        delta({ role: 'assistant', content: content.text === null ? null : '' }, false),
+        ...spoken(reply).map((part) => delta(part, true)),
+        delta({}, false, FINISH_REASONS[content.finishReason]),
+      ];
+  return includeUsage && reply.reportsUsage ? [...said, { chunk: chunk([], chatUsage(reply.usage)), isPiece: false }] : said;
 }
 
 /** Cuts a text into the pieces that a stream sends. */

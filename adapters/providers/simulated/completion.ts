@@ -4,10 +4,12 @@ import { chatChunks, chatCompletion } from './chat-reply.ts';
 import { readChatRequest } from './chat-request.ts';
 import type { Decision, Desk, Sender } from './desk.ts';
 import { sendError, sendEvents, sendGarbage, sendJson } from './http-answer.ts';
+import type { Reply } from './reply.ts';
 import { readJsonBody } from './request-body.ts';
 import { finalResponse } from './responses-reply.ts';
 import { readResponsesRequest } from './responses-request.ts';
 import { responseEvents } from './responses-stream.ts';
+import { playStream, type StreamEvent } from './stream.ts';
 import { checkCallsAnswered, RefusedRequest, type WireRequest } from './wire-request.ts';
 
 export interface Exchange {
@@ -34,10 +36,11 @@ export async function complete(desk: Desk, api: WireRequest['api'], exchange: Ex
     throw error;
   }
   if ('delayMs' in decision) await wait(decision.delayMs, undefined, { signal: closing });
-  carryOut(decision, response, wire, receivedAtMs);
+  if (decision.type === 'stream') await sendStream(response, wire, decision, receivedAtMs, closing);
+  else carryOut(decision, response, wire, receivedAtMs);
 }
 
-function carryOut(decision: Decision, response: ServerResponse, request: WireRequest, receivedAtMs: number): void {
+function carryOut(decision: Exclude<Decision, { type: 'stream' }>, response: ServerResponse, request: WireRequest, receivedAtMs: number): void {
   switch (decision.type) {
     case 'refuse':
       sendError(response, decision.error);
@@ -59,20 +62,39 @@ function carryOut(decision: Decision, response: ServerResponse, request: WireReq
 type ReplyDecision = Extract<Decision, { type: 'reply' }>;
 
 function sendChat(response: ServerResponse, request: WireRequest, { reply, isCut }: ReplyDecision, receivedAtMs: number): void {
-  if (!request.stream) {
-    sendJson(response, 200, chatCompletion(reply, receivedAtMs), isCut);
-    return;
-  }
-  const chunks = chatChunks(reply, receivedAtMs, request.includeUsage).map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`);
-  sendEvents(response, [...chunks, 'data: [DONE]\n\n'], isCut);
+  if (request.stream) sendEvents(response, texts(eventsOf(reply, request, receivedAtMs)), isCut);
+  else sendJson(response, 200, chatCompletion(reply, receivedAtMs), isCut);
 }
 
 function sendResponse(response: ServerResponse, request: WireRequest, { reply, isCut }: ReplyDecision, receivedAtMs: number): void {
-  const final = finalResponse(reply, request, receivedAtMs, Date.now());
-  if (!request.stream) {
-    sendJson(response, 200, final, isCut);
-    return;
-  }
-  const events = responseEvents(reply, final).map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
-  sendEvents(response, events, isCut);
+  if (request.stream) sendEvents(response, texts(eventsOf(reply, request, receivedAtMs)), isCut);
+  else sendJson(response, 200, finalResponse(reply, request, receivedAtMs, Date.now()), isCut);
+}
+
+type StreamDecision = Extract<Decision, { type: 'stream' }>;
+
+async function sendStream(response: ServerResponse, request: WireRequest, decision: StreamDecision, receivedAtMs: number, closing: AbortSignal): Promise<void> {
+  const { reply, fault, charge } = decision;
+  const errorEvent = (code: string) => {
+    const error = { message: 'The server had an error in the middle of its work.', type: 'server_error', param: null, code };
+    return request.api === 'chat'
+      ? `data: ${JSON.stringify({ error })}\n\n`
+      : `event: error\ndata: ${JSON.stringify({ ...error, type: 'error', sequence_number: 0 })}\n\n`;
+  };
+  await playStream(response, { events: eventsOf(reply, request, receivedAtMs), fault, errorEvent, charge }, closing);
+}
+
+/** Everything that a streamed reply is, as it goes over the wire. */
+function eventsOf(reply: Reply, request: WireRequest, receivedAtMs: number): StreamEvent[] {
+  if (request.api === 'responses')
+    return responseEvents(reply, finalResponse(reply, request, receivedAtMs, Date.now())).map((event) => ({
+      text: `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`,
+      isPiece: event.type.endsWith('.delta'),
+    }));
+  const chunks = chatChunks(reply, receivedAtMs, request.includeUsage).map(({ chunk, isPiece }) => ({ text: `data: ${JSON.stringify(chunk)}\n\n`, isPiece }));
+  return [...chunks, { text: 'data: [DONE]\n\n', isPiece: false }];
+}
+
+function texts(events: readonly StreamEvent[]): string[] {
+  return events.map(({ text }) => text);
 }

@@ -2,13 +2,14 @@ import { openBackgroundResponses } from './background-responses.ts';
 import { type Bill, type BillEntry, openBill } from './bill.ts';
 import { type Campaign, type CampaignPlace, randomFault, randomLatencyMs } from './campaign.ts';
 import { planReply } from './plan.ts';
-import { chargeFor, type FindModel, NO_USAGE, type SimulatedUsage } from './price-list.ts';
+import { chargeFor, type FindModel, NO_USAGE, type SimulatedModel, type SimulatedUsage } from './price-list.ts';
 import { modelNotFound, refusalFor, unscripted, type WireError } from './refusal.ts';
 import type { Reply } from './reply.ts';
 import { finalResponse, type WireResponse } from './responses-reply.ts';
 import type { Fault, Scenario } from './scenario.ts';
 import { findScriptedTurn, type ScriptedAnswer, scriptedFault } from './script.ts';
 import { digestOf } from './seeded-choice.ts';
+import { isStreamFault, type StreamFault } from './stream.ts';
 import { systemText, turnOf, userText, type WireRequest } from './wire-request.ts';
 
 /** Who sent a request, for the bill. */
@@ -23,6 +24,14 @@ export type Decision =
   | { readonly type: 'hang' }
   | { readonly type: 'garbage'; readonly delayMs: number }
   | { readonly type: 'reply'; readonly reply: Reply; readonly delayMs: number; readonly isCut: boolean }
+  /** `charge` as in StreamPlan: a stream that goes wrong costs what was generated. */
+  | {
+      readonly type: 'stream';
+      readonly reply: Reply;
+      readonly delayMs: number;
+      readonly fault: StreamFault;
+      readonly charge: (share: number | null) => void;
+    }
   | { readonly type: 'accepted'; readonly response: WireResponse; readonly isCut: boolean };
 
 export interface DeskOptions {
@@ -40,6 +49,8 @@ export class Desk {
   readonly background: ReturnType<typeof openBackgroundResponses>;
   readonly #options: DeskOptions;
   readonly #tries = new Map<string, number>();
+  /** Of streams under way, whose charge is not known yet. */
+  readonly #streaming = new Set<BillEntry>();
 
   /** Opens the bill at `billFile` and the background responses beside it, `<billFile>.background`. */
   constructor(options: DeskOptions) {
@@ -89,6 +100,7 @@ export class Desk {
     const isFree = fault?.type === 'failedResponse' || (fault?.type === 'hang' && !fault.billed);
     const charge = isFree ? entry(NO_USAGE, 0, fault.type) : entry(reply.usage, chargeFor(model, reply.usage), fault?.type);
     const delayMs = randomLatencyMs(campaign, place.onDice) + (fault?.type === 'slow' ? fault.delayMs : 0);
+    if (request.stream && isStreamFault(fault)) return { type: 'stream', reply, delayMs, fault, charge: this.#openCharge(charge, model) };
     return request.background && fault?.type !== 'malformed'
       ? this.#accept(request, reply, charge, delayMs, fault)
       : this.#serve(reply, charge, delayMs, fault);
@@ -97,6 +109,25 @@ export class Desk {
   /** Notes a request that broke a rule, so that it is known here and known to have cost nothing. */
   recordRefused(sender: Sender, api: WireRequest['api'], request: WireRequest | null): void {
     this.bill.add({ ...blankEntry(sender, request), api, fault: 'badRequest' });
+  }
+
+  /** Work under way, each with the charge for the whole of it. */
+  unbilled(): BillEntry[] {
+    return [...this.background.unbilled(), ...this.#streaming];
+  }
+
+  /** A charge that waits for what will have been generated. Reasoning comes before the first piece. */
+  #openCharge(whole: BillEntry, model: SimulatedModel): (share: number | null) => void {
+    this.#countTry(whole);
+    this.#streaming.add(whole);
+    return (share) => {
+      if (!this.#streaming.has(whole)) return;
+      const spoken = whole.outputTokens - whole.reasoningTokens;
+      const usage = share === null ? NO_USAGE : { ...whole, outputTokens: whole.reasoningTokens + Math.ceil(spoken * share) };
+      const { inputTokens, cachedTokens, outputTokens, reasoningTokens } = usage;
+      this.bill.add({ ...whole, inputTokens, cachedTokens, outputTokens, reasoningTokens, nanoUsd: chargeFor(model, usage), at: new Date().toISOString() });
+      this.#streaming.delete(whole);
+    };
   }
 
   #serve(reply: Reply, charge: BillEntry, delayMs: number, fault: Fault | null): Decision {

@@ -37,6 +37,8 @@ async function route(desk: Desk, exchange: Exchange): Promise<void> {
       return await complete(desk, 'responses', exchange);
     case 'GET /responses/:id':
       return sendStored(response, id, desk.background.get(id));
+    case 'DELETE /responses/:id':
+      return sendStored(response, id, desk.background.delete(id) && { id, object: 'response', deleted: true });
     case 'POST /responses/:id/cancel':
       return sendStored(response, id, desk.background.cancel(id));
     case 'GET /models':
@@ -76,7 +78,7 @@ function sendStored(response: ServerResponse, id: string, stored: unknown): void
 /** What a request did and cost, for whoever has to reconcile. */
 function sendRecord(desk: Desk, response: ServerResponse, clientRequestId: string): void {
   const entries = desk.bill.find({ clientRequestId });
-  const pending = desk.background.unbilled().filter((entry) => entry.clientRequestId === clientRequestId);
+  const pending = desk.unbilled().filter((entry) => entry.clientRequestId === clientRequestId);
   if (entries.length + pending.length === 0)
     throw new RefusedRequest(404, `never seen: no request with x-client-request-id '${clientRequestId}'.`, 'never_seen');
   const nanoUsd = entries.reduce((sum, entry) => sum + entry.nanoUsd, 0);

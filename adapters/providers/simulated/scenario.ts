@@ -7,6 +7,9 @@ const tries = z.int().min(1).max(1_000);
 /** On which tries of a turn by one model a fault happens: a number, several, or every one. */
 const attempt = { attempt: z.union([tries, z.array(tries).min(1).max(100)]).optional() };
 
+/** After how many pieces of a stream the fault happens. */
+const afterChunks = { afterChunks: z.int().min(0).max(100_000).optional() };
+
 export const faultSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('rateLimit'), ...attempt, retryAfterMs: milliseconds.optional() }),
   z.strictObject({ type: z.literal('serverError'), ...attempt }),
@@ -26,6 +29,14 @@ export const faultSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('quota'), ...attempt }),
   z.strictObject({ type: z.literal('auth'), ...attempt }),
   z.strictObject({ type: z.literal('modelNotFound'), ...attempt }),
+  z.strictObject({ type: z.literal('cutStream'), ...attempt, ...afterChunks }),
+  z.strictObject({ type: z.literal('hangInStream'), ...attempt, ...afterChunks }),
+  z.strictObject({ type: z.literal('errorInStream'), ...attempt, ...afterChunks, code: z.enum(['server_error', 'rate_limit_exceeded']).optional() }),
+  z.strictObject({ type: z.literal('endsEarly'), ...attempt, ...afterChunks }),
+  z.strictObject({ type: z.literal('malformedChunk'), ...attempt, ...afterChunks }),
+  z.strictObject({ type: z.literal('emptyStream'), ...attempt }),
+  z.strictObject({ type: z.literal('noDone'), ...attempt }),
+  z.strictObject({ type: z.literal('slowStream'), ...attempt, chunkDelayMs: milliseconds.optional() }),
 ]);
 export type Fault = z.infer<typeof faultSchema>;
 export type FaultType = Fault['type'];
