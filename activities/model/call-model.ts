@@ -121,6 +121,8 @@ function newAttempt(
     head,
     reservedNanoUsd: upperBoundOf(candidate.price, inputTokensUpperBound(endpoint.bodyBytes(request)), request.maxOutputTokens),
     setAsideNanoUsd,
+    reservedTokens: 0,
+    setAsideTokens: 0,
     dispatchDeadlineMs: nowMs + DISPATCH_WINDOW_MS,
   };
 }

@@ -1,5 +1,21 @@
 /** The tables of both stores, each after those it refers to. A test compares them with both schemas. */
-export const TABLES = ['runs', 'scopes', 'run_scopes', 'attempts', 'attempt_scopes', 'contents', 'nodes', 'tool_calls', 'gates', 'audit', 'api_keys'] as const;
+export const TABLES = [
+  'runs',
+  'scopes',
+  'run_scopes',
+  'attempts',
+  'attempt_scopes',
+  'contents',
+  'nodes',
+  'tool_calls',
+  'gates',
+  'audit',
+  'api_keys',
+  'run_meters',
+  'quotas',
+  'skips',
+  'breakers',
+] as const;
 
 export type TableName = (typeof TABLES)[number];
 
