@@ -3,6 +3,7 @@ import type { LedgerTotals, NanoUsd } from '../../contracts/budget.ts';
 import { invariant } from '../../contracts/failures.ts';
 import type { AgentRunId, ApprovalId, AttemptId, ContentDigest, RunKey } from '../../contracts/ids.ts';
 import type { ModelReply, TranscriptMessage } from '../../contracts/model.ts';
+import type { KeyRow } from '../../domain/encryption/store-port.ts';
 import type { BreakerRecord } from '../../domain/model/breaker-store-port.ts';
 import type { QuotaRecord, QuotaWindow } from '../../domain/quota/store-port.ts';
 import type { ApiKeyRecord, AttemptRecord, AuditRecord, LoadedTranscript, RunRecord, SkipRecord, ToolCallRecord } from '../../domain/store/port.ts';
@@ -206,6 +207,19 @@ export function toApiKey(row: Row): ApiKeyRecord {
     secretDigest: text(row, 'secret_digest'),
     createdAtMs: integer(row, 'created_at_ms'),
     revokedAtMs: integerOrNull(row, 'revoked_at_ms'),
+  };
+}
+
+export function toKeyRow(row: Row): KeyRow {
+  return {
+    keyId: text(row, 'key_id'),
+    kind: text(row, 'kind') as KeyRow['kind'],
+    tenant: text(row, 'tenant'),
+    name: text(row, 'name'),
+    version: integer(row, 'version'),
+    wrapped: textOrNull(row, 'wrapped'),
+    createdAtMs: integer(row, 'created_at_ms'),
+    destroyedAtMs: integerOrNull(row, 'destroyed_at_ms'),
   };
 }
 

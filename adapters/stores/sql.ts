@@ -19,7 +19,7 @@ const ATTEMPT_VALUES = `step, ordinal, mode, model, provider, endpoint, request_
     reserved_nano_usd, set_aside_nano_usd, reserved_tokens, set_aside_tokens, dispatch_deadline_ms`;
 /** Named one by one: a `*` would change under the statements that older workers have prepared. */
 export const ATTEMPT_COLUMNS = `id, attempt_id, ${ATTEMPT_VALUES}, money_status, settled_nano_usd, outcome_json, reply_json, usage_json,
-    response_id, provider_request_id, reserved_at_ms, ended_at_ms, write_off_reason`;
+    response_id, provider_request_id, reserved_at_ms, ended_at_ms, write_off_reason, meter_scopes`;
 export const INSERT_ATTEMPT = `
   INSERT INTO attempts (run, attempt_id, ${ATTEMPT_VALUES}, money_status, reserved_at_ms, meter_scopes)
   VALUES (:run, :attemptId, :step, :ordinal, :mode, :model, :provider, :endpoint, :requestDigest, :head,
@@ -45,6 +45,18 @@ export const SELECT_LAST_RESTORED = `SELECT max(at_ms) AS at_ms FROM audit WHERE
 export const SELECT_AUDIT = `SELECT audit.sequence, audit.at_ms, audit.type, audit.actor, audit.data_json, runs.agent_run_id, runs.first_execution_run_id
   FROM audit LEFT JOIN runs ON runs.id = audit.run`;
 
+const KEY_VALUES = 'key_id, kind, tenant, name, version, wrapped';
+const SELECT_KEY = `SELECT ${KEY_VALUES}, created_at_ms, destroyed_at_ms FROM keys`;
+const SAME_KEY = 'kind = :kind AND tenant = :tenant AND name = :name';
+export const INSERT_KEY = `INSERT INTO keys (${KEY_VALUES}, created_at_ms)
+  VALUES (:keyId, :kind, :tenant, :name, :version, :wrapped, :now) ON CONFLICT (kind, tenant, name, version) DO NOTHING`;
+export const SELECT_KEY_VERSION = `${SELECT_KEY} WHERE ${SAME_KEY} AND version = :version`;
+export const SELECT_KEY_VERSIONS = `${SELECT_KEY} WHERE ${SAME_KEY} ORDER BY version`;
+export const SELECT_TENANT_KEYS = `${SELECT_KEY} WHERE kind = 'tenant' AND destroyed_at_ms IS NULL AND key_id > :afterKeyId ORDER BY key_id LIMIT :limit`;
+export const REWRAP_KEY = 'UPDATE keys SET wrapped = :wrapped WHERE key_id = :keyId AND destroyed_at_ms IS NULL';
+/** Whole tenants, one kind, or one key; `:kind` and `:name` null for all. */
+export const DESTROY_KEYS = `UPDATE keys SET wrapped = NULL, destroyed_at_ms = :now
+  WHERE tenant = :tenant AND kind = coalesce(:kind, kind) AND name = coalesce(:name, name) AND destroyed_at_ms IS NULL`;
 export const QUOTA_COLUMNS = 'quotas.id, quotas.tenant, quotas.feature, quotas.per, quotas.unit, quotas.limit_amount, quotas.source, quotas.set_at_ms';
 /** A quota whose tenant or feature is the empty text is for all of them. */
 export const QUOTA_MATCHES = "quotas.tenant IN (runs.tenant, '*', '') AND quotas.feature IN (runs.feature, '')";

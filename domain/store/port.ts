@@ -8,6 +8,7 @@ import type { QuotaDenial, QuotaUnit } from '../../contracts/quota.ts';
 import type { Effect, ToolCallStatus } from '../../contracts/tool.ts';
 import type { DecisionTransition, GateRecord } from '../approval/gate.ts';
 import type { LedgerEntry, LedgerEvent } from '../budget/ledger.ts';
+import type { KeyStore } from '../encryption/store-port.ts';
 import type { BreakerStore } from '../model/breaker-store-port.ts';
 import type { QuotaStore } from '../quota/store-port.ts';
 
@@ -26,7 +27,8 @@ export interface Store
     AuditStore,
     ApiKeyStore,
     QuotaStore,
-    BreakerStore {
+    BreakerStore,
+    KeyStore {
   /** Milliseconds since 1970 on the store's clock, which decides expiry. */
   nowMs(): Promise<number>;
   /**

@@ -4,6 +4,7 @@ import { describeApiKeyContract } from './store-contract/api-key-contract.ts';
 import { describeBreakerContract } from './store-contract/breaker-contract.ts';
 import { describeContentContract } from './store-contract/content-contract.ts';
 import { describeGateContract } from './store-contract/gate-contract.ts';
+import { describeKeyContract } from './store-contract/key-contract.ts';
 import { describeLedgerContract } from './store-contract/ledger-contract.ts';
 import { describeQuotaContract } from './store-contract/quota-contract.ts';
 import { describeRunContract } from './store-contract/run-contract.ts';
@@ -49,6 +50,7 @@ export function describeStoreContract(name: string, openStore: OpenStoreHarness)
     describeToolCallContract(current);
     describeGateContract(current);
     describeApiKeyContract(current);
+    describeKeyContract(current);
     describeQuotaContract(current);
     describeBreakerContract(current);
   });

@@ -11,6 +11,7 @@ export const TABLES = [
   'gates',
   'audit',
   'api_keys',
+  'keys',
   'run_meters',
   'quotas',
   'skips',

@@ -8,6 +8,7 @@ import { createBreakerStore } from './breaker-store.ts';
 import { createContentStore } from './content-store.ts';
 import { Database, type DatabaseOptions } from './database.ts';
 import { createGateStore } from './gate-store.ts';
+import { createKeyStore } from './key-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
 import { createQuotaStore } from './quota-store.ts';
 import { createRunStore } from './run-store.ts';
@@ -34,6 +35,7 @@ export async function openPostgresStore(options: DatabaseOptions): Promise<Store
     ...createGateStore(db),
     ...createAuditStore(db),
     ...createApiKeyStore(db),
+    ...createKeyStore(db),
     ...createQuotaStore(db),
     ...createBreakerStore(db),
     nowMs: () => db.nowMs(),

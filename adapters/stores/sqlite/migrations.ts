@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { TollgateError } from '../../../contracts/failures.ts';
+import { quotaTables } from '../quota-tables.ts';
 
 /** Oldest first. A released one is never changed; the file's `user_version` counts those applied. */
 const MIGRATIONS: readonly string[] = [
@@ -154,60 +155,21 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
   `,
   'ALTER TABLE attempts ADD COLUMN provider_request_id TEXT;',
-  // Quotas and limits in tokens: scopes beside those of the runs' money, named by the attempts that drew on them. Breakers and
-  // candidates passed over.
   `
-  ALTER TABLE scopes ADD COLUMN unit TEXT NOT NULL DEFAULT 'nanoUsd';
-  ALTER TABLE scopes ADD COLUMN set_aside INTEGER NOT NULL DEFAULT 0;
-  ALTER TABLE scopes ADD COLUMN quota INTEGER;
-  ALTER TABLE scopes ADD COLUMN starts_at_ms INTEGER;
-  ALTER TABLE scopes ADD COLUMN ends_at_ms INTEGER;
-  ALTER TABLE scopes ADD COLUMN kept_until_ms INTEGER;
-  CREATE INDEX scopes_by_quota ON scopes (quota, starts_at_ms) WHERE quota IS NOT NULL;
-  CREATE INDEX scopes_by_end ON scopes (kept_until_ms) WHERE kept_until_ms IS NOT NULL;
-  ALTER TABLE attempts ADD COLUMN reserved_tokens INTEGER NOT NULL DEFAULT 0;
-  ALTER TABLE attempts ADD COLUMN set_aside_tokens INTEGER NOT NULL DEFAULT 0;
-  ALTER TABLE attempts ADD COLUMN meter_scopes TEXT;
-
-  CREATE TABLE run_meters (
-    run INTEGER NOT NULL REFERENCES runs (id),
-    scope INTEGER NOT NULL REFERENCES scopes (id),
+  CREATE TABLE keys (
+    id INTEGER PRIMARY KEY,
+    key_id TEXT NOT NULL UNIQUE,
     kind TEXT NOT NULL,
-    PRIMARY KEY (run, scope)
-  ) STRICT, WITHOUT ROWID;
-
-  CREATE TABLE quotas (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
     tenant TEXT NOT NULL,
-    feature TEXT NOT NULL,
-    per TEXT NOT NULL,
-    unit TEXT NOT NULL,
-    limit_amount INTEGER NOT NULL CHECK (limit_amount >= 0),
-    source TEXT NOT NULL,
-    set_at_ms INTEGER NOT NULL,
-    UNIQUE (tenant, feature, per, unit)
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    wrapped TEXT,
+    created_at_ms INTEGER NOT NULL,
+    destroyed_at_ms INTEGER,
+    UNIQUE (kind, tenant, name, version)
   ) STRICT;
-
-  CREATE TABLE skips (
-    run INTEGER NOT NULL REFERENCES runs (id),
-    attempt_id TEXT NOT NULL,
-    step INTEGER NOT NULL,
-    ordinal INTEGER NOT NULL,
-    model TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    message TEXT NOT NULL,
-    at_ms INTEGER NOT NULL,
-    PRIMARY KEY (run, attempt_id)
-  ) STRICT, WITHOUT ROWID;
-
-  CREATE TABLE breakers (
-    endpoint TEXT NOT NULL,
-    model TEXT NOT NULL,
-    state_json TEXT NOT NULL,
-    changed_at_ms INTEGER NOT NULL,
-    PRIMARY KEY (endpoint, model)
-  ) STRICT, WITHOUT ROWID;
   `,
+  quotaTables({ integer: 'INTEGER', id: 'INTEGER PRIMARY KEY AUTOINCREMENT', table: ' STRICT', link: ' STRICT, WITHOUT ROWID' }),
 ];
 
 /** Brings the file up to this version, inside the caller's transaction; answers from and to which. @throws TollgateError where a newer Tollgate wrote it. */

@@ -5,6 +5,7 @@ import { createBreakerStore } from './breaker-store.ts';
 import { openConnection } from './connection.ts';
 import { createContentStore } from './content-store.ts';
 import { createGateStore } from './gate-store.ts';
+import { createKeyStore } from './key-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
 import { createQuotaStore } from './quota-store.ts';
 import { createRunStore } from './run-store.ts';
@@ -30,6 +31,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...createGateStore(db),
     ...createAuditStore(db),
     ...createApiKeyStore(db),
+    ...createKeyStore(db),
     ...createQuotaStore(db),
     ...createBreakerStore(db),
     nowMs: async () => db.now(),
