@@ -23,6 +23,8 @@ import type {
   RecordDecisionOutcome,
   RefuseCallInput,
   ResolveInDoubtInput,
+  TakeOverInput,
+  TakeOverOutcome,
 } from '../contracts/agent-run.ts';
 
 /** Every activity by name, as workflows see them. Expected outcomes are values; what they throw has a type of contracts/failures.ts. */
@@ -47,6 +49,8 @@ export interface Activities {
   refuseCall(input: RefuseCallInput): Promise<NodeOutcome>;
   resolveInDoubt(input: ResolveInDoubtInput): Promise<NodeOutcome>;
   raiseBudget(input: RaiseBudgetInput): Promise<RaiseBudgetOutcome>;
+  /** Uses up what people approved for a run that no model answers: another try, or their answer. */
+  takeOver(input: TakeOverInput): Promise<TakeOverOutcome>;
   /** Writes the run's end to the store. */
   finishRun(input: FinishRunInput): Promise<FinishRunOutcome>;
 }

@@ -4,17 +4,19 @@ import { invariant, TollgateError } from '../../contracts/failures.ts';
 import type { ModelRequest, TranscriptMessage } from '../../contracts/model.ts';
 import type { TaskSnapshot } from '../../contracts/task.ts';
 import { modelRequest } from '../../domain/agent-run/model-request.ts';
-import { nanoUsd, ZERO_NANO_USD } from '../../domain/budget/ledger.ts';
-import { inputTokensUpperBound, upperBoundOf } from '../../domain/budget/price.ts';
+import { isTooLargeFor } from '../../domain/model/context-window.ts';
 import { verdictFor } from '../../domain/model/error-classifier.ts';
 import type { ModelEndpoint } from '../../domain/model/provider-port.ts';
-import type { AttemptRecord, NewAttempt, ReserveResult } from '../../domain/store/port.ts';
-import { candidateAt, labelOf, loadRunFacts, loadSnapshot, type RunFacts } from '../agent-run/snapshot.ts';
+import type { AttemptRecord, NewAttempt, Rejection } from '../../domain/store/port.ts';
+import { candidateAt, loadRunFacts, loadSnapshot, type RunFacts } from '../agent-run/snapshot.ts';
 import { canonicalDigest } from '../digest.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import type { ActivityPorts } from '../ports.ts';
 import { mustNotBeRestored } from '../restored.ts';
 import { outcomeOfAttempt } from './attempt-outcome.ts';
+import { admitToEndpoint, type EndpointAdmission, giveLeaseBack, reportRecovered, reportToBreaker } from './breaker.ts';
+import { type Amounts, boundOf, setAside } from './bounds.ts';
+import { denied, passOver } from './passed-over.ts';
 import { type Dispatch, recoverAttempt, sendAttempt } from './send-attempt.ts';
 
 /** After this long from its reservation a sender no longer sends. Shorter than the heartbeat timeout, after which another may recover. */
@@ -48,7 +50,9 @@ export async function callModel(ports: ActivityPorts, input: CallModelInput): Pr
         return recover(ports, snapshot, prepared.attempt);
       case 'reserved': {
         heartbeat();
+        const { candidate } = prepared.dispatch;
         const sent = await sendAttempt(ports, prepared.dispatch, Context.current().cancellationSignal);
+        if (!Context.current().cancellationSignal.aborted) await reportToBreaker(store, candidate, sent, prepared);
         return outcomeOfAttempt(ports, snapshot, sent, false);
       }
     }
@@ -64,13 +68,14 @@ async function recover(ports: ActivityPorts, snapshot: TaskSnapshot, attempt: At
     { attempt, candidate, endpoint, timeoutMs: snapshot.task.limits.modelTimeoutMs },
     Context.current().cancellationSignal,
   );
+  await reportRecovered(ports.store, candidate, recovered);
   return outcomeOfAttempt(ports, snapshot, recovered, true);
 }
 
 type Prepared =
   | { readonly type: 'answer'; readonly outcome: CallModelOutcome }
   | { readonly type: 'exists'; readonly attempt: AttemptRecord }
-  | { readonly type: 'reserved'; readonly dispatch: Dispatch };
+  | { readonly type: 'reserved'; readonly dispatch: Dispatch; readonly isProbe: boolean };
 
 async function reserve(ports: ActivityPorts, input: CallModelInput, { snapshotDigest }: RunFacts, snapshot: TaskSnapshot): Promise<Prepared> {
   const { store, catalogue } = ports;
@@ -78,24 +83,32 @@ async function reserve(ports: ActivityPorts, input: CallModelInput, { snapshotDi
   const endpoint = catalogue.endpoint(candidate.endpoint);
   if (!endpoint) return { type: 'answer', outcome: await noEndpoint(ports, input, candidate.endpoint) };
 
-  let rejected: Extract<ReserveResult, { type: 'rejected' }> | null = null;
+  const { modelTimeoutMs: timeoutMs } = snapshot.task.limits;
+  let admission: EndpointAdmission | null = null;
+  let rejected: Rejection | 'contextTooSmall' | null = null;
   for (let head: TranscriptHead | null = input.head; head; head = input.mode === 'wrapUp' ? await earlierHead(ports, input, head) : null) {
     const messages = await transcriptAt(ports, input, head);
     const request = modelRequest(snapshot, candidate, messages, input.mode);
-    const attempt = newAttempt(input, { snapshot, snapshotDigest }, head, request, endpoint, setAside(ports, snapshot, messages, input), await store.nowMs());
+    const aside = setAside(ports, snapshot, messages, input);
+    const attempt = newAttempt(input, { snapshot, snapshotDigest }, head, request, endpoint, aside, await store.nowMs());
     const earlier = await store.findReply(input.runKey, input.step, attempt.requestDigest);
     if (earlier) return { type: 'answer', outcome: await outcomeOfAttempt(ports, snapshot, earlier, true) };
+    if (isTooLargeFor(candidate.contextWindow, endpoint.bodyBytes(request))) {
+      rejected ??= 'contextTooSmall';
+      continue;
+    }
+    admission ??= await admitToEndpoint(store, candidate, input.attemptId, timeoutMs);
+    if (admission.type === 'refused') return { type: 'answer', outcome: await passOver(ports, input, candidate, { reason: 'breakerOpen', ...admission }) };
     const reserved = await store.reserveAttempt(attempt);
     if (reserved.type === 'exists') return reserved;
     if (reserved.type === 'reserved')
-      return { type: 'reserved', dispatch: { attempt: reserved.attempt, candidate, endpoint, request, timeoutMs: snapshot.task.limits.modelTimeoutMs } };
-    rejected ??= reserved;
+      return { type: 'reserved', dispatch: { attempt: reserved.attempt, candidate, endpoint, request, timeoutMs }, isProbe: admission.type === 'probe' };
+    if (rejected === null || rejected === 'contextTooSmall') rejected = reserved;
   }
+  if (admission?.type === 'probe') await giveLeaseBack(store, candidate, input.attemptId);
   invariant(rejected, 'a reservation was tried');
-  const { scope } = rejected;
-  const message = `${labelOf(candidate)} may cost ${rejected.neededNanoUsd} nano-USD, which the ${scope} budget does not have.`;
-  const ledger = (await store.getLedger(input.runKey)) ?? rejected.totals;
-  return { type: 'answer', outcome: { type: 'budgetDenied', neededNanoUsd: rejected.neededNanoUsd, ...(scope === 'run' ? {} : { scope }), ledger, message } };
+  if (rejected === 'contextTooSmall') return { type: 'answer', outcome: await passOver(ports, input, candidate, { reason: rejected }) };
+  return { type: 'answer', outcome: await denied(ports, input, candidate, rejected) };
 }
 
 function newAttempt(
@@ -104,10 +117,11 @@ function newAttempt(
   head: TranscriptHead,
   request: ModelRequest,
   endpoint: ModelEndpoint,
-  setAsideNanoUsd: NewAttempt['setAsideNanoUsd'],
+  aside: Amounts,
   nowMs: number,
 ): NewAttempt {
   const candidate = candidateAt(snapshot, input.candidateIndex);
+  const bound = boundOf(candidate, endpoint, request);
   return {
     runKey: input.runKey,
     attemptId: input.attemptId,
@@ -119,10 +133,10 @@ function newAttempt(
     endpoint: candidate.endpoint,
     requestDigest: requestDigestOf(input, snapshotDigest, head),
     head,
-    reservedNanoUsd: upperBoundOf(candidate.price, inputTokensUpperBound(endpoint.bodyBytes(request)), request.maxOutputTokens),
-    setAsideNanoUsd,
-    reservedTokens: 0,
-    setAsideTokens: 0,
+    reservedNanoUsd: bound.nanoUsd,
+    setAsideNanoUsd: aside.nanoUsd,
+    reservedTokens: bound.tokens,
+    setAsideTokens: aside.tokens,
     dispatchDeadlineMs: nowMs + DISPATCH_WINDOW_MS,
   };
 }
@@ -133,23 +147,6 @@ function newAttempt(
  */
 function requestDigestOf({ candidateIndex, mode }: CallModelInput, snapshotDigest: string, head: TranscriptHead): string {
   return canonicalDigest({ snapshotDigest, candidateIndex, mode, head: { ...head } });
-}
-
-/** What a last answer from the same place may cost, on the cheapest model; kept free so that it can still be given. */
-function setAside(
-  { catalogue }: ActivityPorts,
-  snapshot: TaskSnapshot,
-  messages: readonly TranscriptMessage[],
-  { mode }: CallModelInput,
-): NewAttempt['setAsideNanoUsd'] {
-  if (mode === 'wrapUp' || snapshot.task.onBudgetExhausted !== 'wrapUp') return ZERO_NANO_USD;
-  const bounds = snapshot.candidates.flatMap((candidate) => {
-    const endpoint = catalogue.endpoint(candidate.endpoint);
-    if (!endpoint) return [];
-    const request = modelRequest(snapshot, candidate, messages, 'wrapUp');
-    return [upperBoundOf(candidate.price, inputTokensUpperBound(endpoint.bodyBytes(request)), request.maxOutputTokens)];
-  });
-  return bounds.length === 0 ? ZERO_NANO_USD : nanoUsd(Math.min(...bounds));
 }
 
 /** The place one step earlier: a last answer that no longer fits from the newest place may fit from there. */

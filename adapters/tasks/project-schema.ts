@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { gatePolicySchema } from '../../contracts/approval.ts';
 import { candidateSchema, effectSchema, limitsSchema, refuseLocal, taskDefinitionSchema, toolDefinitionSchema } from '../../contracts/task.ts';
 import { parseUsd } from '../../domain/budget/price.ts';
+import { MAX_QUOTAS } from '../../domain/quota/quota.ts';
+import { readQuota } from '../../domain/quota/quota-spec.ts';
 import { MCP_SERVERS_GUIDE, MCP_TOOL_GUIDE, mcpServersSchema, mcpToolSpecSchema } from './mcp-schema.ts';
 import type { FieldGuide } from './schema-mistakes.ts';
 
@@ -47,8 +49,13 @@ const taskSpecSchema = z.strictObject({
   budgetUsd: usd,
   onBudgetExhausted: task.onBudgetExhausted.unwrap().optional(),
   raiseByUsd: usd.optional(),
+  budgetTokens: task.budgetLimitTokens,
+  raiseByTokens: task.raiseByTokens,
+  onQuotaDenied: task.onQuotaDenied,
+  onModelsUnavailable: task.onModelsUnavailable,
+  unavailableMessage: task.unavailableMessage,
   tools: z.array(toolSpecSchema).max(128).optional(),
-  gates: z.strictObject({ irreversible: gate.optional(), budget: gate.optional(), inDoubt: gate.optional() }).optional(),
+  gates: z.strictObject({ irreversible: gate.optional(), budget: gate.optional(), inDoubt: gate.optional(), unavailable: gate.optional() }).optional(),
   onDenied: task.onDenied.unwrap().optional(),
   onExpired: task.onExpired.unwrap().optional(),
   providerStorage: task.providerStorage.unwrap().optional(),
@@ -65,6 +72,7 @@ const modelSpecSchema = z.strictObject({
   api: api.optional(),
   background: z.boolean().optional(),
   structuredOutput: z.boolean().optional(),
+  contextWindow: z.int().min(1).max(1_000_000_000).optional(),
   price: candidateSchema.shape.price,
 });
 
@@ -81,6 +89,19 @@ const endpointSpecSchema = z.strictObject({
   structuredOutput: z.boolean().optional(),
 });
 
+const quotaSpecSchema = z
+  .strictObject({
+    tenant: z.string().optional(),
+    feature: z.string().optional(),
+    per: z.enum(['minute', 'day', 'month']),
+    usd: usd.optional(),
+    tokens: z.int().optional(),
+  })
+  .superRefine((quota, context) => {
+    const read = readQuota(quota);
+    if (read.type === 'problem') context.addIssue({ code: 'custom', message: read.message });
+  });
+
 /** What `tollgate.config.ts` may export, checked as a whole. */
 export const projectSpecSchema = z.strictObject({
   tasks: z.array(taskSpecSchema).max(1_000),
@@ -89,6 +110,7 @@ export const projectSpecSchema = z.strictObject({
   endpoints: z.record(z.string().min(1).max(100), endpointSpecSchema).optional(),
   prices: z.string().min(1).max(1_000).optional(),
   mcpServers: mcpServersSchema.optional(),
+  quotas: z.array(quotaSpecSchema).max(MAX_QUOTAS).optional(),
 });
 
 const GATE: FieldGuide = {
@@ -126,6 +148,11 @@ const TASK: FieldGuide = {
   budgetUsd: 'an amount in USD with at most nine decimal places, such as 0.25',
   onBudgetExhausted: '"ask", "wrapUp" or "fail"',
   raiseByUsd: 'an amount in USD with at most nine decimal places',
+  budgetTokens: 'a whole number of tokens, such as 200000',
+  raiseByTokens: 'a whole number of tokens, such as 50000',
+  onQuotaDenied: '"wait" or "fail"',
+  onModelsUnavailable: '"fail", "message", "person" or "wait"',
+  unavailableMessage: 'a text of 1 to 2000 characters',
   tools: 'a list of tools made by defineTool({…}) or mcpTool({…})',
   'tools.*': 'a tool made by defineTool({…}) or mcpTool({…})',
   ...nested('tools.*', TOOL),
@@ -133,6 +160,7 @@ const TASK: FieldGuide = {
   ...nested('gates.irreversible', GATE),
   ...nested('gates.budget', GATE),
   ...nested('gates.inDoubt', GATE),
+  ...nested('gates.unavailable', GATE),
   onDenied: '"tellModel" or "endRun"',
   onExpired: '"tellModel" or "endRun"',
   providerStorage: '"allowed" or "forbidden"',
@@ -156,6 +184,7 @@ export const PROJECT_GUIDE: FieldGuide = {
   'models.*.api': '"chat" or "responses"',
   'models.*.background': 'true or false',
   'models.*.structuredOutput': 'true or false',
+  'models.*.contextWindow': 'a whole number of tokens, such as 128000',
   'models.*.price': '{inputUsdPerMillion, cachedInputUsdPerMillion, outputUsdPerMillion}',
   'models.*.price.inputUsdPerMillion': 'a number of USD per million input tokens',
   'models.*.price.cachedInputUsdPerMillion': 'a number of USD per million cached input tokens',
@@ -172,6 +201,13 @@ export const PROJECT_GUIDE: FieldGuide = {
   'endpoints.*.background': 'true or false',
   'endpoints.*.structuredOutput': 'true or false',
   ...MCP_SERVERS_GUIDE,
+  quotas: 'a list of {tenant, feature, per, usd or tokens}',
+  'quotas.*': '{tenant: "acme", per: "day", usd: 5}',
+  'quotas.*.tenant': 'the name of a tenant, or "*" for each of them by itself',
+  'quotas.*.feature': 'the name of a feature',
+  'quotas.*.per': '"minute", "day" or "month"',
+  'quotas.*.usd': 'an amount in USD with at most nine decimal places, such as 5',
+  'quotas.*.tokens': 'a whole number of tokens, such as 200000',
 };
 
 function nested(prefix: string, guide: FieldGuide): FieldGuide {

@@ -98,6 +98,7 @@ function openRuns(): RunsDoor {
     storeName: () => `the store at ${describeStore(settings())}`,
     taskQueue: () => taskQueue,
     switchedOffSearchAttributes: services.switchedOffSearchAttributes,
+    tenantWeights: () => settings().tenantWeights,
   });
 }
 

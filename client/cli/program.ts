@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addApprovalCommands } from './approval-commands.ts';
+import { addBreakersCommand } from './breakers-command.ts';
 import { addDoctorCommand } from './doctor-command.ts';
 import { printError } from './error-output.ts';
 import type { ExitCode } from './exit-code.ts';
@@ -7,6 +8,7 @@ import { addKeysCommand } from './keys-command.ts';
 import { addLineCommands } from './line-commands.ts';
 import { addMcpCommand } from './mcp-command.ts';
 import { addProcessCommands } from './process-commands.ts';
+import { addQuotasCommand } from './quotas-command.ts';
 import { addReleaseCommands } from './release-commands.ts';
 import { addRunCommand } from './run-command.ts';
 import { addRunsCommand } from './runs-command.ts';
@@ -40,6 +42,8 @@ function createProgram(services: CliServices, end: (code: ExitCode) => void): Co
   addRunsCommand(program, services, end);
   addApprovalCommands(program, services, end);
   addKeysCommand(program, services, end);
+  addQuotasCommand(program, services, end);
+  addBreakersCommand(program, services, end);
   addLineCommands(program, services, end);
   addReleaseCommands(program, services, end);
   addMcpCommand(program, services, end);

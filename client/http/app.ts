@@ -13,6 +13,7 @@ import { healthRoutes } from './health-routes.ts';
 import { registerOpenapi } from './openapi.ts';
 import { PROBLEM_TYPE, problem, toProblem } from './problem.ts';
 import { HEARTBEAT_MS } from './run-events.ts';
+import { quotaRoutes } from './quota-routes.ts';
 import { runRoutes } from './run-routes.ts';
 import { WAIT_LIMITS, WaitSlots } from './wait-slots.ts';
 
@@ -91,6 +92,7 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
   await app.register(healthRoutes(options));
   await app.register(runRoutes(api));
   await app.register(approvalRoutes(api));
+  await app.register(quotaRoutes(api, options));
   return app;
 }
 

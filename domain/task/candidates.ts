@@ -26,7 +26,8 @@ export function resolveCandidates(task: Pick<TaskDefinition, 'models' | 'provide
       const { model, wireModel, provider, endpoint, api } = entry;
       const background = entry.background && task.providerStorage === 'allowed';
       const structured = entry.structuredOutput === false ? { structuredOutput: false as const } : {};
-      candidates.push({ model, wireModel, provider, endpoint, api, background, ...structured, price });
+      const context = entry.contextWindow === undefined ? {} : { contextWindow: entry.contextWindow };
+      candidates.push({ model, wireModel, provider, endpoint, api, background, ...structured, ...context, price });
     }
   }
   return problems.length > 0 ? { type: 'problems', problems } : { type: 'resolved', candidates };
