@@ -82,12 +82,12 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   let prunedAtMs = 0;
   const lookAround = async () => {
     await sweeper.sweep();
+    await connection.workflowService.getSystemInfo({});
+    if (options.healthFile !== undefined) await writeFile(options.healthFile, `${new Date().toISOString()}\n`);
     if (Date.now() - prunedAtMs >= PRUNE_INTERVAL_MS) {
       prunedAtMs = Date.now();
       await ports.store.pruneQuotaWindows();
     }
-    await connection.workflowService.getSystemInfo({});
-    if (options.healthFile !== undefined) await writeFile(options.healthFile, `${new Date().toISOString()}\n`);
   };
   const timer = setInterval(() => {
     lookAround().catch((error: unknown) => logger.warn({ error: String(error) }, 'sweep failed; it is tried again'));

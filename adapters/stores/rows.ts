@@ -14,9 +14,6 @@ export type Row = Readonly<Record<string, unknown>>;
 /** No list is longer than this, whatever its caller asks for. */
 const MAX_LIST_ROWS = 1_000;
 
-/** Candidates passed over that are shown of one run. */
-export const MAX_SKIPS_LISTED = 500;
-
 /** How many rows a list may have. @throws TollgateError where `limit` is no positive integer. */
 export function listLimit(limit: number): number {
   invariant(Number.isSafeInteger(limit) && limit > 0, `a list has a positive integer as its limit, not ${limit}`);

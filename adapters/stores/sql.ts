@@ -1,5 +1,8 @@
 /** SQL that reads the same in SQLite and Postgres. `:now` is the store's time. */
 
+/** Candidates passed over that are kept of one run. */
+export const MAX_SKIPS = 500;
+
 const HAS_OPEN_GATE = "EXISTS (SELECT 1 FROM gates WHERE gates.run = runs.id AND gates.status = 'open')";
 export const SHOWN_STATUS = `CASE WHEN runs.status = 'running' AND ${HAS_OPEN_GATE} THEN 'awaitingApproval' ELSE runs.status END`;
 /** Until the end says how many there were: the steps that have a reply. */
@@ -66,5 +69,7 @@ export const UPSERT_QUOTA = `
   ON CONFLICT (tenant, feature, per, unit) DO UPDATE SET limit_amount = excluded.limit_amount, source = excluded.source, set_at_ms = excluded.set_at_ms
   WHERE quotas.source = 'config' OR excluded.source = 'command'`;
 export const WINDOW_COLUMNS = 'scope_key, limit_nano_usd, settled_nano_usd, held_nano_usd, written_off_nano_usd, overrun_nano_usd, starts_at_ms, ends_at_ms';
+/** A run that waits for days is passed over again and again: the first ones are enough to see why. */
 export const INSERT_SKIP = `INSERT INTO skips (run, attempt_id, step, ordinal, model, reason, message, at_ms)
-  VALUES (:run, :attemptId, :step, :ordinal, :model, :reason, :message, :now) ON CONFLICT DO NOTHING`;
+  SELECT :run, :attemptId, :step, :ordinal, :model, :reason, :message, :now
+  WHERE (SELECT count(*) FROM skips WHERE run = :run) < ${MAX_SKIPS} ON CONFLICT DO NOTHING`;

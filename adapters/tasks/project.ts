@@ -160,7 +160,8 @@ function checkQuotas({ quotas = [] }: ProjectSpec, report: (path: readonly Prope
   const seen = new Set<string>();
   for (const [index, { tenant, feature, per, usd }] of quotas.entries()) {
     const key = JSON.stringify([tenant, feature, per, usd === undefined]);
-    if (seen.has(key)) report(['quotas', index], 'an earlier quota limits the same tenant and feature per the same period in the same unit. Remove one of them.');
+    if (seen.has(key))
+      report(['quotas', index], 'an earlier quota limits the same tenant and feature per the same period in the same unit. Remove one of them.');
     seen.add(key);
   }
 }

@@ -5,8 +5,8 @@ import type { TokenUsage } from '../../../contracts/model.ts';
 import { addDelta, applyLedgerEvent, type LedgerEvent, nanoUsd, reservationDelta } from '../../../domain/budget/ledger.ts';
 import type { AttemptRecord, LedgerStore, NewAttempt, OutcomeReport, ReserveResult } from '../../../domain/store/port.ts';
 import { afterReservation, type Draw, drawOf, isMeter, meterScopesOf, rejectionOf, scopeIds, tokenDelta, windowsOf } from '../reservation.ts';
-import { integer, jsonOrNull, MAX_SKIPS_LISTED, type Row, runScopeKey, text, toAttempt, tokenScopeKey, toQuota, toSkip, toTotals } from '../rows.ts';
-import { ATTEMPT_COLUMNS, INSERT_ATTEMPT, INSERT_SKIP, QUOTA_MATCHES, RUN_ROW, SET_OUTCOME } from '../sql.ts';
+import { integer, jsonOrNull, type Row, runScopeKey, text, toAttempt, tokenScopeKey, toQuota, toSkip, toTotals } from '../rows.ts';
+import { ATTEMPT_COLUMNS, INSERT_ATTEMPT, INSERT_SKIP, MAX_SKIPS, QUOTA_MATCHES, RUN_ROW, SET_OUTCOME } from '../sql.ts';
 import { writeAudit } from './audit-store.ts';
 import type { Database, Session, Transaction } from './database.ts';
 import { lockWindows } from './quota-store.ts';
@@ -82,8 +82,8 @@ export function createLedgerStore(db: Database): LedgerStore {
       await db.all(INSERT_SKIP, { ...skip, run });
     },
     listSkips: async (runKey) =>
-      (await db.all(`SELECT * FROM skips WHERE run = ${RUN_ROW} ORDER BY at_ms, step, ordinal LIMIT :limit`, { ...runKey, limit: MAX_SKIPS_LISTED })).map(
-        (row) => toSkip(row, runKey),
+      (await db.all(`SELECT * FROM skips WHERE run = ${RUN_ROW} ORDER BY at_ms, step, ordinal LIMIT :limit`, { ...runKey, limit: MAX_SKIPS })).map((row) =>
+        toSkip(row, runKey),
       ),
   };
 }

@@ -5,8 +5,8 @@ import type { TokenUsage } from '../../../contracts/model.ts';
 import { addDelta, applyLedgerEvent, type LedgerEvent, nanoUsd } from '../../../domain/budget/ledger.ts';
 import type { AttemptRecord, LedgerStore, NewAttempt, OutcomeReport, ReserveResult } from '../../../domain/store/port.ts';
 import { afterReservation, type Draw, drawOf, isMeter, meterScopesOf, rejectionOf, scopeIds, tokenDelta } from '../reservation.ts';
-import { integer, MAX_SKIPS_LISTED, type Row, runScopeKey, text, toAttempt, tokenScopeKey, toSkip, toTotals } from '../rows.ts';
-import { INSERT_ATTEMPT, INSERT_SKIP, SET_OUTCOME } from '../sql.ts';
+import { integer, type Row, runScopeKey, text, toAttempt, tokenScopeKey, toSkip, toTotals } from '../rows.ts';
+import { INSERT_ATTEMPT, INSERT_SKIP, MAX_SKIPS, SET_OUTCOME } from '../sql.ts';
 import { writeAudit } from './audit-store.ts';
 import type { Connection } from './connection.ts';
 import { windowRows } from './quota-store.ts';
@@ -60,7 +60,7 @@ export function createLedgerStore(db: Connection): LedgerStore {
         db
           .all('SELECT * FROM skips WHERE run = :run ORDER BY at_ms, step, ordinal LIMIT :limit', {
             run: findRunRow(db, runKey) ?? -1,
-            limit: MAX_SKIPS_LISTED,
+            limit: MAX_SKIPS,
           })
           .map((row) => toSkip(row, runKey)),
       ),

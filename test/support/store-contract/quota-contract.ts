@@ -251,5 +251,7 @@ export function describeQuotaContract(subject: Subject): void {
       { ordinal: 2, reason: 'quotaDenied' },
     ]);
     expect(await store.listSkips(await startRun(store))).toEqual([]);
+    for (let ordinal = 3; ordinal <= 505; ordinal += 1) await store.recordSkip({ ...skip, attemptId: `a${ordinal}` as AttemptId, ordinal });
+    expect((await store.listSkips(key)).length).toBe(500);
   });
 }
