@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { benchCrashes } from './crashes.ts';
 import { benchHistory } from './history.ts';
 import { benchRecovery } from './recovery.ts';
+import { benchRedaction } from './redaction.ts';
 import { benchStart } from './start.ts';
 import { benchSteps } from './steps.ts';
 import { benchWaiting } from './waiting.ts';
@@ -17,6 +18,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<string>>> = {
   steps: () => benchSteps(numbers),
   history: () => benchHistory(),
   recovery: () => benchRecovery(numbers),
+  redaction: () => benchRedaction(numbers),
   crashes: () => benchCrashes(numbers),
   start: () => benchStart(numbers),
   waiting: () => benchWaiting(numbers),

@@ -52,7 +52,7 @@ export function toTaskDefinition(spec: TaskSpec): ConvertedTask {
     },
     ...present({ budgetLimitTokens: spec.budgetTokens, raiseByTokens: spec.raiseByTokens, onQuotaDenied: spec.onQuotaDenied }),
     ...present({ onModelsUnavailable: spec.onModelsUnavailable, unavailableMessage: spec.unavailableMessage }),
-    ...present({ onDenied: spec.onDenied, onExpired: spec.onExpired, providerStorage: spec.providerStorage }),
+    ...present({ onDenied: spec.onDenied, onExpired: spec.onExpired, providerStorage: spec.providerStorage, redaction: spec.redaction }),
     limits: limitsSchema.parse(spec.limits ?? {}),
   });
   if (definition.success) return { type: 'task', definition: definition.data };
