@@ -19,7 +19,13 @@ const scenarios = [
 ];
 const stage = new Stage();
 beforeAll(() => stage.open({ scenarios }));
-afterAll(() => stage.close());
+afterAll(async () => {
+  try {
+    await stage.record('quota-wait', 'ask-tokens', 'skips', 'by-hand', 'waits');
+  } finally {
+    await stage.close();
+  }
+});
 afterEach(async () => {
   for (const { quotaId } of await stage.store.listQuotas()) await stage.store.removeQuota(quotaId);
   for (const breaker of await stage.store.listBreakers()) await stage.store.changeBreaker(breaker, () => CLOSED);
