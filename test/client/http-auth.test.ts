@@ -60,6 +60,7 @@ test('every route but health and the OpenAPI document asks for a key once there 
     'getRun read',
     'getRunResult read',
     'listApprovals read',
+    'listQuotas read',
     'listRuns read',
     'startRun start',
   ]);
