@@ -23,6 +23,8 @@ import type {
   RecordDecisionOutcome,
   RefuseCallInput,
   ResolveInDoubtInput,
+  TakeOverInput,
+  TakeOverOutcome,
 } from '../contracts/agent-run.ts';
 import type { ReconcileBatchInput, ReconcileBatchOutcome } from '../contracts/reconcile.ts';
 
@@ -48,6 +50,8 @@ export interface Activities {
   refuseCall(input: RefuseCallInput): Promise<NodeOutcome>;
   resolveInDoubt(input: ResolveInDoubtInput): Promise<NodeOutcome>;
   raiseBudget(input: RaiseBudgetInput): Promise<RaiseBudgetOutcome>;
+  /** Uses up what people approved for a run that no model answers: another try, or their answer. */
+  takeOver(input: TakeOverInput): Promise<TakeOverOutcome>;
   /** Writes the run's end to the store. */
   finishRun(input: FinishRunInput): Promise<FinishRunOutcome>;
   /** Asks providers what became of some attempts whose money is held, and moves what is certain. Again changes nothing twice. */

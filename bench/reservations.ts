@@ -1,6 +1,7 @@
 /**
  * Reservations per second on one scope, SQLite beside Postgres, in interleaved rounds on this machine. Both write through
- * to the disk. Prints JSON.
+ * to the disk. Then 64 writers in four processes, each process with a run of its own, until a quota of their tenant is used
+ * up: what they were promised against the limit. Prints JSON.
  *
  *   node bench/reservations.ts [--rounds 5] [--seconds 2]
  */
@@ -14,6 +15,7 @@ import { parseArgs } from 'node:util';
 import { migrateStore, openStore, type StoreSettings } from '../adapters/stores/open-store.ts';
 import { TollgateError } from '../contracts/failures.ts';
 import type { AttemptId, RunKey } from '../contracts/ids.ts';
+import type { Store } from '../domain/store/port.ts';
 import { hasPostgres, PostgresServer } from '../test/support/postgres.ts';
 import { newAttempt, startRun, usd } from '../test/support/store-contract/fixtures.ts';
 
@@ -22,13 +24,22 @@ interface Job {
   readonly runKey: RunKey;
   readonly inFlight: number;
   readonly seconds: number;
+  /** Set: until a reservation is rejected, and then the process says how many it had. */
+  readonly untilRejected?: true;
 }
 
+/** `quotas`: four that never get full bind the run too, in money and tokens, of the tenant and of the feature. */
 const SHAPES = [
-  { processes: 1, inFlight: 1 },
-  { processes: 1, inFlight: 8 },
-  { processes: 4, inFlight: 2 },
+  { processes: 1, inFlight: 1, quotas: false },
+  { processes: 1, inFlight: 1, quotas: true },
+  { processes: 1, inFlight: 8, quotas: false },
+  { processes: 1, inFlight: 8, quotas: true },
+  { processes: 4, inFlight: 2, quotas: false },
+  { processes: 4, inFlight: 2, quotas: true },
 ] as const;
+
+/** The race for one quota: reservations of one nano-USD until it is used up. */
+const RACE = { processes: 4, inFlight: 16, limit: 4_000 } as const;
 
 interface Count {
   readonly made: number;
@@ -37,17 +48,19 @@ interface Count {
 }
 
 /** In a process of its own: reserves until the time is over, and answers how often. */
-async function reserveFor({ settings, runKey, inFlight, seconds }: Job): Promise<Count> {
+async function reserveFor({ settings, runKey, inFlight, seconds, untilRejected }: Job): Promise<Count> {
   const store = await openStore(settings);
   const untilMs = Date.now() + seconds * 1_000;
   const count = { made: 0, locked: 0 };
+  let isOver = false;
   const reserveOnce = async () => {
     const { type } = await store.reserveAttempt(newAttempt(runKey, { attemptId: randomUUID() as AttemptId, reservedNanoUsd: usd(1) }));
-    if (type !== 'reserved') throw new Error(`a reservation was ${type}`);
-    count.made += 1;
+    if (untilRejected && type === 'rejected') isOver = true;
+    else if (type !== 'reserved') throw new Error(`a reservation was ${type}`);
+    else count.made += 1;
   };
   const keepReserving = async () => {
-    while (Date.now() < untilMs)
+    while (!isOver && Date.now() < untilMs)
       await reserveOnce().catch((error: unknown) => {
         if (!(error instanceof TollgateError) || error.type !== 'storeUnavailable') throw error;
         count.locked += 1;
@@ -58,19 +71,53 @@ async function reserveFor({ settings, runKey, inFlight, seconds }: Job): Promise
   return count;
 }
 
-async function measure(settings: StoreSettings, { processes, inFlight }: (typeof SHAPES)[number], seconds: number): Promise<Count> {
-  const store = await openStore(settings);
-  const runKey = await startRun(store, { limitNanoUsd: usd(Number.MAX_SAFE_INTEGER) });
-  const children: ChildProcess[] = Array.from({ length: processes }, () => fork(import.meta.filename, ['--child']));
+/** Has processes do their jobs at once. */
+async function atOnce(jobs: readonly Job[]): Promise<Count[]> {
+  const children: ChildProcess[] = jobs.map(() => fork(import.meta.filename, ['--child']));
   await Promise.all(children.map((child) => once(child, 'message')));
-  const counts = await Promise.all(
-    children.map(async (child) => {
+  return await Promise.all(
+    children.map(async (child, index) => {
       const answer = once(child, 'message') as Promise<[Count]>;
       const died = once(child, 'exit').then(() => Promise.reject(new Error('a process died')));
-      child.send({ settings, runKey, inFlight, seconds } satisfies Job);
+      child.send(jobs[index] as Job);
       return (await Promise.race([answer, died]))[0];
     }),
   );
+}
+
+/** 64 writers and one quota: how many reservations it gave, how fast, and how many too many. */
+async function race(settings: StoreSettings) {
+  const store = await openStore(settings);
+  const tenant = randomUUID();
+  const quota = await store.setQuota({ tenant, feature: null, per: 'month', unit: 'nanoUsd', limit: RACE.limit }, 'command');
+  const runKeys = await Promise.all(Array.from({ length: RACE.processes }, () => startRun(store, { tenant, limitNanoUsd: usd(Number.MAX_SAFE_INTEGER) })));
+  const startedMs = performance.now();
+  const counts = await atOnce(runKeys.map((runKey) => ({ settings, runKey, inFlight: RACE.inFlight, seconds: 120, untilRejected: true })));
+  const seconds = (performance.now() - startedMs) / 1_000;
+  const made = counts.reduce((sum, count) => sum + count.made, 0);
+  const [window] = await store.listQuotaWindows({ quotaId: quota.quotaId, limit: 1 });
+  await store.close();
+  if (window?.totals.heldNanoUsd !== made) throw new Error(`${made} reservations of 1 nano-USD hold ${window?.totals.heldNanoUsd} of the quota`);
+  return {
+    writers: RACE.processes * RACE.inFlight,
+    limit: RACE.limit,
+    made,
+    overshoot: Math.max(0, made - RACE.limit),
+    reservationsPerSecond: Math.round(made / seconds),
+  };
+}
+
+async function setLooseQuotas(store: Store, tenant: string): Promise<void> {
+  for (const unit of ['nanoUsd', 'tokens'] as const)
+    for (const feature of [null, 'chat']) await store.setQuota({ tenant, feature, per: 'day', unit, limit: Number.MAX_SAFE_INTEGER }, 'command');
+}
+
+async function measure(settings: StoreSettings, { processes, inFlight, quotas }: (typeof SHAPES)[number], seconds: number): Promise<Count> {
+  const store = await openStore(settings);
+  const tenant = randomUUID();
+  if (quotas) await setLooseQuotas(store, tenant);
+  const runKey = await startRun(store, { tenant, limitNanoUsd: usd(Number.MAX_SAFE_INTEGER) });
+  const counts = await atOnce(Array.from({ length: processes }, () => ({ settings, runKey, inFlight, seconds })));
   const made = counts.reduce((sum, count) => sum + count.made, 0);
   const ledger = await store.getLedger(runKey);
   await store.close();
@@ -100,7 +147,9 @@ async function main(rounds: number, seconds: number): Promise<void> {
       reservationsPerSecond: summary(counts.map(({ made }) => made)),
       locked: counts.reduce((sum, { locked }) => sum + locked, 0),
     }));
-    console.log(JSON.stringify({ rounds, seconds, cpus: availableParallelism(), node: process.versions.node, results }, null, 2));
+    const races = [];
+    for (const { store, settings } of stores) races.push({ store, ...(await race(settings)) });
+    console.log(JSON.stringify({ rounds, seconds, cpus: availableParallelism(), node: process.versions.node, results, races }, null, 2));
   } finally {
     await server?.close();
     rmSync(home, { recursive: true, force: true });

@@ -10,6 +10,7 @@ import type { DecisionSigner } from '../domain/approval/key-port.ts';
 import type { RunFilter, Store } from '../domain/store/port.ts';
 import { type DecisionResult, type Identity, sendDecision, settled, toDecisionRequest } from './decision.ts';
 import { type InputOf, knownTask, putTask, type StartableTask } from './known-task.ts';
+import { fairShareOf } from './fairness.ts';
 import { reportGate, type GateReport } from './gate-report.ts';
 import { completeOutcome, outcomeOfFailure, outcomeOfResult, type OutputOf, type RunOutcome } from './run-result.ts';
 import { type RunSummary, summarizeRun } from './run-report.ts';
@@ -40,6 +41,8 @@ export interface AgentClientOptions {
   readonly store?: Store;
   /** Search attributes that the namespace has no room for. */
   readonly switchedOffSearchAttributes?: readonly SearchAttributeTopic[];
+  /** Shares of the workers by tenant, where runs queue; those not named weigh 1. */
+  readonly tenantWeights?: Readonly<Record<string, number>>;
 }
 
 export interface StartedRun {
@@ -171,6 +174,7 @@ async function startWorkflow(options: AgentClientOptions, agentRunId: AgentRunId
       args: [request],
       workflowIdConflictPolicy: 'USE_EXISTING',
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      priority: fairShareOf(request.tenant, options.tenantWeights),
       memo: { [TENANT_MEMO]: request.tenant },
       typedSearchAttributes: startSearchAttributes(request, known, options.switchedOffSearchAttributes ?? []),
       staticSummary: `${request.task.name} · ${request.tenant}`,

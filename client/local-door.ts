@@ -40,6 +40,7 @@ export interface LocalDoorPorts {
   storeName(): string;
   taskQueue(): string;
   switchedOffSearchAttributes(): readonly SearchAttributeTopic[];
+  tenantWeights(): Readonly<Record<string, number>>;
 }
 
 /** Runs by way of Temporal and the store, from this process. */
@@ -71,6 +72,7 @@ async function openAgentClient(ports: LocalDoorPorts, options: { readonly signs:
     identity: ports.identity(),
     taskQueue: ports.taskQueue(),
     switchedOffSearchAttributes: ports.switchedOffSearchAttributes(),
+    tenantWeights: ports.tenantWeights(),
     ...(signer ? { signer } : {}),
   });
 }

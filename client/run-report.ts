@@ -51,6 +51,22 @@ export interface RunSummary {
   readonly ledger: LedgerReport;
 }
 
+/** A candidate that was passed over: nothing was reserved or sent. */
+export interface SkipReport {
+  readonly step: number;
+  readonly model: string;
+  /** `breakerOpen`, `contextTooSmall`, `budgetDenied` or `quotaDenied`. */
+  readonly reason: string;
+  readonly message: string;
+  readonly at: string;
+}
+
+export interface TokenReport {
+  readonly limit: number;
+  readonly used: number;
+  readonly held: number;
+}
+
 /** A run that draws on another one's budget, with its share of it. */
 export type ChildReport = Pick<RunSummary, 'agentRunId' | 'task' | 'status' | 'ledger'>;
 
@@ -68,6 +84,10 @@ export interface RunReport extends RunSummary {
   readonly simulated: boolean;
   readonly steps: readonly StepReport[];
   readonly attempts: readonly AttemptReport[];
+  /** Candidates that were not asked, and why, in order; at most 500. Set where there are any. */
+  readonly skipped?: readonly SkipReport[];
+  /** Tokens against the run's limit in tokens, where it has one. */
+  readonly tokens?: TokenReport;
   readonly gates: readonly GateReport[];
   /** The run whose budget this one draws on, where there is one. */
   readonly parent?: string;
@@ -80,7 +100,7 @@ export interface RunReport extends RunSummary {
 /** Reads a run from the store. Needs neither Temporal nor a worker. */
 export async function reportRun(store: Store, run: RunRecord): Promise<RunReport> {
   const { runKey } = run;
-  const [summary, output, attempts, calls, gates, snapshot, children] = await Promise.all([
+  const [summary, output, attempts, calls, gates, snapshot, children, skips, tokens] = await Promise.all([
     summarizeRun(store, run),
     readOutput(store, run),
     store.listAttempts(runKey),
@@ -88,9 +108,17 @@ export async function reportRun(store: Store, run: RunRecord): Promise<RunReport
     store.listGates({ runKey, limit: MAX_GATES }),
     readSnapshot(store, run),
     readChildren(store, run),
+    store.listSkips(runKey),
+    store.getTokenLedger(runKey),
   ]);
   const family = { ...(run.parentRunKeys[0] ? { parent: run.parentRunKeys[0].agentRunId } : {}), ...(children.length > 0 ? { children } : {}) };
-  return { ...assemble(run, summary, output, { attempts, calls, gates, snapshot }), ...family };
+  const more = {
+    ...(skips.length > 0
+      ? { skipped: skips.map(({ step, model, reason, message, atMs }) => ({ step, model, reason, message, at: new Date(atMs).toISOString() })) }
+      : {}),
+    ...(tokens ? { tokens: { limit: tokens.limitNanoUsd, used: tokens.settledNanoUsd + tokens.writtenOffNanoUsd, held: tokens.heldNanoUsd } } : {}),
+  };
+  return { ...assemble(run, summary, output, { attempts, calls, gates, snapshot }), ...more, ...family };
 }
 
 interface Journal {

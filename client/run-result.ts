@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/client';
 import type { AgentRunEndStatus, AgentRunResult } from '../contracts/agent-run.ts';
-import type { LedgerTotals } from '../contracts/budget.ts';
+import type { Exhausted, LedgerTotals } from '../contracts/budget.ts';
 import type { AgentRunId, AttemptId } from '../contracts/ids.ts';
 import type { RunRecord, Store } from '../domain/store/port.ts';
 
@@ -12,6 +12,8 @@ interface RunEnding {
   readonly message: string;
   /** A failure type of contracts/failures.ts, where status is `failed`. */
   readonly failureType?: string;
+  /** Which limit it was, where status is `budgetExhausted`. */
+  readonly exhausted?: Exhausted;
   readonly steps: number | null;
   readonly ledger: LedgerTotals | null;
 }
@@ -36,8 +38,9 @@ export type OutputOf<Task> = Task extends { readonly output?: infer Output }
 
 /** The answer of the workflow, in the client's words. */
 export function outcomeOfResult(result: AgentRunResult): RunOutcome {
-  const { agentRunId, status, output, message, failureType, steps, ledger } = result;
-  return { agentRunId: agentRunId as AgentRunId, status, output, message, ...(failureType === undefined ? {} : { failureType }), steps, ledger };
+  const { agentRunId, status, output, message, failureType, exhausted, steps, ledger } = result;
+  const why = { ...(failureType === undefined ? {} : { failureType }), ...(exhausted === undefined ? {} : { exhausted }) };
+  return { agentRunId: agentRunId as AgentRunId, status, output, message, ...why, steps, ledger };
 }
 
 /** What the cause of a workflow's failure says about the run. A run that failed by its own decision carries its result. */
@@ -72,7 +75,7 @@ export async function completeOutcome(outcome: RunOutcome, store: Store, run: Ru
 /** The last answer of a run that has ended, from the reply of the attempt that gave it. */
 export async function readOutput(store: Store, run: RunRecord): Promise<string | null> {
   const attemptId: AttemptId | undefined = run.end?.outputAttemptId;
-  if (attemptId === undefined) return null;
+  if (attemptId === undefined) return run.end?.text ?? null;
   const attempt = await store.getAttempt(run.runKey, attemptId);
   return attempt?.reply?.text ?? attempt?.reply?.refusal ?? null;
 }

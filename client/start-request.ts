@@ -14,6 +14,8 @@ export interface StartOptions {
   readonly feature?: string;
   /** Overrides the task's budget, in USD. */
   readonly budgetUsd?: number | string;
+  /** Overrides the task's limit in tokens. */
+  readonly budgetTokens?: number;
 }
 
 /** What the client knows of a task before it runs. Everything but the name is only known where the definition is at hand. */
@@ -55,6 +57,7 @@ export function toStartRequest(task: KnownTask, input: unknown, requester: strin
     tenant: options.tenant ?? 'default',
     feature: options.feature ?? task.reference.name,
     ...(typeof limit === 'number' ? { budgetLimitNanoUsd: limit } : {}),
+    ...(options.budgetTokens === undefined ? {} : { budgetLimitTokens: options.budgetTokens }),
     requester,
   };
   const parsed = agentRunStartSchema.safeParse(request);

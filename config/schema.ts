@@ -8,6 +8,14 @@ const httpUrl = z.url({ protocol: /^https?$/ }).transform((value) => value.repla
 const address = z.string().regex(/^[^\s/:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/, 'host:port, e.g. 127.0.0.1:7233');
 /** Part of a Worker Deployment Version. Both parts stand in the history of every workflow task, so they are kept short. */
 const versionPart = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$/, 'letters, digits, "-" and "_", at most 40');
+/** Temporal takes weights from a thousandth to a thousand. */
+const tenantWeights = z.string().transform((value, context): Readonly<Record<string, number>> => {
+  const weights = value.split(',').map((entry) => /^\s*([^=]+?)\s*=\s*(\d+(?:\.\d+)?)\s*$/.exec(entry));
+  const pairs = weights.map((match) => [match?.[1] ?? '', Number(match?.[2] ?? 0)] as const);
+  if (pairs.every(([tenant, weight]) => tenant !== '' && weight >= 0.001 && weight <= 1_000)) return Object.fromEntries(pairs);
+  context.addIssue({ code: 'custom', message: 'tenant=weight, by comma, weights from 0.001 to 1000, e.g. acme=3,globex=0.5' });
+  return z.NEVER;
+});
 const topics = Object.keys(SEARCH_ATTRIBUTES) as SearchAttributeTopic[];
 
 /** Every setting, by the environment variable that holds it. An empty variable counts as unset. */
@@ -45,6 +53,8 @@ export const environmentSchema = z.object({
   TOLLGATE_LOCAL_DEVELOPER: flag.optional(),
   TOLLGATE_SIMULATED_URL: httpUrl.optional(),
   TOLLGATE_TASK_QUEUE: z.string().max(200).default('tollgate'),
+  /** Shares of the workers by tenant where runs queue, `acme=3,globex=0.5`; the others weigh 1. */
+  TOLLGATE_TENANT_WEIGHTS: tenantWeights.default({}),
   TOLLGATE_DEPLOYMENT: versionPart.optional(),
   TOLLGATE_BUILD_ID: versionPart.optional(),
   TOLLGATE_HEALTH_FILE: path.optional(),
@@ -89,6 +99,8 @@ export interface Settings {
     readonly isExternal: boolean;
   };
   readonly taskQueue: string;
+  /** Shares of the workers by tenant; those not named weigh 1. */
+  readonly tenantWeights: Readonly<Record<string, number>>;
   /** The Worker Deployment whose versions runs are pinned to; without it a run goes on with whatever worker there is. */
   readonly deployment?: string;
   /** In place of the digest of the workflow code. */

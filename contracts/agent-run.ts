@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import type { DecisionAnswer, DecisionRequest, GateKind, GateStatus } from './approval.ts';
-import type { LedgerTotals, NanoUsd, OnBudgetExhausted, ScopeKind } from './budget.ts';
+import type { Exhausted, LedgerTotals, NanoUsd, OnBudgetExhausted, OnModelsUnavailable, OnQuotaDenied, ScopeKind } from './budget.ts';
 import type { ActionDigest, ApprovalId, AttemptId, RunKey } from './ids.ts';
 import type { JsonObject, JsonValue } from './json.ts';
-import type { ErrorVerdict, OutcomeClass } from './model.ts';
+import type { ErrorVerdict, OutcomeClass, SkipReason } from './model.ts';
+import type { QuotaDenial } from './quota.ts';
 import { jsonObjectSchema } from './task.ts';
 import type { Effect } from './tool.ts';
 
@@ -25,6 +26,8 @@ export const agentRunStartSchema = z.strictObject({
   tenant: z.string().min(1).max(100),
   feature: z.string().min(1).max(100),
   budgetLimitNanoUsd: z.int().min(0).optional(),
+  /** The most tokens of input and output together. Unset: as the task says. */
+  budgetLimitTokens: z.int().min(1).max(1_000_000_000_000).optional(),
   /** Who asked for the run, as the client that started it says. */
   requester: z.string().min(1).max(200),
 });
@@ -49,6 +52,8 @@ export interface AgentRunResult {
   readonly message: string;
   /** A failure type of contracts/failures.ts, where status is `failed`. */
   readonly failureType?: string;
+  /** Which limit it was, where status is `budgetExhausted`. Unset in runs of older workers. */
+  readonly exhausted?: Exhausted;
   readonly steps: number;
   readonly ledger: LedgerTotals;
 }
@@ -93,6 +98,13 @@ export interface PinnedTask {
   /** Unset in runs pinned before messages were. */
   readonly maxMessages?: number;
   readonly maxPendingMessages?: number;
+  /** Unset in runs pinned before quotas were, and then as `fail`. */
+  readonly onQuotaDenied?: OnQuotaDenied;
+  readonly maxQuotaWaitMs?: number;
+  readonly onModelsUnavailable?: OnModelsUnavailable;
+  readonly unavailableMessage?: string;
+  readonly maxUnavailableWaitMs?: number;
+  readonly maxDurationMs?: number;
 }
 
 /** One tool call of the current step, as the workflow follows it. */
@@ -118,7 +130,7 @@ export interface OpenGate {
   readonly expiresAtMs: number;
   /** Decisions handled so far, refused ones included. */
   readonly tries: number;
-  /** The call it belongs to; null for a budget gate. */
+  /** The call it belongs to; null for a gate about the run as a whole. */
   readonly callIndex: number | null;
 }
 
@@ -135,6 +147,16 @@ export interface RunPosition {
   readonly shortOfNanoUsd: NanoUsd | null;
   /** Whose budget was short, where it was not the run's own: more money of its own would not help. */
   readonly shortOfScope?: ScopeKind;
+  /** What the last reservation needed in tokens, where those were short. */
+  readonly shortOfTokens?: number;
+  /** The quota that was short, in words, with when it frees. */
+  readonly shortOfQuota?: string;
+  /** Set while no model is there to answer and the run is not to end for it. */
+  readonly unavailable?: Unavailability;
+  /** On the workflow's clock; set where the task has a limit in time. */
+  readonly startedAtMs?: number;
+  /** How long it has waited for people, which does not count. */
+  readonly waitedForPeopleMs?: number;
   /** Set once the next model call must be the last one. */
   readonly wrappingUp: boolean;
   /** Answers so far that broke the output schema, and what was wrong where the last reply was one. */
@@ -147,11 +169,27 @@ export interface RunPosition {
   readonly answerAttemptId?: AttemptId;
 }
 
+/** No model of the chain was there to answer. */
+export interface Unavailability {
+  readonly message: string;
+  /** When it was so for the first time in a row, on the workflow's clock. */
+  readonly sinceMs: number;
+  /** How often the chain was tried in a row. */
+  readonly tries: number;
+  /** How long the endpoint that may answer soonest wants to be left alone. */
+  readonly retryInMs: number;
+  /** Set once the wait is over and the chain is to be tried again. */
+  readonly isOver?: true;
+}
+
 export interface RunEnd {
   readonly status: AgentRunEndStatus;
   readonly message: string;
   readonly failureType?: string;
   readonly outputAttemptId?: AttemptId;
+  readonly exhausted?: Exhausted;
+  /** What the run answers where no model did: a person, or the task's words for when none can. */
+  readonly text?: string;
 }
 
 export interface CarriedState {
@@ -189,6 +227,7 @@ export interface PinTaskInput {
   readonly feature: string;
   readonly requester: string;
   readonly budgetLimitNanoUsd?: number;
+  readonly budgetLimitTokens?: number;
   readonly parent?: RunKey;
 }
 export interface PinTaskOutcome {
@@ -245,10 +284,22 @@ export type CallModelOutcome =
       readonly neededNanoUsd: NanoUsd;
       /** Set where it was not the run's own budget. */
       readonly scope?: ScopeKind;
+      /** What the call needs in tokens. Unset in the answers of older workers, whose denials count as tries. */
+      readonly neededTokens?: number;
+      /** Set where a limit in tokens was short. */
+      readonly isShortOfTokens?: true;
+      readonly quota?: QuotaDenial;
       readonly ledger: LedgerTotals;
       readonly message: string;
     }
-  | { readonly type: 'failed'; readonly verdict: ErrorVerdict; readonly message: string; readonly ledger: LedgerTotals };
+  | {
+      readonly type: 'failed';
+      readonly verdict: ErrorVerdict;
+      readonly message: string;
+      readonly ledger: LedgerTotals;
+      /** Set where the candidate was passed over: nothing was reserved or sent, and it does not count as a try. */
+      readonly skipped?: Extract<SkipReason, 'breakerOpen' | 'contextTooSmall'>;
+    };
 
 export interface ExecuteToolInput {
   readonly version: 1;
@@ -280,6 +331,9 @@ export interface OpenGateInput {
   readonly aboutApprovalId?: ApprovalId;
   /** `budget`: what the next call needs beyond what is free. */
   readonly shortOfNanoUsd?: NanoUsd;
+  readonly shortOfTokens?: number;
+  /** `unavailable`: what is known of the models. */
+  readonly why?: string;
   /** The gates this run still follows; the store withdraws every other open one of the run (left over from a reset). */
   readonly liveApprovalIds: readonly ApprovalId[];
 }
@@ -370,6 +424,19 @@ export interface RaiseBudgetInput {
   readonly approvalId: ApprovalId;
 }
 export type RaiseBudgetOutcome = { readonly type: 'raised'; readonly ledger: LedgerTotals } | { readonly type: 'notPermitted'; readonly message: string };
+
+/** Acts on what a person decided at a gate of kind `unavailable`. */
+export interface TakeOverInput {
+  readonly version: 1;
+  readonly runKey: RunKey;
+  readonly snapshotDigest: string;
+  readonly approvalId: ApprovalId;
+}
+export type TakeOverOutcome =
+  | { readonly type: 'retry' }
+  /** At most 4,000 characters: it came with the decision. */
+  | { readonly type: 'answer'; readonly text: string; readonly approver: string }
+  | { readonly type: 'notPermitted'; readonly message: string };
 
 export interface FinishRunInput {
   readonly version: 1;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { JsonValue } from './json.ts';
 import type { ActionDigest, ApprovalId } from './ids.ts';
 
-export type GateKind = 'action' | 'inDoubt' | 'budget';
+export type GateKind = 'action' | 'inDoubt' | 'budget' | 'unavailable';
 
 /**
  * `open` waits for votes; `approved` may be consumed once; `consumed` has been. The others are final:

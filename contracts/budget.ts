@@ -21,6 +21,15 @@ export type AttemptMoneyStatus = 'held' | 'settled' | 'released' | 'writtenOff';
 
 export type OnBudgetExhausted = 'ask' | 'wrapUp' | 'fail';
 
+/** What a run does whose call a quota denies: wait within `limits.maxQuotaWaitMs`, or end. */
+export type OnQuotaDenied = 'wait' | 'fail';
+
+/** What a run does when no model of its chain is there to answer. */
+export type OnModelsUnavailable = 'fail' | 'message' | 'person' | 'wait';
+
+/** Which limit ended a run as `budgetExhausted`. */
+export type Exhausted = 'money' | 'tokens' | 'quota';
+
 /**
  * What one model charges for its kinds of tokens. A kind without a rate of its own: cached tokens cost what uncached ones do,
  * reasoning what output does, images in the input what text does. Cache writes, audio, and images in the output have no such

@@ -37,6 +37,12 @@ export interface ErrorVerdict {
   readonly retryAfterMs?: number;
 }
 
+/**
+ * Why a candidate was passed over: its endpoint is failing, the request is larger than its context, a budget of the run or
+ * its parents has not enough left, or a quota has not.
+ */
+export type SkipReason = 'breakerOpen' | 'contextTooSmall' | 'budgetDenied' | 'quotaDenied';
+
 /** Everything a classifier may look at. Filled by the provider adapter from whatever went wrong. */
 export interface ErrorSignal {
   readonly provider?: string;

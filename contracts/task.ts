@@ -107,6 +107,12 @@ export const limitsSchema = z.strictObject({
   toolTimeoutMs: z.int().min(100).max(600_000).default(30_000),
   /** Longest single wait between tries of a model, in milliseconds. */
   maxRetryWaitMs: z.int().min(0).max(3_600_000).default(300_000),
+  /** How long one step may wait for a quota, in milliseconds, where the task says so. Unset: five minutes. */
+  maxQuotaWaitMs: z.int().min(0).max(86_400_000).optional(),
+  /** How long a run may wait for models that are not available, in milliseconds, where the task says so. Unset: one hour. */
+  maxUnavailableWaitMs: z.int().min(0).max(86_400_000).optional(),
+  /** Milliseconds from its start after which a run begins no model call; what it waits for people does not count. Unset: no limit. */
+  maxDurationMs: z.int().min(1_000).max(31_536_000_000).optional(),
   /** History events after which the run continues as new even if Temporal does not suggest it yet. */
   maxHistoryEvents: z.int().min(50).max(40_000).default(8_000),
 });
@@ -142,10 +148,25 @@ export const taskDefinitionSchema = z.strictObject({
   onBudgetExhausted: z.enum(['ask', 'wrapUp', 'fail']).default('fail'),
   /** By how much a budget gate asks to raise the budget, in nano-USD. Unset: half the task's budget. */
   raiseByNanoUsd: z.int().min(1).optional(),
+  /** The most tokens of input and output together. Unset: money alone is the limit. */
+  budgetLimitTokens: z.int().min(1).max(1_000_000_000_000).optional(),
+  /** By how many tokens a budget gate asks to raise that. Unset: by half the task's. */
+  raiseByTokens: z.int().min(1).max(1_000_000_000_000).optional(),
+  /** What a run does whose call a quota of its tenant or feature denies. Unset: `wait`. */
+  onQuotaDenied: z.enum(['wait', 'fail']).optional(),
+  /** What a run does when no model of its chain is there to answer. Unset: `fail`. */
+  onModelsUnavailable: z.enum(['fail', 'message', 'person', 'wait']).optional(),
+  /** What the run then answers, for `message`. Unset: a plain sentence. */
+  unavailableMessage: z.string().min(1).max(2_000).optional(),
   tools: z.array(toolDefinitionSchema).max(128).default([]),
   /** JSON Schema of the final answer, an object. Unset: the answer is text. */
   outputSchema: jsonObjectSchema.optional(),
-  gates: z.strictObject({ irreversible: gatePolicySchema, budget: gatePolicySchema.optional(), inDoubt: gatePolicySchema.optional() }),
+  gates: z.strictObject({
+    irreversible: gatePolicySchema,
+    budget: gatePolicySchema.optional(),
+    inDoubt: gatePolicySchema.optional(),
+    unavailable: gatePolicySchema.optional(),
+  }),
   onDenied: z.enum(['tellModel', 'endRun']).default('tellModel'),
   onExpired: z.enum(['tellModel', 'endRun']).default('tellModel'),
   /** Whether the provider may store responses; background responses need it. */
@@ -170,6 +191,8 @@ export interface CandidateSnapshot {
   readonly stream?: true;
   /** False where the endpoint refuses a request that names an output schema; unset: it may be sent. */
   readonly structuredOutput?: false;
+  /** Tokens that the model takes in one request, where that is known. */
+  readonly contextWindow?: number;
   readonly price: PriceTable;
 }
 

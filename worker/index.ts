@@ -4,6 +4,8 @@ import { loadProject, toProject, withWorkflows } from '../adapters/tasks/project
 import { childEnvironment, loadSettings } from '../config/load.ts';
 import type { SettingName } from '../config/schema.ts';
 import type { ProjectSpec } from '../domain/task/define.ts';
+import { readQuota } from '../domain/quota/quota-spec.ts';
+import type { QuotaRule } from '../contracts/quota.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { type RunningWorker, startWorker } from './start-worker.ts';
 import { mcpServersOf, temporalTarget, wirePorts } from './wiring.ts';
@@ -50,6 +52,7 @@ export async function startTollgateWorker(
       : await loadProject(config ?? settings.configPath, process.cwd());
   const store = await openStore(settings);
   try {
+    await store.syncQuotas(quotasOf(project.spec));
     const logger = createLogger({ level: settings.logLevel, name: 'worker' });
     const { home, taskQueue, searchAttributesOff, reconcileEveryMinutes } = settings;
     const mcpServers = mcpServersOf(settings, project, logger);
@@ -72,6 +75,14 @@ export async function startTollgateWorker(
     await store.close();
     throw error;
   }
+}
+
+/** The quotas of a configuration, which was checked when it was loaded. */
+function quotasOf({ quotas = [] }: ProjectSpec): QuotaRule[] {
+  return quotas.flatMap((spec) => {
+    const read = readQuota(spec);
+    return read.type === 'quota' ? [read.rule] : [];
+  });
 }
 
 /** What a worker uses outlives it: it writes to the store until its last activity has ended. */

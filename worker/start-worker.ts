@@ -13,6 +13,8 @@ import { Sweeper } from './sweeper.ts';
 import { PAYLOAD_CONVERTER_PATH, workflowBundle } from './workflow-bundle.ts';
 
 const SWEEP_INTERVAL_MS = 5_000;
+/** How often windows of quotas that are over for long are looked for. */
+const PRUNE_INTERVAL_MS = 600_000;
 /** A task handed to a dead worker's own queue is given to another after this long (Temporal's default: 10 s). */
 const STICKY_TIMEOUT_MS = 1_000;
 /**
@@ -84,10 +86,15 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       logger.warn({ error: String(error) }, 'the schedule that reconciles held money could not be created; "tollgate reconcile" does it by hand'),
     );
   const sweeper = new Sweeper(client, ports.store, taskQueue);
+  let prunedAtMs = 0;
   const lookAround = async () => {
     await sweeper.sweep();
     await connection.workflowService.getSystemInfo({});
     if (options.healthFile !== undefined) await writeFile(options.healthFile, `${new Date().toISOString()}\n`);
+    if (Date.now() - prunedAtMs >= PRUNE_INTERVAL_MS) {
+      prunedAtMs = Date.now();
+      await ports.store.pruneQuotaWindows();
+    }
   };
   const timer = setInterval(() => {
     lookAround().catch((error: unknown) => logger.warn({ error: String(error) }, 'sweep failed; it is tried again'));

@@ -12,7 +12,7 @@ export async function finishRun({ store }: ActivityPorts, { runKey, end, steps }
   if (run.end && run.end.status !== end.status) await store.reopenRun(runKey);
   await store.endRun(runKey, end, steps);
   const ledger = (await store.getLedger(runKey)) ?? emptyLedger(run.limitNanoUsd);
-  if (!end.outputAttemptId) return { ledger, output: null, message: end.message };
+  if (!end.outputAttemptId) return { ledger, output: end.text ?? null, message: end.message };
   const text = (await store.getAttempt(runKey, end.outputAttemptId))?.reply?.text ?? null;
   if (text !== null && Buffer.byteLength(text, 'utf8') > MAX_OUTPUT_BYTES)
     return { ledger, output: null, outputAttemptId: end.outputAttemptId, message: end.message };

@@ -14,6 +14,9 @@ const INPUT_NODE_ID = 'input';
 const PIN_TIMEOUT_MS = 4_500;
 /** Where the task's limits do not say. */
 const DEFAULT_OUTPUT_CORRECTIONS = 2;
+/** How long a step waits for a quota, and a run for models, where the task's limits do not say. */
+const DEFAULT_QUOTA_WAIT_MS = 300_000;
+const DEFAULT_UNAVAILABLE_WAIT_MS = 3_600_000;
 /** Runs may have children that have children, so far down. */
 const MAX_DEPTH = 8;
 
@@ -32,8 +35,19 @@ export async function pinTask(ports: ActivityPorts, input: PinTaskInput): Promis
   const snapshot = earlier ? await loadSnapshot(store, earlier.snapshotDigest) : takeSnapshot(ports, await completed(ports, task));
   const snapshotDigest = earlier?.snapshotDigest ?? (await store.putContent(JSON.stringify(snapshot)));
   const limitNanoUsd = nanoUsd(input.budgetLimitNanoUsd ?? task.budgetLimitNanoUsd);
+  const limitTokens = input.budgetLimitTokens ?? task.budgetLimitTokens;
   const parentRunKeys = input.parent ? await chainOf(ports, input.parent) : [];
-  await store.createRun({ runKey, task: task.name, tenant, feature, requester, snapshotDigest, limitNanoUsd, parentRunKeys });
+  await store.createRun({
+    runKey,
+    task: task.name,
+    tenant,
+    feature,
+    requester,
+    snapshotDigest,
+    limitNanoUsd,
+    ...(limitTokens === undefined ? {} : { limitTokens }),
+    parentRunKeys,
+  });
   await store.putNode(runKey, INPUT_NODE_ID, { role: 'user', text });
   const ledger = (await store.getLedger(runKey)) ?? emptyLedger(limitNanoUsd);
   return { pinned: pinnedTask(snapshot, snapshotDigest), ledger, head: { attemptId: null, nodeIds: [INPUT_NODE_ID] } };
@@ -101,7 +115,11 @@ function pinnedTask({ task, candidates, promptDigest }: TaskSnapshot, snapshotDi
     maxHistoryEvents,
     maxMessages,
     maxPendingMessages,
+    maxQuotaWaitMs = DEFAULT_QUOTA_WAIT_MS,
+    maxUnavailableWaitMs = DEFAULT_UNAVAILABLE_WAIT_MS,
+    maxDurationMs,
   } = task.limits;
+  const { onQuotaDenied = 'wait', onModelsUnavailable, unavailableMessage } = task;
   return {
     taskName: task.name,
     ...(task.workflow === undefined ? {} : { workflow: task.workflow }),
@@ -123,5 +141,11 @@ function pinnedTask({ task, candidates, promptDigest }: TaskSnapshot, snapshotDi
     maxHistoryEvents,
     maxMessages,
     maxPendingMessages,
+    onQuotaDenied,
+    ...(onQuotaDenied === 'wait' ? { maxQuotaWaitMs } : {}),
+    ...(onModelsUnavailable === undefined ? {} : { onModelsUnavailable }),
+    ...(unavailableMessage === undefined ? {} : { unavailableMessage }),
+    ...(onModelsUnavailable === 'wait' ? { maxUnavailableWaitMs } : {}),
+    ...(maxDurationMs === undefined ? {} : { maxDurationMs }),
   };
 }

@@ -8,6 +8,7 @@ import { canonicalDigest } from '../digest.ts';
 import type { ActivityPorts } from '../ports.ts';
 
 export const RAISE_BUDGET_TOOL = 'tollgate.raiseBudget';
+export const TAKE_OVER_TOOL = 'tollgate.takeOver';
 
 type Described = Pick<GateRecord, 'runKey' | 'approvalId' | 'kind' | 'tool' | 'toolVersion' | 'destination' | 'arguments' | 'occurrence' | 'policyVersion'>;
 

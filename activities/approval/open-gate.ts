@@ -1,4 +1,5 @@
 import type { OpenGateInput, OpenGateOutcome } from '../../contracts/agent-run.ts';
+import type { LedgerTotals } from '../../contracts/budget.ts';
 import { invariant } from '../../contracts/failures.ts';
 import type { ActionDigest } from '../../contracts/ids.ts';
 import type { JsonObject } from '../../contracts/json.ts';
@@ -13,7 +14,7 @@ import { loadRun, loadSnapshot, toolOf } from '../agent-run/snapshot.ts';
 import { canonicalDigest } from '../digest.ts';
 import type { ActivityPorts } from '../ports.ts';
 import { loadCall } from '../tool/loaded-call.ts';
-import { actionDigestOf, destinationOf, RAISE_BUDGET_TOOL } from './gated-action.ts';
+import { actionDigestOf, destinationOf, RAISE_BUDGET_TOOL, TAKE_OVER_TOOL } from './gated-action.ts';
 
 type Subject = Pick<GateRecord, 'tool' | 'toolVersion' | 'destination' | 'arguments' | 'occurrence' | 'reason'> & { readonly volatile: readonly string[] };
 
@@ -56,6 +57,8 @@ async function subjectOf(ports: ActivityPorts, input: OpenGateInput, run: RunRec
       return doubtSubject(ports, input, snapshot);
     case 'budget':
       return budgetSubject(ports, input, run, snapshot);
+    case 'unavailable':
+      return unavailableSubject(input, snapshot);
   }
 }
 
@@ -100,19 +103,44 @@ function whyInDoubt(call: ToolCallRecord | null): string {
 }
 
 async function budgetSubject({ store }: ActivityPorts, input: OpenGateInput, run: RunRecord, snapshot: TaskSnapshot): Promise<Subject> {
-  const ledger = await store.getLedger(input.runKey);
-  invariant(ledger && input.shortOfNanoUsd !== undefined, 'a budget gate names what is missing');
-  const shortfall = Math.max(0, input.shortOfNanoUsd - remainingNanoUsd(ledger));
-  const usual = snapshot.task.raiseByNanoUsd ?? Math.ceil(run.limitNanoUsd / 2);
-  const amountNanoUsd = Math.max(shortfall, usual, 1);
-  const args: JsonObject = { amountNanoUsd, amountUsd: formatUsd(amountNanoUsd), newLimitUsd: formatUsd(ledger.limitNanoUsd + amountNanoUsd) };
+  const { runKey, shortOfNanoUsd, shortOfTokens } = input;
+  const [ledger, tokens] = await Promise.all([store.getLedger(runKey), store.getTokenLedger(runKey)]);
+  invariant(ledger && shortOfNanoUsd !== undefined, 'a budget gate names what is missing');
+  const money = raiseOf(ledger, shortOfNanoUsd, snapshot.task.raiseByNanoUsd ?? Math.ceil(run.limitNanoUsd / 2));
+  const inTokens =
+    tokens && shortOfTokens !== undefined ? raiseOf(tokens, shortOfTokens, snapshot.task.raiseByTokens ?? Math.ceil(tokens.limitNanoUsd / 2)) : null;
+  // Where tokens are short, money is raised too only if it is short as well.
+  const amountNanoUsd = inTokens && !money.isShort ? 0 : money.amount;
+  const usd = { amountNanoUsd, amountUsd: formatUsd(amountNanoUsd), newLimitUsd: formatUsd(ledger.limitNanoUsd + amountNanoUsd) };
+  const args: JsonObject = { ...usd, ...(inTokens && tokens ? { amountTokens: inTokens.amount, newLimitTokens: tokens.limitNanoUsd + inTokens.amount } : {}) };
+  const ofMoney = `Of ${formatUsd(ledger.limitNanoUsd)} USD, ${formatUsd(ledger.settledNanoUsd)} are spent and ${formatUsd(ledger.heldNanoUsd)} are held for calls of unknown outcome.`;
+  const ofTokens = tokens ? ` Of ${tokens.limitNanoUsd} tokens, ${tokens.settledNanoUsd} are used and ${tokens.heldNanoUsd} are held.` : '';
+  const may = `cost ${formatUsd(shortOfNanoUsd)} USD${shortOfTokens === undefined ? '' : ` and take ${shortOfTokens} tokens`}`;
   return {
     tool: RAISE_BUDGET_TOOL,
     toolVersion: '1',
-    destination: `budget of run ${input.runKey.agentRunId}`,
+    destination: `budget of run ${runKey.agentRunId}`,
     arguments: args,
     occurrence: 0,
-    reason: `The next model call may cost ${formatUsd(input.shortOfNanoUsd)} USD. Of ${formatUsd(ledger.limitNanoUsd)} USD, ${formatUsd(ledger.settledNanoUsd)} are spent and ${formatUsd(ledger.heldNanoUsd)} are held for calls of unknown outcome.`,
+    reason: `The next model call may ${may}. ${ofMoney}${ofTokens}`,
+    volatile: [],
+  };
+}
+
+function raiseOf(totals: LedgerTotals, needed: number, usual: number): { readonly isShort: boolean; readonly amount: number } {
+  const shortfall = Math.max(0, needed - remainingNanoUsd(totals));
+  return { isShort: shortfall > 0, amount: Math.max(shortfall, usual, 1) };
+}
+
+function unavailableSubject({ runKey, why = '' }: OpenGateInput, { candidates, task }: TaskSnapshot): Subject {
+  const shape = task.outputSchema ? ', as JSON that fits the output schema' : '';
+  return {
+    tool: TAKE_OVER_TOOL,
+    toolVersion: '1',
+    destination: `run ${runKey.agentRunId}`,
+    arguments: { models: candidates.map(({ model }) => model) },
+    occurrence: 0,
+    reason: `No model can answer. ${why} Approve = try the models again; approve with a comment = the comment is the answer${shape}; deny = the run ends.`,
     volatile: [],
   };
 }

@@ -82,13 +82,14 @@ function auditData(request: DecisionRequest, answer: DecisionAnswer, decision: D
   };
 }
 
-/** Raises the run's limit by what an approved budget gate names, once. */
+/** Raises the run's limits by what an approved budget gate names, once. */
 export async function raiseBudget(ports: ActivityPorts, { runKey, approvalId }: RaiseBudgetInput): Promise<RaiseBudgetOutcome> {
   const { store } = ports;
   const gate = await store.getGate(runKey, approvalId);
   if (gate?.kind !== 'budget') return { type: 'notPermitted', message: `${approvalId} is no budget gate of this run.` };
   const digest = actionDigestOf(gate, []);
-  const amount = nanoUsd(Number((gate.arguments as JsonObject).amountNanoUsd));
+  const { amountNanoUsd, amountTokens = 0 } = gate.arguments as JsonObject;
+  const amount = { nanoUsd: nanoUsd(Number(amountNanoUsd)), tokens: Number(amountTokens) };
   const raised = await store.raiseLimit(runKey, approvalId, amount, (row, nowMs) => permits(row, provenVotes(ports, row, digest), nowMs));
   return raised.type === 'raised' ? raised : { type: 'notPermitted', message: raised.message };
 }

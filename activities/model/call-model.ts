@@ -1,19 +1,21 @@
 import { activityInfo, Context } from '@temporalio/activity';
 import type { CallModelInput, CallModelOutcome, TranscriptHead } from '../../contracts/agent-run.ts';
-import type { NanoUsd } from '../../contracts/budget.ts';
 import { invariant, TollgateError } from '../../contracts/failures.ts';
 import type { TranscriptMessage } from '../../contracts/model.ts';
 import type { TaskSnapshot } from '../../contracts/task.ts';
 import { modelRequest } from '../../domain/agent-run/model-request.ts';
+import { isTooLargeFor } from '../../domain/model/context-window.ts';
 import { verdictFor } from '../../domain/model/error-classifier.ts';
-import type { AttemptRecord, NewAttempt, ReserveResult } from '../../domain/store/port.ts';
-import { candidateAt, labelOf, loadRunFacts, loadSnapshot, type RunFacts } from '../agent-run/snapshot.ts';
+import type { AttemptRecord, NewAttempt, Rejection } from '../../domain/store/port.ts';
+import { candidateAt, loadRunFacts, loadSnapshot, type RunFacts } from '../agent-run/snapshot.ts';
 import { canonicalDigest } from '../digest.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import type { ActivityPorts } from '../ports.ts';
 import { mustNotBeRestored } from '../restored.ts';
 import { outcomeOfAttempt } from './attempt-outcome.ts';
-import { boundByBytes, boundByTokens, setAside } from './bounds.ts';
+import { admitToEndpoint, type EndpointAdmission, giveLeaseBack, reportRecovered, reportToBreaker } from './breaker.ts';
+import { type Amounts, boundByBytes, boundByTokens, setAside } from './bounds.ts';
+import { denied, passOver } from './passed-over.ts';
 import { type Dispatch, recoverAttempt, sendAttempt } from './send-attempt.ts';
 
 /** After this long from its reservation a sender no longer sends. Shorter than the heartbeat timeout, after which another may recover. */
@@ -47,7 +49,10 @@ export async function callModel(ports: ActivityPorts, input: CallModelInput): Pr
         return recover(ports, snapshot, prepared.attempt);
       case 'reserved': {
         heartbeat();
-        const sent = await sendAttempt(ports, prepared.dispatch, { cancelled: Context.current().cancellationSignal, onProgress });
+        const { candidate } = prepared.dispatch;
+        const { cancellationSignal: cancelled } = Context.current();
+        const sent = await sendAttempt(ports, prepared.dispatch, { cancelled, onProgress });
+        if (!cancelled.aborted) await reportToBreaker(store, candidate, sent, prepared);
         return outcomeOfAttempt(ports, snapshot, sent, false);
       }
     }
@@ -63,13 +68,14 @@ async function recover(ports: ActivityPorts, snapshot: TaskSnapshot, attempt: At
     { attempt, candidate, endpoint, timeoutMs: snapshot.task.limits.modelTimeoutMs },
     Context.current().cancellationSignal,
   );
+  await reportRecovered(ports.store, candidate, recovered);
   return outcomeOfAttempt(ports, snapshot, recovered, true);
 }
 
 type Prepared =
   | { readonly type: 'answer'; readonly outcome: CallModelOutcome }
   | { readonly type: 'exists'; readonly attempt: AttemptRecord }
-  | { readonly type: 'reserved'; readonly dispatch: Dispatch };
+  | { readonly type: 'reserved'; readonly dispatch: Dispatch; readonly isProbe: boolean };
 
 async function reserve(ports: ActivityPorts, input: CallModelInput, { snapshotDigest }: RunFacts, snapshot: TaskSnapshot): Promise<Prepared> {
   const { store, catalogue } = ports;
@@ -77,43 +83,51 @@ async function reserve(ports: ActivityPorts, input: CallModelInput, { snapshotDi
   const endpoint = catalogue.endpoint(candidate.endpoint);
   if (!endpoint) return { type: 'answer', outcome: await noEndpoint(ports, input, candidate.endpoint) };
 
-  let rejected: Extract<ReserveResult, { type: 'rejected' }> | null = null;
+  const { modelTimeoutMs: timeoutMs } = snapshot.task.limits;
+  let admission: EndpointAdmission | null = null;
+  let rejected: Rejection | 'contextTooSmall' | null = null;
   for (let head: TranscriptHead | null = input.head; head; head = input.mode === 'wrapUp' ? await earlierHead(ports, input, head) : null) {
     const messages = await transcriptAt(ports, input, head);
     const request = modelRequest(snapshot, candidate, messages, input.mode);
     const earlier = await store.findReply(input.runKey, input.step, requestDigestOf(input, snapshotDigest, head));
     if (earlier) return { type: 'answer', outcome: await outcomeOfAttempt(ports, snapshot, earlier, true) };
+    if (isTooLargeFor(candidate.contextWindow, endpoint.bodyBytes(request))) {
+      rejected ??= 'contextTooSmall';
+      continue;
+    }
+    admission ??= await admitToEndpoint(store, candidate, input.attemptId, timeoutMs);
+    if (admission.type === 'refused') return { type: 'answer', outcome: await passOver(ports, input, candidate, { reason: 'breakerOpen', ...admission }) };
     // By its bytes first, which costs nothing; counted only where that does not fit.
     for (const boundOf of [boundByBytes, boundByTokens]) {
-      const reservedNanoUsd = await boundOf(ports, { candidate, endpoint, request });
-      if (reservedNanoUsd === null) continue;
-      const setAsideNanoUsd = await setAside(ports, snapshot, messages, input, boundOf);
-      const attempt = newAttempt(input, { snapshot, snapshotDigest, head, reservedNanoUsd, setAsideNanoUsd, nowMs: await store.nowMs() });
+      const bound = await boundOf(ports, { candidate, endpoint, request });
+      if (bound === null) continue;
+      const aside = await setAside(ports, snapshot, messages, input, boundOf);
+      const attempt = newAttempt(input, { snapshot, snapshotDigest, head, bound, aside, nowMs: await store.nowMs() });
       const reserved = await store.reserveAttempt(attempt);
       if (reserved.type === 'exists') return reserved;
       if (reserved.type === 'reserved')
-        return { type: 'reserved', dispatch: { attempt: reserved.attempt, candidate, endpoint, request, timeoutMs: snapshot.task.limits.modelTimeoutMs } };
+        return { type: 'reserved', dispatch: { attempt: reserved.attempt, candidate, endpoint, request, timeoutMs }, isProbe: admission.type === 'probe' };
       // What is asked of people is what the nearest place needs, as closely as it is known.
-      if (head === input.head || !rejected) rejected = reserved;
+      if (head === input.head || rejected === null || rejected === 'contextTooSmall') rejected = reserved;
     }
   }
+  if (admission?.type === 'probe') await giveLeaseBack(store, candidate, input.attemptId);
   invariant(rejected, 'a reservation was tried');
-  const { scope } = rejected;
-  const message = `${labelOf(candidate)} may cost ${rejected.neededNanoUsd} nano-USD, which the ${scope} budget does not have.`;
-  const ledger = (await store.getLedger(input.runKey)) ?? rejected.totals;
-  return { type: 'answer', outcome: { type: 'budgetDenied', neededNanoUsd: rejected.neededNanoUsd, ...(scope === 'run' ? {} : { scope }), ledger, message } };
+  if (rejected === 'contextTooSmall') return { type: 'answer', outcome: await passOver(ports, input, candidate, { reason: rejected }) };
+  return { type: 'answer', outcome: await denied(ports, input, candidate, rejected) };
 }
 
 interface Reservation {
   readonly snapshot: TaskSnapshot;
   readonly snapshotDigest: string;
   readonly head: TranscriptHead;
-  readonly reservedNanoUsd: NanoUsd;
-  readonly setAsideNanoUsd: NanoUsd;
+  readonly bound: Amounts;
+  /** Kept free beside it. */
+  readonly aside: Amounts;
   readonly nowMs: number;
 }
 
-function newAttempt(input: CallModelInput, { snapshot, snapshotDigest, head, reservedNanoUsd, setAsideNanoUsd, nowMs }: Reservation): NewAttempt {
+function newAttempt(input: CallModelInput, { snapshot, snapshotDigest, head, bound, aside, nowMs }: Reservation): NewAttempt {
   const candidate = candidateAt(snapshot, input.candidateIndex);
   return {
     runKey: input.runKey,
@@ -126,8 +140,10 @@ function newAttempt(input: CallModelInput, { snapshot, snapshotDigest, head, res
     endpoint: candidate.endpoint,
     requestDigest: requestDigestOf(input, snapshotDigest, head),
     head,
-    reservedNanoUsd,
-    setAsideNanoUsd,
+    reservedNanoUsd: bound.nanoUsd,
+    setAsideNanoUsd: aside.nanoUsd,
+    reservedTokens: bound.tokens,
+    setAsideTokens: aside.tokens,
     dispatchDeadlineMs: nowMs + DISPATCH_WINDOW_MS,
   };
 }

@@ -23,11 +23,16 @@ export async function checkOutput(
 ): Promise<InvalidOutput | null> {
   const { outputSchema } = snapshot.task;
   if (!outputSchema) return null;
-  const problem = (await problemOf(text, outputSchema, ownSchema(registry, snapshot)))?.slice(0, MAX_PROBLEM_LENGTH);
+  const problem = (await outputProblem(registry, snapshot, text))?.slice(0, MAX_PROBLEM_LENGTH);
   if (problem === undefined) return null;
   const nodeId = `${attemptId}:output`;
   await store.putNode(runKey, nodeId, { role: 'user', text: correction(problem, outputSchema) });
   return { nodeId, message: `${problem.slice(0, MAX_MESSAGE_LENGTH)} The answer begins: ${JSON.stringify(text.slice(0, SHOWN_ANSWER_LENGTH))}` };
+}
+
+/** What is wrong with an answer, by the task's output schema; undefined where it fits, or the task has none. */
+export async function outputProblem(registry: TaskRegistry, { task }: Pick<TaskSnapshot, 'task'>, text: string): Promise<string | undefined> {
+  return task.outputSchema ? await problemOf(text, task.outputSchema, ownSchema(registry, { task })) : undefined;
 }
 
 async function problemOf(text: string, schema: JsonObject, own: z.ZodType | null): Promise<string | undefined> {
@@ -54,7 +59,7 @@ function validatorOf(schema: JsonObject): z.ZodType {
 }
 
 /** The task's own zod schema, whose refinements JSON Schema can't say; only where this worker has the pinned version of it. */
-function ownSchema({ tasks, outputs }: TaskRegistry, { task }: TaskSnapshot): z.ZodType | null {
+function ownSchema({ tasks, outputs }: TaskRegistry, { task }: Pick<TaskSnapshot, 'task'>): z.ZodType | null {
   const deployed = tasks.get(task.name)?.outputSchema;
   const isPinned = deployed !== undefined && canonicalDigest(deployed) === canonicalDigest(task.outputSchema);
   return isPinned ? (outputs?.get(task.name) ?? null) : null;

@@ -52,6 +52,7 @@ export function createPriceSource({ stated = [], file }: PriceSourceOptions = {}
       if (own) return taskPrice(model, own, 'tollgate.config.ts');
       return overrides?.priceOf(model, provider, atMs) ?? listedPrice(model, provider, atMs, span);
     },
+    contextWindowOf: (model, provider) => calcPrice({ input_tokens: 0, output_tokens: 0 }, model, { providerId: provider })?.model.context_window,
   };
 }
 

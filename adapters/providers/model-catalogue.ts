@@ -53,7 +53,11 @@ export function createModelCatalogue(options: ModelCatalogueOptions): ModelCatal
       // Where a simulated provider plays the models it plays all of them: nothing may reach a real one by mistake.
       const plan = plans.get(options.simulatedUrl !== undefined && !options.openai.apiKey ? 'simulated' : (spec?.endpoint ?? 'openai'));
       const pricedAs = plans.get(spec?.endpoint ?? 'openai')?.pricedAs ?? 'openai';
-      return plan ? entryOf(model, spec, plan, (wireModel) => prices.priceOf(wireModel, pricedAs, Date.now(), 'day')) : null;
+      const listed = {
+        price: (wireModel: string) => prices.priceOf(wireModel, pricedAs, Date.now(), 'day'),
+        contextWindow: (wireModel: string) => prices.contextWindowOf?.(wireModel, pricedAs),
+      };
+      return plan ? entryOf(model, spec, plan, listed) : null;
     },
     endpoint: (name) => {
       const known = opened.get(name);
@@ -79,9 +83,15 @@ export function createModelCatalogue(options: ModelCatalogueOptions): ModelCatal
   };
 }
 
-function entryOf(model: string, spec: ModelSpec | undefined, plan: EndpointPlan, listedPrice: (wireModel: string) => PriceTable | null): CatalogueEntry {
+interface Listed {
+  readonly price: (wireModel: string) => PriceTable | null;
+  readonly contextWindow: (wireModel: string) => number | undefined;
+}
+
+function entryOf(model: string, spec: ModelSpec | undefined, plan: EndpointPlan, listed: Listed): CatalogueEntry {
   const wireModel = spec?.wireModel ?? model;
   const stream = spec?.stream === undefined ? plan.stream : kindOf(spec.stream);
+  const contextWindow = spec?.contextWindow ?? listed.contextWindow(wireModel);
   return {
     model,
     wireModel,
@@ -91,7 +101,8 @@ function entryOf(model: string, spec: ModelSpec | undefined, plan: EndpointPlan,
     background: plan.provider === 'simulated' ? plan.background : (spec?.background ?? plan.background),
     ...(stream === 'none' ? {} : { stream }),
     ...((spec?.structuredOutput ?? plan.structuredOutput) ? {} : { structuredOutput: false }),
-    price: spec?.price ? taskPrice(model, spec.price, 'tollgate.config.ts') : priceThere(listedPrice(wireModel), plan),
+    ...(contextWindow === undefined ? {} : { contextWindow }),
+    price: spec?.price ? taskPrice(model, spec.price, 'tollgate.config.ts') : priceThere(listed.price(wireModel), plan),
     missingKey: plan.apiKey === undefined ? plan.keyVariable : null,
   };
 }

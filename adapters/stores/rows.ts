@@ -5,7 +5,9 @@ import type { AgentRunId, ApprovalId, AttemptId, ContentDigest, RunKey } from '.
 import type { ModelReply, TranscriptMessage } from '../../contracts/model.ts';
 import type { KeyRow } from '../../domain/encryption/store-port.ts';
 import type { BoundFactor, HeldAttempt, OpenMoney } from '../../domain/budget/held-store-port.ts';
-import type { ApiKeyRecord, AttemptRecord, AuditRecord, LoadedTranscript, RunRecord, ToolCallRecord } from '../../domain/store/port.ts';
+import type { BreakerRecord } from '../../domain/model/breaker-store-port.ts';
+import type { QuotaRecord, QuotaWindow } from '../../domain/quota/store-port.ts';
+import type { ApiKeyRecord, AttemptRecord, AuditRecord, LoadedTranscript, RunRecord, SkipRecord, ToolCallRecord } from '../../domain/store/port.ts';
 
 /** A row as a driver gives it; both stores have the same columns. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -47,6 +49,11 @@ export function jsonOrNull<T>(row: Row, column: string): T | null {
 /** The key of a run's own budget scope. */
 export function runScopeKey({ agentRunId, firstExecutionRunId }: RunKey): string {
   return `${agentRunId}/${firstExecutionRunId}`;
+}
+
+/** The key of a run's own scope in tokens. */
+export function tokenScopeKey(runKey: RunKey): string {
+  return `${runScopeKey(runKey)}#tokens`;
 }
 
 export function toRun(row: Row): RunRecord {
@@ -92,6 +99,8 @@ export function toAttempt(row: Row, runKey: RunKey): AttemptRecord {
     head: json(row, 'head_json'),
     reservedNanoUsd,
     setAsideNanoUsd: integer(row, 'set_aside_nano_usd') as NanoUsd,
+    reservedTokens: integer(row, 'reserved_tokens'),
+    setAsideTokens: integer(row, 'set_aside_tokens'),
     dispatchDeadlineMs: integer(row, 'dispatch_deadline_ms'),
     money: {
       status: text(row, 'money_status') as AttemptRecord['money']['status'],
@@ -175,6 +184,48 @@ export function toAuditRecord(row: Row): AuditRecord {
     data: json(row, 'data_json'),
     runKey: agentRunId === null ? null : { agentRunId: agentRunId as AgentRunId, firstExecutionRunId: text(row, 'first_execution_run_id') },
   };
+}
+
+/** Empty texts in the store stand for null, so that a unique index counts them as equal. */
+export function toQuota(row: Row): QuotaRecord {
+  return {
+    quotaId: text(row, 'id'),
+    tenant: text(row, 'tenant') || null,
+    feature: text(row, 'feature') || null,
+    per: text(row, 'per') as QuotaRecord['per'],
+    unit: text(row, 'unit') as QuotaRecord['unit'],
+    limit: integer(row, 'limit_amount'),
+    source: text(row, 'source') as QuotaRecord['source'],
+    setAtMs: integer(row, 'set_at_ms'),
+  };
+}
+
+export function toQuotaWindow(row: Row): QuotaWindow {
+  const [quotaId = '', , ...tenant] = text(row, 'scope_key').split('@');
+  return {
+    quotaId,
+    tenant: tenant.length > 0 ? tenant.join('@') : null,
+    startsAtMs: integer(row, 'starts_at_ms'),
+    endsAtMs: integer(row, 'ends_at_ms'),
+    totals: toTotals(row),
+  };
+}
+
+export function toSkip(row: Row, runKey: RunKey): SkipRecord {
+  return {
+    runKey,
+    attemptId: text(row, 'attempt_id') as AttemptId,
+    step: integer(row, 'step'),
+    ordinal: integer(row, 'ordinal'),
+    model: text(row, 'model'),
+    reason: text(row, 'reason') as SkipRecord['reason'],
+    message: text(row, 'message'),
+    atMs: integer(row, 'at_ms'),
+  };
+}
+
+export function toBreaker(row: Row): BreakerRecord {
+  return { endpoint: text(row, 'endpoint'), model: text(row, 'model'), state: json(row, 'state_json'), changedAtMs: integer(row, 'changed_at_ms') };
 }
 
 export function toApiKey(row: Row): ApiKeyRecord {

@@ -1,5 +1,8 @@
 /** SQL that reads the same in SQLite and Postgres. `:now` is the store's time. */
 
+/** Candidates passed over that are kept of one run. */
+export const MAX_SKIPS = 500;
+
 const HAS_OPEN_GATE = "EXISTS (SELECT 1 FROM gates WHERE gates.run = runs.id AND gates.status = 'open')";
 export const SHOWN_STATUS = `CASE WHEN runs.status = 'running' AND ${HAS_OPEN_GATE} THEN 'awaitingApproval' ELSE runs.status END`;
 /** Until the end says how many there were: the steps that have a reply. */
@@ -16,14 +19,14 @@ export const SELECT_RUN = `SELECT ${RUN_COLUMNS.join(', ')}, ${SHOWN_STATUS} AS 
 export const RUN_ROW = '(SELECT id FROM runs WHERE agent_run_id = :agentRunId AND first_execution_run_id = :firstExecutionRunId)';
 
 const ATTEMPT_VALUES = `step, ordinal, mode, model, provider, endpoint, request_digest, head_json,
-    reserved_nano_usd, set_aside_nano_usd, dispatch_deadline_ms`;
+    reserved_nano_usd, set_aside_nano_usd, reserved_tokens, set_aside_tokens, dispatch_deadline_ms`;
 /** Named one by one: a `*` would change under the statements that older workers have prepared. */
 export const ATTEMPT_COLUMNS = `id, attempt_id, ${ATTEMPT_VALUES}, money_status, settled_nano_usd, outcome_json, reply_json, usage_json,
-    response_id, provider_request_id, reserved_at_ms, ended_at_ms, write_off_reason`;
+    response_id, provider_request_id, reserved_at_ms, ended_at_ms, write_off_reason, meter_scopes`;
 export const INSERT_ATTEMPT = `
-  INSERT INTO attempts (run, attempt_id, ${ATTEMPT_VALUES}, money_status, reserved_at_ms)
+  INSERT INTO attempts (run, attempt_id, ${ATTEMPT_VALUES}, money_status, reserved_at_ms, meter_scopes)
   VALUES (:run, :attemptId, :step, :ordinal, :mode, :model, :provider, :endpoint, :requestDigest, :head,
-    :reserved, :setAside, :dispatchDeadlineMs, 'held', :now)
+    :reserved, :setAside, :reservedTokens, :setAsideTokens, :dispatchDeadlineMs, 'held', :now, :meterScopes)
   ON CONFLICT DO NOTHING`;
 
 /** What a transcript may contain already is never replaced: the first reply stays, and the first usage. */
@@ -87,3 +90,16 @@ export const SELECT_BOUND_AT = `${SELECT_BOUND} AND at_ms <= :at`;
 export const INSERT_BOUND = 'INSERT INTO bound_factors (model, endpoint, per_mille, at_ms) VALUES (:model, :endpoint, :perMille, :now)';
 export const SELECT_BOUNDS = `SELECT model, endpoint, max(per_mille) AS per_mille, count(*) AS raises, max(at_ms) AS at_ms FROM bound_factors AS factors
   WHERE ${SINCE_RESET} GROUP BY model, endpoint ORDER BY model, endpoint LIMIT :limit`;
+export const QUOTA_COLUMNS = 'quotas.id, quotas.tenant, quotas.feature, quotas.per, quotas.unit, quotas.limit_amount, quotas.source, quotas.set_at_ms';
+/** A quota whose tenant or feature is the empty text is for all of them. */
+export const QUOTA_MATCHES = "quotas.tenant IN (runs.tenant, '*', '') AND quotas.feature IN (runs.feature, '')";
+/** What a command set, the configuration leaves alone. */
+export const UPSERT_QUOTA = `
+  INSERT INTO quotas (tenant, feature, per, unit, limit_amount, source, set_at_ms) VALUES (:tenant, :feature, :per, :unit, :limit, :source, :now)
+  ON CONFLICT (tenant, feature, per, unit) DO UPDATE SET limit_amount = excluded.limit_amount, source = excluded.source, set_at_ms = excluded.set_at_ms
+  WHERE quotas.source = 'config' OR excluded.source = 'command'`;
+export const WINDOW_COLUMNS = 'scope_key, limit_nano_usd, settled_nano_usd, held_nano_usd, written_off_nano_usd, overrun_nano_usd, starts_at_ms, ends_at_ms';
+/** A run that waits for days is passed over again and again: the first ones are enough to see why. */
+export const INSERT_SKIP = `INSERT INTO skips (run, attempt_id, step, ordinal, model, reason, message, at_ms)
+  SELECT :run, :attemptId, :step, :ordinal, :model, :reason, :message, :now
+  WHERE (SELECT count(*) FROM skips WHERE run = :run) < ${MAX_SKIPS} ON CONFLICT DO NOTHING`;

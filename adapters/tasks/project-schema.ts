@@ -3,6 +3,8 @@ import { gatePolicySchema } from '../../contracts/approval.ts';
 import { candidateSchema, effectSchema, limitsSchema, refuseLocal, taskDefinitionSchema, toolDefinitionSchema } from '../../contracts/task.ts';
 import { redactionSettingsSchema } from '../../contracts/redaction.ts';
 import { parseUsd } from '../../domain/budget/price.ts';
+import { MAX_QUOTAS } from '../../domain/quota/quota.ts';
+import { readQuota } from '../../domain/quota/quota-spec.ts';
 import { MCP_SERVERS_GUIDE, MCP_TOOL_GUIDE, mcpServersSchema, mcpToolSpecSchema } from './mcp-schema.ts';
 import { nested, REDACTION_GUIDE, TASK_REDACTION_GUIDE } from './redaction-guide.ts';
 import type { FieldGuide } from './schema-mistakes.ts';
@@ -49,8 +51,13 @@ const taskSpecSchema = z.strictObject({
   budgetUsd: usd,
   onBudgetExhausted: task.onBudgetExhausted.unwrap().optional(),
   raiseByUsd: usd.optional(),
+  budgetTokens: task.budgetLimitTokens,
+  raiseByTokens: task.raiseByTokens,
+  onQuotaDenied: task.onQuotaDenied,
+  onModelsUnavailable: task.onModelsUnavailable,
+  unavailableMessage: task.unavailableMessage,
   tools: z.array(toolSpecSchema).max(128).optional(),
-  gates: z.strictObject({ irreversible: gate.optional(), budget: gate.optional(), inDoubt: gate.optional() }).optional(),
+  gates: z.strictObject({ irreversible: gate.optional(), budget: gate.optional(), inDoubt: gate.optional(), unavailable: gate.optional() }).optional(),
   onDenied: task.onDenied.unwrap().optional(),
   onExpired: task.onExpired.unwrap().optional(),
   providerStorage: task.providerStorage.unwrap().optional(),
@@ -69,6 +76,7 @@ const modelSpecSchema = z.strictObject({
   background: z.boolean().optional(),
   stream: z.boolean().optional(),
   structuredOutput: z.boolean().optional(),
+  contextWindow: z.int().min(1).max(1_000_000_000).optional(),
   price: candidateSchema.shape.price,
   tokenizer: z.enum(['o200k_base', 'cl100k_base']).optional(),
 });
@@ -89,6 +97,19 @@ const endpointSpecSchema = z.strictObject({
   streamIdleTimeoutMs: z.int().min(100).max(3_600_000).optional(),
 });
 
+const quotaSpecSchema = z
+  .strictObject({
+    tenant: z.string().optional(),
+    feature: z.string().optional(),
+    per: z.enum(['minute', 'day', 'month']),
+    usd: usd.optional(),
+    tokens: z.int().optional(),
+  })
+  .superRefine((quota, context) => {
+    const read = readQuota(quota);
+    if (read.type === 'problem') context.addIssue({ code: 'custom', message: read.message });
+  });
+
 /** What `tollgate.config.ts` may export, checked as a whole. */
 export const projectSpecSchema = z.strictObject({
   tasks: z.array(taskSpecSchema).max(1_000),
@@ -97,6 +118,7 @@ export const projectSpecSchema = z.strictObject({
   endpoints: z.record(z.string().min(1).max(100), endpointSpecSchema).optional(),
   prices: z.string().min(1).max(1_000).optional(),
   mcpServers: mcpServersSchema.optional(),
+  quotas: z.array(quotaSpecSchema).max(MAX_QUOTAS).optional(),
   redaction: redactionSettingsSchema.optional(),
 });
 
@@ -135,6 +157,11 @@ const TASK: FieldGuide = {
   budgetUsd: 'an amount in USD with at most nine decimal places, such as 0.25',
   onBudgetExhausted: '"ask", "wrapUp" or "fail"',
   raiseByUsd: 'an amount in USD with at most nine decimal places',
+  budgetTokens: 'a whole number of tokens, such as 200000',
+  raiseByTokens: 'a whole number of tokens, such as 50000',
+  onQuotaDenied: '"wait" or "fail"',
+  onModelsUnavailable: '"fail", "message", "person" or "wait"',
+  unavailableMessage: 'a text of 1 to 2000 characters',
   tools: 'a list of tools made by defineTool({…}) or mcpTool({…})',
   'tools.*': 'a tool made by defineTool({…}) or mcpTool({…})',
   ...nested('tools.*', TOOL),
@@ -142,6 +169,7 @@ const TASK: FieldGuide = {
   ...nested('gates.irreversible', GATE),
   ...nested('gates.budget', GATE),
   ...nested('gates.inDoubt', GATE),
+  ...nested('gates.unavailable', GATE),
   onDenied: '"tellModel" or "endRun"',
   onExpired: '"tellModel" or "endRun"',
   providerStorage: '"allowed" or "forbidden"',
@@ -168,6 +196,7 @@ export const PROJECT_GUIDE: FieldGuide = {
   'models.*.stream': 'true or false',
   'models.*.structuredOutput': 'true or false',
   'models.*.tokenizer': '"o200k_base" or "cl100k_base"',
+  'models.*.contextWindow': 'a whole number of tokens, such as 128000',
   'models.*.price': '{inputUsdPerMillion, cachedInputUsdPerMillion, outputUsdPerMillion}',
   'models.*.price.inputUsdPerMillion': 'a number of USD per million input tokens',
   'models.*.price.cachedInputUsdPerMillion': 'a number of USD per million cached input tokens',
@@ -187,5 +216,12 @@ export const PROJECT_GUIDE: FieldGuide = {
   'endpoints.*.structuredOutput': 'true or false',
   'endpoints.*.records': '"openai", "litellm", "openrouter" or "none"',
   ...MCP_SERVERS_GUIDE,
+  quotas: 'a list of {tenant, feature, per, usd or tokens}',
+  'quotas.*': '{tenant: "acme", per: "day", usd: 5}',
+  'quotas.*.tenant': 'the name of a tenant, or "*" for each of them by itself',
+  'quotas.*.feature': 'the name of a feature',
+  'quotas.*.per': '"minute", "day" or "month"',
+  'quotas.*.usd': 'an amount in USD with at most nine decimal places, such as 5',
+  'quotas.*.tokens': 'a whole number of tokens, such as 200000',
   ...REDACTION_GUIDE,
 };

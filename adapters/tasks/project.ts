@@ -138,6 +138,7 @@ function toRegistry(project: ProjectSpec, shown: string): TaskRegistry {
   }
   checkEndpoints(project, report);
   checkMcpServers(project, report);
+  checkQuotas(project, report);
   for (const { path, message } of patternProblems(project.redaction ?? {})) report(['redaction', ...path], message);
   if (mistakes.length > 0) throw mistakesError(`The configuration ${shown}`, mistakes);
   return { tasks, tools, outputs };
@@ -153,6 +154,17 @@ function addTools(task: TaskSpec, tools: Map<string, ToolSpec>, report: (toolInd
     const other = tools.get(key);
     if (other && other !== tool) report(index, `another tool is "${key}" already. Give one of them another name or version.`);
     tools.set(key, tool);
+  }
+}
+
+/** Two limits of one thing: nobody could say which holds. */
+function checkQuotas({ quotas = [] }: ProjectSpec, report: (path: readonly PropertyKey[], message: string) => void): void {
+  const seen = new Set<string>();
+  for (const [index, { tenant, feature, per, usd }] of quotas.entries()) {
+    const key = JSON.stringify([tenant, feature, per, usd === undefined]);
+    if (seen.has(key))
+      report(['quotas', index], 'an earlier quota limits the same tenant and feature per the same period in the same unit. Remove one of them.');
+    seen.add(key);
   }
 }
 

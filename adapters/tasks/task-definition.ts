@@ -30,7 +30,7 @@ export function toTaskDefinition(spec: TaskSpec): ConvertedTask {
   const outputSchema = spec.output && toOutputSchema(spec.output);
   if (typeof outputSchema === 'string') problems.push({ path: ['output'], message: outputSchema });
   if (problems.length > 0) return { type: 'problems', problems };
-  const { irreversible, budget, inDoubt } = spec.gates ?? {};
+  const { irreversible, budget, inDoubt, unavailable } = spec.gates ?? {};
   const definition = taskDefinitionSchema.safeParse({
     version: 1,
     name: spec.name,
@@ -44,8 +44,14 @@ export function toTaskDefinition(spec: TaskSpec): ConvertedTask {
     ...present({ outputSchema }),
     gates: {
       irreversible: gatePolicySchema.parse(irreversible ?? {}),
-      ...present({ budget: budget && gatePolicySchema.parse(budget), inDoubt: inDoubt && gatePolicySchema.parse(inDoubt) }),
+      ...present({
+        budget: budget && gatePolicySchema.parse(budget),
+        inDoubt: inDoubt && gatePolicySchema.parse(inDoubt),
+        unavailable: unavailable && gatePolicySchema.parse(unavailable),
+      }),
     },
+    ...present({ budgetLimitTokens: spec.budgetTokens, raiseByTokens: spec.raiseByTokens, onQuotaDenied: spec.onQuotaDenied }),
+    ...present({ onModelsUnavailable: spec.onModelsUnavailable, unavailableMessage: spec.unavailableMessage }),
     ...present({ onDenied: spec.onDenied, onExpired: spec.onExpired, providerStorage: spec.providerStorage, redaction: spec.redaction }),
     limits: limitsSchema.parse(spec.limits ?? {}),
   });

@@ -46,6 +46,9 @@ const limitsFileSchema = z.strictObject({
   modelTimeout: duration.pipe(limits.modelTimeoutMs.unwrap()).optional(),
   toolTimeout: duration.pipe(limits.toolTimeoutMs.unwrap()).optional(),
   maxRetryWait: duration.pipe(limits.maxRetryWaitMs.unwrap()).optional(),
+  maxQuotaWait: duration.pipe(limits.maxQuotaWaitMs.unwrap()).optional(),
+  maxUnavailableWait: duration.pipe(limits.maxUnavailableWaitMs.unwrap()).optional(),
+  maxDuration: duration.pipe(limits.maxDurationMs.unwrap()).optional(),
   maxHistoryEvents: limits.maxHistoryEvents.unwrap().optional(),
 });
 
@@ -81,12 +84,24 @@ export const taskFileSchema = z.strictObject({
   maxSteps: limits.maxSteps.unwrap().optional(),
   onBudgetExhausted: task.onBudgetExhausted,
   raiseByUsd: usd.optional(),
+  budgetTokens: task.budgetLimitTokens,
+  raiseByTokens: task.raiseByTokens,
+  onQuotaDenied: task.onQuotaDenied,
+  onModelsUnavailable: task.onModelsUnavailable,
+  unavailableMessage: task.unavailableMessage,
   tools: z
     .array(z.strictObject({ from: z.string().min(1), bind: bindingFileSchema }))
     .max(32)
     .default([]),
   output: z.string().min(1).optional(),
-  gates: z.strictObject({ irreversible: gateFileSchema.optional(), budget: gateFileSchema.optional(), inDoubt: gateFileSchema.optional() }).default({}),
+  gates: z
+    .strictObject({
+      irreversible: gateFileSchema.optional(),
+      budget: gateFileSchema.optional(),
+      inDoubt: gateFileSchema.optional(),
+      unavailable: gateFileSchema.optional(),
+    })
+    .default({}),
   onDenied: task.onDenied,
   onExpired: task.onExpired,
   providerStorage: task.providerStorage,
@@ -119,6 +134,11 @@ export const TASK_FILE_GUIDE: FieldGuide = {
   maxSteps: 'a whole number, 1 to 10000',
   onBudgetExhausted: 'ask, wrapUp or fail',
   raiseByUsd: 'an amount in USD with at most nine decimal places, such as 0.10',
+  budgetTokens: 'a whole number of tokens, such as 200000',
+  raiseByTokens: 'a whole number of tokens, such as 50000',
+  onQuotaDenied: 'wait or fail',
+  onModelsUnavailable: 'fail, message, person or wait',
+  unavailableMessage: 'a text of 1 to 2000 characters',
   tools: 'a list of {from, bind}',
   'tools.*': '{from: ./tools.json, bind: {recorded: ./results.jsonl}}',
   'tools.*.from': 'the path of a JSON file with OpenAI function schemas, such as ./tools.json',
@@ -135,9 +155,11 @@ export const TASK_FILE_GUIDE: FieldGuide = {
   'gates.irreversible': '{approvers: 1, role: support-lead, expiresAfter: 24h}',
   'gates.budget': '{approvers: 1, role: support-lead, expiresAfter: 24h}',
   'gates.inDoubt': '{approvers: 1, role: support-lead, expiresAfter: 24h}',
+  'gates.unavailable': '{approvers: 1, role: support-lead, expiresAfter: 24h}',
   ...nested('gates.irreversible', GATE),
   ...nested('gates.budget', GATE),
   ...nested('gates.inDoubt', GATE),
+  ...nested('gates.unavailable', GATE),
   onDenied: 'tellModel or endRun',
   onExpired: 'tellModel or endRun',
   providerStorage: 'allowed or forbidden',
@@ -156,5 +178,8 @@ export const TASK_FILE_GUIDE: FieldGuide = {
   'limits.modelTimeout': 'a duration from 100ms to 60m, such as 2m',
   'limits.toolTimeout': 'a duration from 100ms to 10m, such as 30s',
   'limits.maxRetryWait': 'a duration up to 60m, such as 5m',
+  'limits.maxQuotaWait': 'a duration up to 24h, such as 5m',
+  'limits.maxUnavailableWait': 'a duration up to 24h, such as 1h',
+  'limits.maxDuration': 'a duration from 1s to 365d, such as 30m',
   'limits.maxHistoryEvents': 'a whole number, 50 to 40000',
 };

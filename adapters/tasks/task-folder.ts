@@ -145,8 +145,8 @@ class FolderReader {
 }
 
 function toDefinition(file: TaskFile, prompt: string, tools: readonly ToolDefinition[], outputSchema: JsonObject | undefined): unknown {
-  const { modelTimeout, toolTimeout, maxRetryWait, ...limits } = file.limits;
-  const { irreversible, budget, inDoubt } = file.gates;
+  const { modelTimeout, toolTimeout, maxRetryWait, maxQuotaWait, maxUnavailableWait, maxDuration, ...limits } = file.limits;
+  const { irreversible, budget, inDoubt, unavailable } = file.gates;
   return {
     version: 1,
     name: file.name,
@@ -156,9 +156,19 @@ function toDefinition(file: TaskFile, prompt: string, tools: readonly ToolDefini
     budgetLimitNanoUsd: file.budgetUsd,
     onBudgetExhausted: file.onBudgetExhausted,
     raiseByNanoUsd: file.raiseByUsd,
+    budgetLimitTokens: file.budgetTokens,
+    raiseByTokens: file.raiseByTokens,
+    onQuotaDenied: file.onQuotaDenied,
+    onModelsUnavailable: file.onModelsUnavailable,
+    unavailableMessage: file.unavailableMessage,
     tools,
     outputSchema,
-    gates: { irreversible: gatePolicyOf(irreversible), budget: budget && gatePolicyOf(budget), inDoubt: inDoubt && gatePolicyOf(inDoubt) },
+    gates: {
+      irreversible: gatePolicyOf(irreversible),
+      budget: budget && gatePolicyOf(budget),
+      inDoubt: inDoubt && gatePolicyOf(inDoubt),
+      unavailable: unavailable && gatePolicyOf(unavailable),
+    },
     onDenied: file.onDenied,
     onExpired: file.onExpired,
     providerStorage: file.providerStorage,
@@ -169,6 +179,9 @@ function toDefinition(file: TaskFile, prompt: string, tools: readonly ToolDefini
       modelTimeoutMs: modelTimeout,
       toolTimeoutMs: toolTimeout,
       maxRetryWaitMs: maxRetryWait,
+      maxQuotaWaitMs: maxQuotaWait,
+      maxUnavailableWaitMs: maxUnavailableWait,
+      maxDurationMs: maxDuration,
     }),
   };
 }

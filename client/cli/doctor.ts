@@ -1,5 +1,6 @@
 import { TollgateError } from '../../contracts/failures.ts';
 import { SEARCH_ATTRIBUTES, type SearchAttributeTopic } from '../../contracts/search-attributes.ts';
+import { reportBreaker } from '../quota-report.ts';
 import { resolveCandidates } from '../../domain/task/candidates.ts';
 import type { TemporalConnection } from '../temporal-connection.ts';
 import { checkBounds, checkHeldMoney, checkLostRuns } from './doctor-money.ts';
@@ -43,6 +44,7 @@ export async function diagnose(services: CliServices): Promise<readonly Check[]>
     return ok(`${configPath}: ${[...registry.tasks.keys()].join(', ') || 'no tasks'}`);
   });
   const hasStore = await check('store', async () => ok(await services.store.check()));
+  await check('breakers', () => checkBreakers(services));
   await check('local key', async () => {
     await services.signer();
     return ok('present, and Temporal is on this machine or TOLLGATE_INSECURE is set');
@@ -103,6 +105,14 @@ async function checkModels(services: CliServices): Promise<Finding> {
   const models = [...new Set([...registry.tasks.values()].flatMap((task) => task.models.map(({ model }) => model)))];
   if (problems.length === 0) return ok(models.length > 0 ? `${models.join(', ')}: endpoint, key and price known` : 'none configured');
   return problem('some can not be used', [...new Set(problems)].join(' '));
+}
+
+/** What fails now is no defect of the setup: it says so, and what to do if it should be tried at once. */
+async function checkBreakers(services: CliServices): Promise<Finding> {
+  const open = (await (await services.openStore()).listBreakers()).map(reportBreaker).filter(({ status }) => status !== 'closed');
+  if (open.length === 0) return ok('no model is left alone');
+  const shown = open.map(({ endpoint, model, status, reason, probeAfter }) => `${model} at ${endpoint} is ${status} (${reason}), probed after ${probeAfter}`);
+  return problem(shown.join('; '), 'Runs use the other models of their chain meanwhile. "npx tollgate breakers reset <endpoint> <model>" tries one at once.');
 }
 
 async function checkMcpServers(services: CliServices): Promise<Finding> {

@@ -4,6 +4,7 @@ import type { Store } from '../../domain/store/port.ts';
 import { newApiKey, reportApiKey } from '../api-key.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { CliServices } from './services.ts';
+import { storeOf } from './store-of.ts';
 import { columns } from './text.ts';
 
 const MAX_LISTED = 1_000;
@@ -89,14 +90,7 @@ async function revoke(services: CliServices, keyId: string, json: boolean): Prom
   return 0;
 }
 
-async function openStore(services: CliServices): Promise<Store> {
-  const api = services.api();
-  if (!api) return await services.openStore();
-  throw new TollgateError(
-    'invalidInput',
-    `TOLLGATE_URL is ${api.url}, and keys are made where that API has its store. Unset TOLLGATE_URL there and run this again.`,
-  );
-}
+const openStore = (services: CliServices) => storeOf(services, 'keys are made');
 
 async function audit(services: CliServices, store: Store, type: string, data: Record<string, string | null | string[]>): Promise<void> {
   await store.appendAudit({ type, runKey: null, actor: services.identity().name, data });

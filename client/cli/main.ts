@@ -102,6 +102,7 @@ function openRuns(): RunsDoor {
     storeName: () => `the store at ${describeStore(settings())}`,
     taskQueue: () => taskQueue,
     switchedOffSearchAttributes: services.switchedOffSearchAttributes,
+    tenantWeights: () => settings().tenantWeights,
   });
 }
 

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addApprovalCommands } from './approval-commands.ts';
+import { addBreakersCommand } from './breakers-command.ts';
 import { addDoctorCommand } from './doctor-command.ts';
 import { printError } from './error-output.ts';
 import type { ExitCode } from './exit-code.ts';
@@ -8,6 +9,7 @@ import { addLineCommands } from './line-commands.ts';
 import { addMcpCommand } from './mcp-command.ts';
 import { addProcessCommands } from './process-commands.ts';
 import { addReconcileCommand } from './reconcile-command.ts';
+import { addQuotasCommand } from './quotas-command.ts';
 import { addReleaseCommands } from './release-commands.ts';
 import { addRunCommand } from './run-command.ts';
 import { addRunsCommand } from './runs-command.ts';
@@ -41,6 +43,8 @@ function createProgram(services: CliServices, end: (code: ExitCode) => void): Co
   addRunsCommand(program, services, end);
   addApprovalCommands(program, services, end);
   addKeysCommand(program, services, end);
+  addQuotasCommand(program, services, end);
+  addBreakersCommand(program, services, end);
   addLineCommands(program, services, end);
   addReleaseCommands(program, services, end);
   addMcpCommand(program, services, end);

@@ -14,6 +14,7 @@ import type { CliServices } from './services.ts';
 interface RunOptions {
   readonly input: string;
   readonly budgetUsd?: string;
+  readonly budgetTokens?: string;
   readonly tenant?: string;
   readonly feature?: string;
   readonly id?: string;
@@ -29,6 +30,7 @@ export function addRunCommand(program: Command, services: CliServices, end: (cod
     .argument('<task>', 'the name of a task, or the path of a folder with a task.yaml')
     .requiredOption('--input <file>', 'JSON file with the input, or - for standard input; its "message" is the first user message')
     .option('--budget-usd <amount>', "overrides the task's budget")
+    .option('--budget-tokens <count>', "overrides the task's limit in tokens")
     .option('--tenant <name>', 'whom the run is for')
     .option('--feature <name>', 'what the run is for')
     .option('--id <id>', 'id of the run; one that is going on under that id is returned, never a second one started')
@@ -85,12 +87,13 @@ async function readInputFile(path: string, shown: string): Promise<string> {
   }
 }
 
-function startOptionsOf({ id, tenant, feature, budgetUsd }: RunOptions): StartOptions {
+function startOptionsOf({ id, tenant, feature, budgetUsd, budgetTokens }: RunOptions): StartOptions {
   return {
     ...(id === undefined ? {} : { id }),
     ...(tenant === undefined ? {} : { tenant }),
     ...(feature === undefined ? {} : { feature }),
     ...(budgetUsd === undefined ? {} : { budgetUsd }),
+    ...(budgetTokens === undefined ? {} : { budgetTokens: Number(budgetTokens) }),
   };
 }
 

@@ -24,6 +24,7 @@ export function renderRun(report: RunReport, options: ViewOptions): string[] {
     style('dim', `tenant ${report.tenant} · feature ${report.feature} · started ${report.startedAt}${report.simulated ? ' · SIMULATED provider' : ''}`),
     ...(report.parent === undefined ? [] : [style('dim', `child of ${report.parent}, whose budget it draws on`)]),
     budgetLine(report),
+    ...tokenLine(report),
     ...renderChildren(report, style),
     ...renderSteps(report, options),
     ...gates.flatMap((gate) => ['', ...renderGate(gate, options)]),
@@ -39,6 +40,13 @@ export function budgetLine({ ledger }: Pick<RunReport, 'ledger'>): string {
   const writtenOff = Number(ledger.writtenOffUsd) > 0 ? ` · ${ledger.writtenOffUsd} written off` : '';
   const overrun = Number(ledger.overrunUsd) > 0 ? ` · OVERRUN ${ledger.overrunUsd}` : '';
   return `budget  ${drawn} ${ledger.settledUsd} of ${ledger.limitUsd} USD settled${held}${writtenOff}${overrun}`;
+}
+
+function tokenLine({ tokens }: Pick<RunReport, 'tokens'>): string[] {
+  if (!tokens) return [];
+  return [
+    `tokens  ${bar(tokens.used, tokens.held, tokens.limit, BAR_WIDTH)} ${tokens.used} of ${tokens.limit} used${tokens.held > 0 ? ` · ${tokens.held} held` : ''}`,
+  ];
 }
 
 function renderChildren({ children = [] }: RunReport, style: Style): string[] {
@@ -59,11 +67,14 @@ function renderStep(step: StepReport, report: RunReport, { columns, style }: Vie
   const held = sumUsd(attempts.map((attempt) => attempt.heldUsd));
   const cost = `${formatUsd(sumUsd(attempts.map((attempt) => attempt.costUsd ?? '0')))} USD${held > 0 ? ` · ${formatUsd(held)} held` : ''}`;
   const line = `step ${String(step.step).padEnd(3)}${describeAttempts(step)}  ${style('dim', cost)}`;
+  const skips = (report.skipped ?? [])
+    .filter((skip) => skip.step === step.step)
+    .map((skip) => `        ${style('yellow', skip.reason)} ${style('dim', shorten(skip.message, Math.max(40, columns - skip.reason.length - 10)))}`);
   const calls = step.toolCalls.map((call) => {
     const arguments_ = inline(call.arguments, Math.max(20, columns - call.tool.length - call.status.length - 14));
     return `        ${style('cyan', call.tool)} ${style('dim', arguments_)} ${styledStatus(describeCall(call), style)}`;
   });
-  return [line, ...calls];
+  return [line, ...skips, ...calls];
 }
 
 function sumUsd(amounts: readonly string[]): number {

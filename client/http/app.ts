@@ -14,6 +14,7 @@ import { registerOpenapi } from './openapi.ts';
 import { PROBLEM_TYPE, problem, toProblem } from './problem.ts';
 import { HEARTBEAT_MS } from './run-events.ts';
 import { moneyRoutes } from './money-routes.ts';
+import { quotaRoutes } from './quota-routes.ts';
 import { runRoutes } from './run-routes.ts';
 import { WAIT_LIMITS, WaitSlots } from './wait-slots.ts';
 
@@ -93,6 +94,7 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
   await app.register(runRoutes(api));
   await app.register(approvalRoutes(api));
   await app.register(moneyRoutes(api));
+  await app.register(quotaRoutes(api, options));
   return app;
 }
 

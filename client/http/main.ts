@@ -71,6 +71,7 @@ async function doorPorts(settings: Settings, store: Store, connections: Temporal
     storeName: () => 'the store',
     taskQueue: () => settings.taskQueue,
     switchedOffSearchAttributes: () => settings.searchAttributesOff,
+    tenantWeights: () => settings.tenantWeights,
   };
 }
 

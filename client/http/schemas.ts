@@ -50,6 +50,7 @@ export const startBody = named(
     tenant: z.string().min(1).max(100).optional(),
     feature: z.string().min(1).max(100).optional(),
     budgetUsd: z.union([z.string().max(40), z.number()]).optional(),
+    budgetTokens: z.int().min(1).optional(),
   }),
 );
 
@@ -108,6 +109,22 @@ const summaryFields = {
   ledger: ledgerSchema,
 };
 export const runSummarySchema = named('RunSummary', z.looseObject(summaryFields));
+
+const quotaUseSchema = z.looseObject({ tenant: text.exactOptional(), from: when, until: when, settled: text, held: text, writtenOff: text, overrun: text });
+export const quotaSchema = named(
+  'Quota',
+  z.looseObject({
+    quotaId: text,
+    tenant: text.nullable().describe('Null: all tenants together; `*`: each tenant by itself.'),
+    feature: text.nullable(),
+    per: text.describe('minute, day or month, by UTC'),
+    unit: text.describe('usd or tokens'),
+    limit: text,
+    source: text,
+    setAt: when,
+    use: z.array(quotaUseSchema).describe('What is used in the window under way.'),
+  }),
+);
 
 const voteSchema = z.looseObject({ approver: text, roles: z.array(text), verdict: text, comment: text.nullable(), unverified: z.boolean(), at: when });
 export const gateSchema = named(

@@ -1,9 +1,14 @@
-import type { InvalidOutput, OpenGate, PlannedCall, ReplyCall, RunEnd, RunPosition, TranscriptHead } from '../../contracts/agent-run.ts';
+import type { InvalidOutput, OpenGate, PinnedTask, PlannedCall, ReplyCall, RunEnd, RunPosition, TranscriptHead } from '../../contracts/agent-run.ts';
 import type { GateStatus } from '../../contracts/approval.ts';
-import type { LedgerTotals, NanoUsd, ScopeKind } from '../../contracts/budget.ts';
+import type { Exhausted, LedgerTotals, NanoUsd, ScopeKind } from '../../contracts/budget.ts';
 import { invariant } from '../../contracts/failures.ts';
 import type { ApprovalId, AttemptId } from '../../contracts/ids.ts';
+import type { ErrorVerdict } from '../../contracts/model.ts';
+import type { QuotaDenial } from '../../contracts/quota.ts';
 import { callKeyOf } from '../tool/tool-call.ts';
+import { endOfFailedStep, isUnavailability } from './run-end.ts';
+
+const UNAVAILABLE_MESSAGE = 'No model can answer right now. Please try again later.';
 
 /** Where a run stands before its first model call. */
 export function startPosition(head: TranscriptHead, ledger: LedgerTotals): RunPosition {
@@ -32,10 +37,11 @@ interface AcceptedReply {
 /** After a usable reply: its tool calls are planned, the run has its answer, or the answer broke the output schema and is to be given again. */
 export function acceptReply(position: RunPosition, reply: AcceptedReply): RunPosition {
   const corrected = position.invalidOutput ? { invalidOutput: { ...position.invalidOutput, message: null } } : {};
-  const accepted = { ...position, ...corrected, ledger: reply.ledger, lastModel: reply.model, shortOfNanoUsd: null };
+  const { unavailable: _over, shortOfScope: _scope, shortOfTokens: _tokens, shortOfQuota: _quota, ...rest } = position;
+  const accepted = { ...rest, ...corrected, ledger: reply.ledger, lastModel: reply.model, shortOfNanoUsd: null };
   if (position.wrappingUp) {
     const message = 'The budget was nearly used up; this is the last answer that it allowed.';
-    return { ...accepted, end: { status: 'budgetExhausted', message, outputAttemptId: reply.attemptId } };
+    return { ...accepted, end: { status: 'budgetExhausted', message, outputAttemptId: reply.attemptId, exhausted: exhaustedBy(position) } };
   }
   if (reply.invalidOutput) {
     const { nodeId, message } = reply.invalidOutput;
@@ -103,10 +109,11 @@ export function keepMessage(position: RunPosition, nodeId: string): RunPosition 
 
 /** A run that a workflow of one's own takes further, whatever a conversation in it came to. */
 export function goOn(position: RunPosition): RunPosition {
-  const { end } = position;
+  const { unavailable: _over, ...rest } = position;
+  const { end } = rest;
   if (!end) return position;
   const answer = end.outputAttemptId;
-  const resumed: RunPosition = { ...position, end: null, shortOfNanoUsd: null };
+  const resumed: RunPosition = { ...rest, end: null, shortOfNanoUsd: null };
   return answer === undefined ? resumed : { ...resumed, step: position.step + 1, head: { attemptId: answer, nodeIds: [] }, answerAttemptId: answer };
 }
 
@@ -136,10 +143,70 @@ export function withAnswer({ answerAttemptId }: RunPosition, end: RunEnd): RunEn
   return end.outputAttemptId === undefined && answerAttemptId !== undefined ? { ...end, outputAttemptId: answerAttemptId } : end;
 }
 
-/** After the budget did not allow a call that may need `neededNanoUsd`. */
-export function fallShort(position: RunPosition, neededNanoUsd: NanoUsd, ledger: LedgerTotals, scope?: ScopeKind): RunPosition {
-  const { shortOfScope: _earlier, ...rest } = position;
-  return { ...rest, shortOfNanoUsd: neededNanoUsd, ...(scope ? { shortOfScope: scope } : {}), ledger };
+/** What a budget denied. */
+export interface Shortage {
+  readonly neededNanoUsd: NanoUsd;
+  readonly ledger: LedgerTotals;
+  readonly scope?: ScopeKind;
+  readonly neededTokens?: number;
+  readonly isShortOfTokens?: true;
+  readonly quota?: QuotaDenial;
+}
+
+/** After a budget or a quota did not allow a call. */
+export function fallShort(position: RunPosition, { neededNanoUsd, ledger, scope, neededTokens, isShortOfTokens, quota }: Shortage): RunPosition {
+  const { shortOfScope: _scope, shortOfTokens: _tokens, shortOfQuota: _quota, ...rest } = position;
+  return {
+    ...rest,
+    shortOfNanoUsd: neededNanoUsd,
+    ...(scope ? { shortOfScope: scope } : {}),
+    ...(isShortOfTokens && neededTokens !== undefined ? { shortOfTokens: neededTokens } : {}),
+    ...(quota ? { shortOfQuota: quotaInWords(quota) } : {}),
+    ledger,
+  };
+}
+
+/** Which limit is short. */
+export function exhaustedBy({ shortOfQuota, shortOfTokens }: RunPosition): Exhausted {
+  if (shortOfQuota !== undefined) return 'quota';
+  return shortOfTokens === undefined ? 'money' : 'tokens';
+}
+
+function quotaInWords({ name, freesAtMs }: QuotaDenial): string {
+  return `the quota "${name}", ${freesAtMs === null ? 'and more than it ever allows' : `which frees at ${new Date(freesAtMs).toISOString()}`}`;
+}
+
+/** After a budget was raised: the call is tried again. */
+export function goOnWith(position: RunPosition, ledger: LedgerTotals): RunPosition {
+  const { shortOfTokens: _tokens, ...rest } = position;
+  return { ...rest, ledger, shortOfNanoUsd: null };
+}
+
+/** After a step got no reply from any model: the run ends, or goes on as its task says where none was there to answer. */
+export function failStep(
+  position: RunPosition,
+  task: PinnedTask,
+  failure: { readonly verdict: ErrorVerdict; readonly message: string },
+  nowMs: number,
+): RunPosition {
+  const { verdict, message } = failure;
+  const { onModelsUnavailable = 'fail', unavailableMessage } = task;
+  if (onModelsUnavailable === 'fail' || !isUnavailability(verdict)) return endRun(position, endOfFailedStep(verdict, message));
+  if (onModelsUnavailable === 'message')
+    return endRun(position, { status: 'failed', failureType: 'modelsUnavailable', message, text: unavailableMessage ?? UNAVAILABLE_MESSAGE });
+  const { unavailable: before } = position;
+  const retryInMs = verdict.retryAfterMs ?? 0;
+  return { ...position, unavailable: { message, sinceMs: before?.sinceMs ?? nowMs, tries: (before?.tries ?? 0) + 1, retryInMs } };
+}
+
+/** After the wait, or a person, lets the models be tried again. */
+export function tryModelsAgain(position: RunPosition): RunPosition {
+  return position.unavailable ? { ...position, unavailable: { ...position.unavailable, isOver: true } } : position;
+}
+
+/** After `waitedMs` at gates, which a limit in time does not count. */
+export function countWait(position: RunPosition, waitedMs: number): RunPosition {
+  return position.startedAtMs === undefined ? position : { ...position, waitedForPeopleMs: (position.waitedForPeopleMs ?? 0) + Math.max(0, waitedMs) };
 }
 
 export function endRun(position: RunPosition, end: RunEnd): RunPosition {
@@ -151,6 +218,7 @@ export function gateOfCall(position: RunPosition, callIndex: number): OpenGate |
   return position.gates.findLast((gate) => gate.callIndex === callIndex);
 }
 
-export function budgetGate(position: RunPosition): OpenGate | undefined {
-  return position.gates.find((gate) => gate.kind === 'budget');
+/** The gate about the run as a whole: its budget, or its models. */
+export function runGate(position: RunPosition, kind: 'budget' | 'unavailable'): OpenGate | undefined {
+  return position.gates.find((gate) => gate.kind === kind);
 }

@@ -10,6 +10,8 @@ export function policyFor(task: TaskDefinition, kind: GateKind, tool: ToolDefini
       return task.gates.inDoubt ?? tool?.gate ?? task.gates.irreversible;
     case 'budget':
       return task.gates.budget ?? task.gates.irreversible;
+    case 'unavailable':
+      return task.gates.unavailable ?? task.gates.irreversible;
   }
 }
 

@@ -9,4 +9,6 @@ export interface PriceSource {
    * a model without a price is refused under a budget.
    */
   priceOf(model: string, provider: string, atMs: number, span?: PriceSpan): PriceTable | null;
+  /** Tokens that the model takes in one request; undefined where the list does not say. */
+  contextWindowOf?(model: string, provider: string): number | undefined;
 }

@@ -17,6 +17,8 @@ export interface CatalogueEntry {
   readonly stream?: 'all' | 'long';
   /** False where the endpoint refuses a request that names an output schema. */
   readonly structuredOutput?: false;
+  /** Tokens that the model takes in one request, where that is known. */
+  readonly contextWindow?: number;
   /** Null where nobody knows what it costs. */
   readonly price: PriceTable | null;
   /** The setting that holds the endpoint's key, where it is not set. */

@@ -3,19 +3,34 @@ import type { DecisionAnswer, GateStatus } from '../../contracts/approval.ts';
 import type { LedgerTotals, NanoUsd, ScopeKind } from '../../contracts/budget.ts';
 import type { AgentRunId, ApprovalId, AttemptId, ContentDigest, RunKey } from '../../contracts/ids.ts';
 import type { JsonValue } from '../../contracts/json.ts';
-import type { ErrorVerdict, ModelReply, TokenUsage, TranscriptMessage } from '../../contracts/model.ts';
+import type { ErrorVerdict, ModelReply, SkipReason, TokenUsage, TranscriptMessage } from '../../contracts/model.ts';
+import type { QuotaDenial, QuotaUnit } from '../../contracts/quota.ts';
 import type { Effect, ToolCallStatus } from '../../contracts/tool.ts';
 import type { DecisionTransition, GateRecord } from '../approval/gate.ts';
 import type { HeldStore, MoneyMove } from '../budget/held-store-port.ts';
 import type { LedgerEntry, LedgerEvent } from '../budget/ledger.ts';
 import type { KeyStore } from '../encryption/store-port.ts';
+import type { BreakerStore } from '../model/breaker-store-port.ts';
+import type { QuotaStore } from '../quota/store-port.ts';
 
 /**
  * What Tollgate remembers outside Temporal: what was said, sent, approved and spent. Every method is one transaction.
  * Rules arrive as pure functions and run inside it, under the lock of the rows they decide about, on the store's clock.
  * Errors of the medium are `TollgateError` of type `storeFull` or `storeUnavailable`.
  */
-export interface Store extends RunStore, ContentStore, TranscriptStore, LedgerStore, ToolCallStore, GateStore, AuditStore, ApiKeyStore, KeyStore, HeldStore {
+export interface Store
+  extends RunStore,
+    ContentStore,
+    TranscriptStore,
+    LedgerStore,
+    ToolCallStore,
+    GateStore,
+    AuditStore,
+    ApiKeyStore,
+    QuotaStore,
+    BreakerStore,
+    KeyStore,
+    HeldStore {
   /** Milliseconds since 1970 on the store's clock, which decides expiry. */
   nowMs(): Promise<number>;
   /**
@@ -36,11 +51,13 @@ export interface NewRun {
   readonly requester: string;
   readonly snapshotDigest: ContentDigest;
   readonly limitNanoUsd: NanoUsd;
+  /** The most tokens of input and output together. Unset: no limit but the money's. */
+  readonly limitTokens?: number;
   /** Scopes of other runs this one draws on too (its parents'), nearest first. */
   readonly parentRunKeys: readonly RunKey[];
 }
 
-export interface RunRecord extends NewRun {
+export interface RunRecord extends Omit<NewRun, 'limitTokens'> {
   /** `awaitingApproval` is derived: running, and a gate is open. */
   readonly status: AgentRunStatus;
   readonly startedAtMs: number;
@@ -113,8 +130,11 @@ export interface NewAttempt {
   readonly requestDigest: string;
   readonly head: TranscriptHead;
   readonly reservedNanoUsd: NanoUsd;
-  /** What must be left free in the run's own scope beside the reservation. */
+  /** What must be left free in the run's own scope beside the reservation. Reservations of its children leave it free too. */
   readonly setAsideNanoUsd: NanoUsd;
+  /** The most tokens of input and output together; counts where a run or a quota has a limit in tokens. */
+  readonly reservedTokens: number;
+  readonly setAsideTokens: number;
   /** After this moment (store's clock) a sender must not send any more. */
   readonly dispatchDeadlineMs: number;
 }
@@ -138,7 +158,24 @@ export type ReserveResult =
   | { readonly type: 'reserved'; readonly attempt: AttemptRecord; readonly ledger: LedgerTotals }
   /** This attempt is in the journal already; nothing was reserved, and nothing may be sent on the strength of this answer. */
   | { readonly type: 'exists'; readonly attempt: AttemptRecord }
-  | { readonly type: 'rejected'; readonly scope: ScopeKind; readonly scopeId: string; readonly totals: LedgerTotals; readonly neededNanoUsd: NanoUsd };
+  | Rejection;
+
+/** Nothing was reserved, in no scope. */
+export interface Rejection {
+  readonly type: 'rejected';
+  /** The nearest scope that it did not fit into. */
+  readonly scope: ScopeKind;
+  readonly scopeId: string;
+  /** In the unit of that scope. */
+  readonly unit: QuotaUnit;
+  readonly totals: LedgerTotals;
+  /** What the call may cost, with what was to be set aside in that scope. */
+  readonly neededNanoUsd: NanoUsd;
+  /** The same in tokens. */
+  readonly neededTokens: number;
+  /** Set where it was a quota. */
+  readonly quota?: QuotaDenial;
+}
 
 export interface OutcomeReport {
   readonly outcome: AttemptOutcome;
@@ -149,10 +186,28 @@ export interface OutcomeReport {
   readonly money?: LedgerEvent;
 }
 
+/** A candidate that was not asked: nothing was reserved or sent. */
+export interface NewSkip {
+  readonly runKey: RunKey;
+  /** The attempt that it would have been. */
+  readonly attemptId: AttemptId;
+  readonly step: number;
+  readonly ordinal: number;
+  readonly model: string;
+  readonly reason: SkipReason;
+  /** For people. */
+  readonly message: string;
+}
+
+export interface SkipRecord extends NewSkip {
+  readonly atMs: number;
+}
+
 export interface LedgerStore {
   /**
-   * Reserves in every scope of the run (its own, its parents', and those of tenant and feature that have a limit) or in
-   * none, and inserts the attempt row, in one write-locked transaction. The insert is the permission to send. An end that
+   * Reserves in every scope of the run (its own, its parents', in money and, where they have such a limit, in tokens; the
+   * quotas of its tenant and feature, in the window of this moment) or in none, and inserts the attempt row, in one
+   * write-locked transaction. The insert is the permission to send. An end that
    * the run had is taken back with it: a reset has undone it, and the run goes on.
    */
   reserveAttempt(attempt: NewAttempt): Promise<ReserveResult>;
@@ -172,6 +227,12 @@ export interface LedgerStore {
   /** Moves an attempt's money alone: reconciliation, late charges, write-offs (which need a reason). What `by` moved is audited. */
   moveMoney(runKey: RunKey, attemptId: AttemptId, event: LedgerEvent, by?: MoneyMove): Promise<AttemptRecord>;
   getLedger(runKey: RunKey): Promise<LedgerTotals | null>;
+  /** The tokens of a run that has a limit in tokens, in the ledger's shape; null where it has none. */
+  getTokenLedger(runKey: RunKey): Promise<LedgerTotals | null>;
+  /** Writes down that a candidate was passed over, and why. The same attempt again changes nothing. */
+  recordSkip(skip: NewSkip): Promise<void>;
+  /** In order. */
+  listSkips(runKey: RunKey): Promise<readonly SkipRecord[]>;
 }
 
 // ── Tool calls: the effect journal ─────────────────────────────────────────────────────────────────────────────────
@@ -278,11 +339,11 @@ export interface GateStore {
   closeGate(runKey: RunKey, approvalId: ApprovalId, status: 'expired' | 'withdrawn' | 'superseded'): Promise<GateStatus | null>;
   /** Withdraws every open or approved gate of the run that is not in `live`. Returns those withdrawn. */
   withdrawGatesExcept(runKey: RunKey, live: readonly ApprovalId[]): Promise<readonly ApprovalId[]>;
-  /** Consumes the approval of a budget gate and raises the run's limit, once. `rule` as in consumeApproval. */
+  /** Consumes the approval of a budget gate and raises the run's limits, once. `rule` as in consumeApproval. */
   raiseLimit(
     runKey: RunKey,
     approvalId: ApprovalId,
-    amountNanoUsd: NanoUsd,
+    amount: { readonly nanoUsd: NanoUsd; readonly tokens: number },
     rule: (
       gate: GateRecord,
       nowMs: number,

@@ -34,7 +34,8 @@ export function resolveCandidates(task: Pick<TaskDefinition, 'models' | 'provide
       const structured = entry.structuredOutput === false ? { structuredOutput: false as const } : {};
       const isStreamed = entry.stream === 'all' || (entry.stream === 'long' && task.maxOutputTokens >= LONG_REPLY_TOKENS);
       const stream = isStreamed && !background ? { stream: true as const } : {};
-      candidates.push({ model, wireModel, provider, endpoint, api, background, ...stream, ...structured, price });
+      const context = entry.contextWindow === undefined ? {} : { contextWindow: entry.contextWindow };
+      candidates.push({ model, wireModel, provider, endpoint, api, background, ...stream, ...structured, ...context, price });
     }
   }
   return problems.length > 0 ? { type: 'problems', problems } : { type: 'resolved', candidates };

@@ -5,6 +5,7 @@ import type { ModelApi } from '../../contracts/model.ts';
 import type { RedactionSettings, TaskRedaction } from '../../contracts/redaction.ts';
 import type { Limits } from '../../contracts/task.ts';
 import type { Effect } from '../../contracts/tool.ts';
+import type { QuotaSpec } from '../quota/quota-spec.ts';
 import type { ToolContext, ToolReconciliation } from '../tool/runtime-port.ts';
 import type { StatedPrice } from './candidates.ts';
 
@@ -93,8 +94,23 @@ export interface TaskSpec<Input extends z.ZodType = z.ZodType, Output extends z.
   readonly budgetUsd: number | string;
   readonly onBudgetExhausted?: 'ask' | 'wrapUp' | 'fail';
   readonly raiseByUsd?: number | string;
+  /** The most tokens of input and output together. Default: money alone is the limit. */
+  readonly budgetTokens?: number;
+  /** By how many tokens a budget gate asks to raise that. Default: by half. */
+  readonly raiseByTokens?: number;
+  /** What a run does whose call a quota of its tenant or feature denies: wait within `limits.maxQuotaWaitMs` (the default), or end. */
+  readonly onQuotaDenied?: 'wait' | 'fail';
+  /** What a run does when no model of the chain is there to answer. Default: `fail`. */
+  readonly onModelsUnavailable?: 'fail' | 'message' | 'person' | 'wait';
+  /** What the run then answers, for `message`. */
+  readonly unavailableMessage?: string;
   readonly tools?: readonly (ToolSpec | McpToolSpec)[];
-  readonly gates?: { readonly irreversible?: GatePolicyInput; readonly budget?: GatePolicyInput; readonly inDoubt?: GatePolicyInput };
+  readonly gates?: {
+    readonly irreversible?: GatePolicyInput;
+    readonly budget?: GatePolicyInput;
+    readonly inDoubt?: GatePolicyInput;
+    readonly unavailable?: GatePolicyInput;
+  };
   readonly onDenied?: 'tellModel' | 'endRun';
   readonly onExpired?: 'tellModel' | 'endRun';
   readonly providerStorage?: 'allowed' | 'forbidden';
@@ -121,6 +137,8 @@ export interface ModelSpec {
   readonly stream?: boolean;
   /** False where requests with an output schema (`response_format`) are refused: the schema is then put into the prompt. Default: true. */
   readonly structuredOutput?: boolean;
+  /** Tokens that it takes in one request. Default: what the price list says. A request that is larger for certain goes to the next model. */
+  readonly contextWindow?: number;
   /** USD per million tokens. Cache writes cost what input does unless stated. */
   readonly price?: StatedPrice;
   /** The tokenizer that bounds its input. Default: OpenAI's for its own models; elsewhere input is bounded by its bytes. */
@@ -164,6 +182,8 @@ export interface ProjectSpec {
   readonly redaction?: RedactionSettings;
   /** By the name that tools use. */
   readonly mcpServers?: Readonly<Record<string, McpServerSpec>>;
+  /** What tenants and features may use per minute, day and month. Workers write them into the store when they start. */
+  readonly quotas?: readonly QuotaSpec[];
 }
 
 /** Types a tool's arguments from its schema. */

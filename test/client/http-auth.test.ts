@@ -66,6 +66,7 @@ test('every route but health and the OpenAPI document asks for a key once there 
     'listApprovals read',
     'listBounds read',
     'listHeldAttempts read',
+    'listQuotas read',
     'listRuns read',
     'reconcile start',
     'resetBound decide',

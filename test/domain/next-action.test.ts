@@ -139,7 +139,7 @@ describe('decideNextAction', () => {
   });
 
   test('a lack of money fails, wraps up once, or asks, as the task says', () => {
-    const short = fallShort(start, 500 as NanoUsd, ledger);
+    const short = fallShort(start, { neededNanoUsd: 500 as NanoUsd, ledger });
     expect(decideNextAction(short, task())).toMatchObject({ type: 'finish', end: { status: 'budgetExhausted' } });
     expect(decideNextAction(short, task({ onBudgetExhausted: 'wrapUp' }))).toEqual({ type: 'callModel', mode: 'wrapUp' });
     expect(decideNextAction({ ...short, wrappingUp: true }, task({ onBudgetExhausted: 'wrapUp' }))).toMatchObject({ type: 'finish' });
@@ -157,11 +157,11 @@ describe('decideNextAction', () => {
   });
 
   test('a run that is short of money above it does not ask for more of its own, which would not help', () => {
-    const short = fallShort(start, 500 as NanoUsd, ledger, 'parent');
+    const short = fallShort(start, { neededNanoUsd: 500 as NanoUsd, ledger, scope: 'parent' });
     const action = decideNextAction(short, task({ onBudgetExhausted: 'ask' }));
     expect(action).toMatchObject({ type: 'finish', end: { status: 'budgetExhausted', message: expect.stringContaining('the run that it belongs to') } });
     expect(decideNextAction(short, task({ onBudgetExhausted: 'wrapUp' }))).toEqual({ type: 'callModel', mode: 'wrapUp' });
-    expect(decideNextAction(fallShort(short, 500 as NanoUsd, ledger), task({ onBudgetExhausted: 'ask' }))).toEqual({
+    expect(decideNextAction(fallShort(short, { neededNanoUsd: 500 as NanoUsd, ledger }), task({ onBudgetExhausted: 'ask' }))).toEqual({
       type: 'awaitApproval',
       open: [{ kind: 'budget' }],
     });

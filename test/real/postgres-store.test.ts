@@ -23,9 +23,6 @@ describe.runIf(hasPostgres())('with a real Postgres', () => {
     return {
       store: await openPostgresStore({ url, now }),
       another: () => openPostgresStore({ url, now }),
-      limitScope: async (kind, key, limitNanoUsd) => {
-        await server.sql(url, 'INSERT INTO tollgate.scopes (kind, scope_key, limit_nano_usd) VALUES ($1, $2, $3)', [kind, key, limitNanoUsd]);
-      },
       remove: async () => undefined,
     };
   });

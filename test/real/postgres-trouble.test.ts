@@ -135,7 +135,7 @@ describe.runIf(hasPostgres())('trouble with a real Postgres', () => {
   test('amounts beyond what JavaScript adds up exactly are refused, read or written', async () => {
     const runKey = await startRun(store, { limitNanoUsd: usd(Number.MAX_SAFE_INTEGER) });
     const budget = await store.createGate(approvedGate(runKey, { kind: 'budget' }));
-    await expect(store.raiseLimit(runKey, budget.approvalId, usd(1), permitted)).rejects.toMatchObject({ type: 'invariantBroken' });
+    await expect(store.raiseLimit(runKey, budget.approvalId, { nanoUsd: usd(1), tokens: 0 }, permitted)).rejects.toMatchObject({ type: 'invariantBroken' });
     expect((await store.getGate(runKey, budget.approvalId))?.status).toBe('approved');
     await expect(server.sql(url, 'UPDATE tollgate.scopes SET limit_nano_usd = 9007199254740992')).rejects.toThrow('check constraint');
     const attemptId = await reserve(store, runKey);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ApprovalId, RunKey } from '../../contracts/ids.ts';
+import type { ApprovalId, AttemptId, RunKey } from '../../contracts/ids.ts';
 import type { Store } from '../../domain/store/port.ts';
 import { approvedGate, END, newGate, newToolCall, permitted, reply, reserve, startRun, usd } from './store-contract/fixtures.ts';
 
@@ -11,14 +11,26 @@ export interface FilledStore {
 
 /** Writes something into every table, with every odd character that a text may hold. */
 export async function fillStore(store: Store): Promise<FilledStore> {
-  const parent = await startRun(store, { limitNanoUsd: usd(Number.MAX_SAFE_INTEGER), tenant: 'Grüße 👋' });
+  const parent = await startRun(store, { limitNanoUsd: usd(Number.MAX_SAFE_INTEGER), limitTokens: 1_000_000, tenant: 'Grüße 👋' });
   const child = await startRun(store, { parentRunKeys: [parent] });
+  await store.setQuota({ tenant: '*', feature: null, per: 'month', unit: 'tokens', limit: 100_000 }, 'command');
+  await store.changeBreaker({ endpoint: 'gateway', model: 'gpt-5-mini' }, () => ({ status: 'open', openedAtMs: 1, openForMs: 2, reason: 'timeout' }));
   await store.putContent(ODD_TEXT);
   await store.putNode(child, 'input', { role: 'user', text: ODD_TEXT });
   const attemptId = await reserve(store, child, { head: { attemptId: null, nodeIds: ['input'] } });
   await store.reportAttempt(child, attemptId, { outcome: { type: 'reply' }, reply: reply(ODD_TEXT), money: { type: 'settle', costNanoUsd: usd(130) } });
   const held = await reserve(store, child, { step: 2 });
   await store.noteLookup(child, held, 'still running', (looks, nowMs) => nowMs + looks);
+  const skip = {
+    runKey: child,
+    attemptId: randomUUID() as AttemptId,
+    step: 3,
+    ordinal: 1,
+    model: 'gpt-5-mini',
+    reason: 'breakerOpen',
+    message: ODD_TEXT,
+  } as const;
+  await store.recordSkip(skip);
   const gate = await store.createGate(approvedGate(child));
   await store.createGate(newGate(parent));
   const call = { ...newToolCall(child, { tool: 'refund', effect: 'irreversible' }), approvalId: gate.approvalId };
@@ -40,6 +52,8 @@ export async function lookAt(store: Store, { parent, child, approvalId }: Filled
     runs: await store.listRuns({ limit: 100 }),
     ledgers: [await store.getLedger(parent), await store.getLedger(child)],
     attempts: [await store.listAttempts(parent), await store.listAttempts(child)],
+    tokens: [await store.getTokenLedger(parent), await store.listSkips(child), await store.listBreakers()],
+    quotas: [await store.listQuotas(), await store.listQuotaWindows({ quotaId: (await store.listQuotas())[0]?.quotaId ?? null, limit: 10 })],
     calls: await store.listToolCalls(child),
     gates: [await store.listGates({ limit: 100 }), await store.getGate(child, approvalId)],
     transcript: await store.loadTranscript(child, { attemptId: (await store.listAttempts(child))[0]?.attemptId ?? null, nodeIds: [] }),

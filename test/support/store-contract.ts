@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, describe } from 'vitest';
-import type { NanoUsd, ScopeKind } from '../../contracts/budget.ts';
 import type { Store } from '../../domain/store/port.ts';
 import { describeApiKeyContract } from './store-contract/api-key-contract.ts';
+import { describeBreakerContract } from './store-contract/breaker-contract.ts';
 import { describeContentContract } from './store-contract/content-contract.ts';
 import { describeGateContract } from './store-contract/gate-contract.ts';
 import { describeKeyContract } from './store-contract/key-contract.ts';
 import { describeHeldContract, describeHeldInterleavings } from './store-contract/held-contract.ts';
 import { describeLedgerContract } from './store-contract/ledger-contract.ts';
+import { describeQuotaContract } from './store-contract/quota-contract.ts';
 import { describeRunContract } from './store-contract/run-contract.ts';
 import { describeToolCallContract } from './store-contract/tool-call-contract.ts';
 
@@ -15,8 +16,6 @@ export interface StoreHarness {
   readonly store: Store;
   /** A second connection to the same data, as another process has it. */
   readonly another: () => Promise<Store>;
-  /** Gives a tenant (its name) or a feature (`tenant/feature`) a limit, for which the port has no door yet. */
-  readonly limitScope: (kind: Extract<ScopeKind, 'tenant' | 'feature'>, key: string, limitNanoUsd: NanoUsd) => Promise<void>;
   readonly remove: () => Promise<void>;
 }
 
@@ -55,5 +54,7 @@ export function describeStoreContract(name: string, openStore: OpenStoreHarness)
     describeKeyContract(current);
     describeHeldContract(current);
     describeHeldInterleavings(current);
+    describeQuotaContract(current);
+    describeBreakerContract(current);
   });
 }

@@ -7,7 +7,13 @@ import { newAttempt, newToolCall, usd } from './store-contract/fixtures.ts';
 
 /** One process among several on one store: opens it, says that it is ready, does the job that it is sent, and answers. */
 export type StoreJob =
-  | { readonly type: 'reserve'; readonly runKey: RunKey; readonly amount: number; readonly settled: number }
+  | {
+      readonly type: 'reserve';
+      readonly runKey: RunKey;
+      readonly amount: number;
+      readonly settled: number /** That reserve at once. Default: 1. */;
+      readonly writers?: number;
+    }
   | { readonly type: 'consume'; readonly runKey: RunKey; readonly actions: readonly { readonly action: string; readonly approvalId: ApprovalId }[] };
 
 export interface StoreJobAnswer {
@@ -17,7 +23,8 @@ export interface StoreJobAnswer {
 }
 
 async function work(store: Store, job: StoreJob): Promise<string[]> {
-  return job.type === 'reserve' ? reserveUntilRefused(store, job) : consumeEach(store, job);
+  if (job.type === 'consume') return consumeEach(store, job);
+  return (await Promise.all(Array.from({ length: job.writers ?? 1 }, () => reserveUntilRefused(store, job)))).flat();
 }
 
 /** Every second reservation is settled at once, so that money also comes back while others reserve. */

@@ -70,6 +70,26 @@ export function describeStoreProcesses(name: string, openHarness: () => Promise<
       expect(attempts).toEqual(granted.toSorted());
     });
 
+    test('64 writers in several processes never promise more than a quota, in money or tokens, and use all of it', { timeout: 30_000 }, async () => {
+      const [limit, amount, tokens] = [20_000, 100, 1_000];
+      const rule = { tenant: 'acme', feature: null, per: 'month' } as const;
+      const money = await store.setQuota({ ...rule, unit: 'nanoUsd', limit }, 'command');
+      const inTokens = await store.setQuota({ ...rule, unit: 'tokens', limit: 1_000_000 }, 'command');
+      // Many runs, each with money enough for all of it alone.
+      const runKeys = await Promise.all(children.map(() => startRun(store, { limitNanoUsd: usd(limit * 2) })));
+      const jobs = runKeys.map((runKey): StoreJob => ({ type: 'reserve', runKey, amount, settled: 40, writers: 64 / PROCESSES }));
+      const granted = (await atOnce((index) => jobs[index] as StoreJob)).flat();
+      const sums = await Promise.all(runKeys.map((runKey) => summedUp(runKey)));
+      const [settled, held] = [sums.reduce((sum, run) => sum + run.settledNanoUsd, 0), sums.reduce((sum, run) => sum + run.heldNanoUsd, 0)];
+      expect(settled + held, 'settled and held together, against the quota').toBeLessThanOrEqual(limit);
+      expect(limit - settled - held, 'left over').toBeLessThan(amount);
+      const [window] = await store.listQuotaWindows({ quotaId: money.quotaId, limit: 1 });
+      expect(window?.totals).toMatchObject({ settledNanoUsd: settled, heldNanoUsd: held, overrunNanoUsd: 0 });
+      const [tokenWindow] = await store.listQuotaWindows({ quotaId: inTokens.quotaId, limit: 1 });
+      expect((tokenWindow?.totals.settledNanoUsd ?? 0) + (tokenWindow?.totals.heldNanoUsd ?? 0)).toBe(granted.length * tokens);
+      expect(sums.flatMap(({ attempts }) => attempts).toSorted()).toEqual(granted.toSorted());
+    });
+
     test('one approval is consumed by one process, whichever is first', { timeout: 20_000 }, async () => {
       const runKey = await startRun(store);
       const actions = await Promise.all(

@@ -1,8 +1,8 @@
-import type { AgentRunInput, AgentRunResult } from '../../contracts/agent-run.ts';
+import { condition } from '@temporalio/workflow';
+import type { AgentRunInput, AgentRunResult, OpenGate } from '../../contracts/agent-run.ts';
 import { assertNever } from '../../contracts/failures.ts';
-import { decideNextAction, type GateSubject, type NextAction } from '../../domain/agent-run/next-action.ts';
-import { acceptReply, dropGate, endRun, enterMessages, fallShort } from '../../domain/agent-run/position.ts';
-import { endOfFailedStep } from '../../domain/agent-run/run-end.ts';
+import { decideNextAction, type GateSubject, leftMs, type NextAction } from '../../domain/agent-run/next-action.ts';
+import { acceptReply, countWait, dropGate, endRun, enterMessages, failStep, fallShort, goOnWith, tryModelsAgain } from '../../domain/agent-run/position.ts';
 import { journal } from '../activity-options.ts';
 import { awaitDecision, openGate } from '../approval/gates.ts';
 import { callModel } from '../model/call-model.ts';
@@ -43,7 +43,7 @@ export async function agentRun(start: AgentRunInput): Promise<AgentRunResult> {
 /** What the run does next. */
 export function nextAction(run: RunState): NextAction {
   run.publish();
-  return decideNextAction(run.position, run.task);
+  return decideNextAction(run.position, run.task, Date.now());
 }
 
 /** Does it. Not async itself: each turn of the promise loop more would change the order of commands in running histories. */
@@ -55,6 +55,10 @@ export function take(run: RunState, action: Exclude<NextAction, { type: 'finish'
       return Promise.all(action.calls.map((call) => carryOut(run, call)));
     case 'awaitApproval':
       return passGates(run, action.open);
+    case 'takeOver':
+      return takeOver(run, action.gate);
+    case 'waitForModels':
+      return waitForModels(run, action.waitMs);
     default:
       return assertNever(action);
   }
@@ -67,14 +71,21 @@ async function takeStep(run: RunState, action: Extract<NextAction, { type: 'call
   run.move(enterMessages);
 
   const { runKey, task, position } = run;
-  const outcome = await callModel({ runKey, task, step: position.step, head: position.head, mode: action.mode });
+  const outcome = await callModel({
+    runKey,
+    task,
+    step: position.step,
+    head: position.head,
+    mode: action.mode,
+    deadlineMs: Date.now() + leftMs(position, task, Date.now()),
+  });
   switch (outcome.type) {
     case 'reply':
       return run.move((current) => acceptReply(current, outcome));
     case 'budgetDenied':
-      return run.move((current) => fallShort(current, outcome.neededNanoUsd, outcome.ledger, outcome.scope));
+      return run.move((current) => fallShort(current, outcome));
     case 'failed':
-      return run.move((current) => endRun({ ...current, ledger: outcome.ledger }, endOfFailedStep(outcome.verdict, outcome.message)));
+      return run.move((current) => failStep({ ...current, ledger: outcome.ledger }, run.task, outcome, Date.now()));
     default:
       return assertNever(outcome);
   }
@@ -85,8 +96,33 @@ async function raiseBudget(run: RunState, approvalId: Parameters<typeof dropGate
   const raised = await journal.raiseBudget({ version: 1, runKey: run.runKey, approvalId });
   run.move((position) => dropGate(position, approvalId));
   if (raised.type === 'notPermitted') return false;
-  run.move((position) => ({ ...position, ledger: raised.ledger, shortOfNanoUsd: null }));
+  run.move((position) => goOnWith(position, raised.ledger));
   return true;
+}
+
+/** What a person decided about a run that no model answers: try again, or take their answer. A decision that does not hold is asked for again. */
+async function takeOver(run: RunState, { approvalId }: Pick<OpenGate, 'approvalId'>): Promise<void> {
+  const { runKey, task } = run;
+  const taken = await journal.takeOver({ version: 1, runKey, snapshotDigest: task.snapshotDigest, approvalId });
+  run.move((position) => dropGate(position, approvalId));
+  switch (taken.type) {
+    case 'retry':
+      return run.move(tryModelsAgain);
+    case 'answer':
+      return run.move((position) =>
+        endRun(position, { status: 'completed', message: `No model could answer; ${taken.approver} gave the answer by hand.`, text: taken.text }),
+      );
+    case 'notPermitted':
+      return run.move((position) => (position.unavailable ? { ...position, unavailable: { ...position.unavailable, message: taken.message } } : position));
+    default:
+      return assertNever(taken);
+  }
+}
+
+/** A message from outside ends the wait: people are there. */
+async function waitForModels(run: RunState, waitMs: number): Promise<void> {
+  await condition(() => run.mailbox.hasMail, waitMs);
+  run.move(tryModelsAgain);
 }
 
 async function passGates(run: RunState, open: readonly GateSubject[]): Promise<void> {
@@ -94,8 +130,10 @@ async function passGates(run: RunState, open: readonly GateSubject[]): Promise<v
   run.publish();
   if (open.length > 0) return;
   const mustWait = () => {
-    const next = decideNextAction(run.position, run.task);
+    const next = decideNextAction(run.position, run.task, Date.now());
     return next.type === 'awaitApproval' && next.open.length === 0 && !run.mailbox.hasMail;
   };
+  const sinceMs = Date.now();
   await awaitDecision(run, () => !mustWait() || (run.carriesOn && mustContinueAsNew(run)));
+  run.move((position) => countWait(position, Date.now() - sinceMs));
 }

@@ -24,6 +24,8 @@ export interface ChildAgent {
   readonly input: JsonObject;
   /** The most that the child may spend, in USD. It spends the parent's money: what the parent has not, the child has not. */
   readonly budgetUsd: number | string;
+  /** The most tokens of input and output together, within what its parents have. Default: the task's. */
+  readonly budgetTokens?: number;
   /** Part of the child's id, for people. Default: the task's name. */
   readonly name?: string;
   readonly feature?: string;
@@ -64,7 +66,10 @@ export async function runChildAgent(run: RunState, child: ChildAgent): Promise<C
   }
 }
 
-function childInput(run: RunState, { task, input, budgetUsd, name, feature }: ChildAgent): { readonly input: AgentRunInput; readonly id: string } {
+function childInput(
+  run: RunState,
+  { task, input, budgetUsd, budgetTokens, name, feature }: ChildAgent,
+): { readonly input: AgentRunInput; readonly id: string } {
   const budgetLimitNanoUsd = parseUsd(String(budgetUsd));
   if (budgetLimitNanoUsd === null)
     throw ApplicationFailure.nonRetryable(
@@ -85,6 +90,7 @@ function childInput(run: RunState, { task, input, budgetUsd, name, feature }: Ch
       feature: feature ?? start.feature,
       requester: start.requester,
       budgetLimitNanoUsd,
+      ...(budgetTokens === undefined ? {} : { budgetLimitTokens: budgetTokens }),
       parent: runKey,
     },
   };

@@ -33,11 +33,15 @@ export function openRun(start: AgentRunInput): RunState {
 
 /** Pins the task and opens the run's budget in the store. */
 export async function pinTask(run: RunState): Promise<void> {
-  const { task, input, tenant, feature, requester, budgetLimitNanoUsd, parent } = run.start;
-  const limit = budgetLimitNanoUsd === undefined ? {} : { budgetLimitNanoUsd };
+  const { task, input, tenant, feature, requester, budgetLimitNanoUsd, budgetLimitTokens, parent } = run.start;
+  const limit = {
+    ...(budgetLimitNanoUsd === undefined ? {} : { budgetLimitNanoUsd }),
+    ...(budgetLimitTokens === undefined ? {} : { budgetLimitTokens }),
+  };
   const above = parent === undefined ? {} : { parent };
   const pinned = await journal.pinTask({ version: 1, runKey: run.runKey, task, input, tenant, feature, requester, ...limit, ...above });
-  run.pin(pinned.pinned, startPosition(pinned.head, pinned.ledger));
+  const clock = pinned.pinned.maxDurationMs === undefined ? {} : { startedAtMs: Date.now() };
+  run.pin(pinned.pinned, { ...startPosition(pinned.head, pinned.ledger), ...clock });
 }
 
 /** Writes the run's end to the store and waits for handlers under way. */
@@ -61,10 +65,12 @@ function answer(agentRunId: string, end: RunEnd, steps: number, written: FinishR
     ...(written.outputAttemptId ? { outputAttemptId: written.outputAttemptId } : {}),
     message: written.message,
     ...(end.failureType ? { failureType: end.failureType } : {}),
+    ...(end.exhausted ? { exhausted: end.exhausted } : {}),
     steps,
     ledger: written.ledger,
   };
-  if (end.status !== 'failed') return result;
+  // One that has something to say to whoever asked is an answer, and no error.
+  if (end.status !== 'failed' || end.text !== undefined) return result;
   throw ApplicationFailure.create({ message: written.message, type: end.failureType ?? 'modelChainExhausted', nonRetryable: true, details: [result] });
 }
 

@@ -10,7 +10,7 @@ import type { RunState } from '../agent-run/run-state.ts';
 export async function openGate(run: RunState, subject: GateSubject): Promise<void> {
   const { position, task, runKey } = run;
   const approvalId = uuid4() as ApprovalId;
-  const callIndex = subject.kind === 'budget' ? null : subject.callIndex;
+  const callIndex = 'callIndex' in subject ? subject.callIndex : null;
   const call = position.calls.find((candidate) => candidate.callIndex === callIndex);
   const input: OpenGateInput = {
     version: 1,
@@ -23,8 +23,10 @@ export async function openGate(run: RunState, subject: GateSubject): Promise<voi
     liveApprovalIds: position.gates.map((gate) => gate.approvalId),
     ...(subject.kind === 'inDoubt' && call?.approvalId ? { aboutApprovalId: call.approvalId } : {}),
     ...(subject.kind === 'budget' && position.shortOfNanoUsd !== null ? { shortOfNanoUsd: position.shortOfNanoUsd } : {}),
+    ...(subject.kind === 'budget' && position.shortOfTokens !== undefined ? { shortOfTokens: position.shortOfTokens } : {}),
+    ...(subject.kind === 'unavailable' && position.unavailable ? { why: position.unavailable.message.slice(0, 2_000) } : {}),
   };
-  const tool = call?.tool ?? 'tollgate.raiseBudget';
+  const tool = call?.tool ?? (subject.kind === 'unavailable' ? 'tollgate.takeOver' : 'tollgate.raiseBudget');
   const opened = await journal.openGate.executeWithOptions({ summary: `step ${position.step} · gate for ${tool}` }, [input]);
   const { actionDigest, expiresAtMs } = opened;
   run.move((current) => addGate(current, { approvalId, actionDigest, kind: subject.kind, status: 'open', tool, expiresAtMs, tries: 0, callIndex }));

@@ -1,8 +1,7 @@
 import { sleep, uuid4 } from '@temporalio/workflow';
 import type { CallModelInput, CallModelOutcome, PinnedTask, TranscriptHead } from '../../contracts/agent-run.ts';
-import { assertNever } from '../../contracts/failures.ts';
 import type { AttemptId, RunKey } from '../../contracts/ids.ts';
-import { type ChainPosition, decideNextAttempt } from '../../domain/model/next-attempt.ts';
+import { CHAIN_START, type ChainWalk, decideNextTry } from '../../domain/model/next-attempt.ts';
 import { outside, outsideOptions } from '../activity-options.ts';
 
 export interface ModelStep {
@@ -11,6 +10,8 @@ export interface ModelStep {
   readonly step: number;
   readonly head: TranscriptHead;
   readonly mode: CallModelInput['mode'];
+  /** When the run must begin nothing more, on the workflow's clock. */
+  readonly deadlineMs: number;
 }
 
 /**
@@ -20,37 +21,26 @@ export interface ModelStep {
  */
 export async function callModel(request: ModelStep): Promise<CallModelOutcome> {
   const { task } = request;
-  const limits = { candidates: task.models.length, maxAttempts: task.maxAttemptsPerStep, maxWaitMs: task.maxRetryWaitMs };
-  let position: ChainPosition = { candidateIndex: 0, tries: 0, attempts: 0 };
-  let denied: Extract<CallModelOutcome, { type: 'budgetDenied' }> | null = null;
-  for (;;) {
-    position = { ...position, tries: position.tries + 1, attempts: position.attempts + 1 };
-    const outcome = await attempt(request, position);
-    switch (outcome.type) {
-      case 'reply':
-        return outcome;
-      case 'budgetDenied':
-        if (!denied || outcome.neededNanoUsd < denied.neededNanoUsd) denied = outcome;
-        if (position.candidateIndex + 1 >= limits.candidates || position.attempts >= limits.maxAttempts) return denied;
-        position = { ...position, candidateIndex: position.candidateIndex + 1, tries: 0 };
-        break;
-      case 'failed': {
-        const next = decideNextAttempt(position, outcome.verdict, limits, Math.random());
-        if (next.type === 'giveUp') return denied ? { ...denied, ledger: outcome.ledger } : outcome;
-        if (next.waitMs > 0) await sleep(next.waitMs);
-        if (next.candidateIndex !== position.candidateIndex) position = { ...position, candidateIndex: next.candidateIndex, tries: 0 };
-        break;
-      }
-      default:
-        assertNever(outcome);
-    }
+  const limits = {
+    candidates: task.models.length,
+    maxAttempts: task.maxAttemptsPerStep,
+    maxWaitMs: task.maxRetryWaitMs,
+    maxQuotaWaitMs: task.onQuotaDenied === 'wait' ? (task.maxQuotaWaitMs ?? 0) : 0,
+  };
+  for (let walk = CHAIN_START; ; ) {
+    const outcome = await attempt(request, walk);
+    if (outcome.type === 'reply') return outcome;
+    const next = decideNextTry(walk, outcome, { ...limits, leftMs: request.deadlineMs - Date.now() }, Math.random);
+    if (next.type === 'giveUp') return next.outcome;
+    if (next.waitMs > 0) await sleep(next.waitMs);
+    walk = next.walk;
   }
 }
 
-function attempt({ runKey, task, step, head, mode }: ModelStep, { candidateIndex, attempts }: ChainPosition): Promise<CallModelOutcome> {
+function attempt({ runKey, task, step, head, mode }: ModelStep, { candidateIndex, asked }: ChainWalk): Promise<CallModelOutcome> {
   const what = mode === 'wrapUp' ? 'last answer' : `step ${step}`;
-  const options = outsideOptions(task.modelTimeoutMs, `${what} · ${task.models[candidateIndex] ?? '?'} · attempt ${attempts}`);
+  const options = outsideOptions(task.modelTimeoutMs, `${what} · ${task.models[candidateIndex] ?? '?'} · attempt ${asked}`);
   // The id comes from the workflow's own randomness: it survives replay, and differs after a reset.
   const attemptId = uuid4() as AttemptId;
-  return outside.callModel.executeWithOptions(options, [{ version: 1, runKey, attemptId, step, ordinal: attempts, candidateIndex, head, mode }]);
+  return outside.callModel.executeWithOptions(options, [{ version: 1, runKey, attemptId, step, ordinal: asked, candidateIndex, head, mode }]);
 }

@@ -14,6 +14,10 @@ export const TABLES = [
   'keys',
   'attempt_lookups',
   'bound_factors',
+  'run_meters',
+  'quotas',
+  'skips',
+  'breakers',
 ] as const;
 
 export type TableName = (typeof TABLES)[number];

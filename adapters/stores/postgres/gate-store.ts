@@ -5,7 +5,7 @@ import type { ApprovalId, RunKey } from '../../../contracts/ids.ts';
 import { close, type GateRecord } from '../../../domain/approval/gate.ts';
 import { nanoUsd } from '../../../domain/budget/ledger.ts';
 import type { GateFilter, GateStore } from '../../../domain/store/port.ts';
-import { json, listLimit, runScopeKey, toTotals } from '../rows.ts';
+import { json, listLimit, runScopeKey, tokenScopeKey, toTotals } from '../rows.ts';
 import { RUN_ROW } from '../sql.ts';
 import { writeAudit } from './audit-store.ts';
 import type { Database, Session } from './database.ts';
@@ -116,7 +116,7 @@ async function raise(
   session: Session,
   runKey: RunKey,
   approvalId: ApprovalId,
-  amount: NanoUsd,
+  amount: Parameters<GateStore['raiseLimit']>[2],
   rule: Parameters<GateStore['raiseLimit']>[3],
 ): ReturnType<GateStore['raiseLimit']> {
   const gate = await lockGate(session, runKey, approvalId);
@@ -127,19 +127,20 @@ async function raise(
     const permission = rule(gate, nowMs);
     if (permission.type === 'refused') return permission;
     await writeGate(session, { ...gate, status: 'consumed', consumedAtMs: nowMs });
-    await raiseScope(session, runKey, nanoUsd(amount));
-    await writeAudit(session, { type: 'budget.raised', runKey, actor: 'tollgate', data: { approvalId, amountNanoUsd: amount } });
+    await raiseScope(session, runScopeKey(runKey), nanoUsd(amount.nanoUsd));
+    if (amount.tokens > 0) await raiseScope(session, tokenScopeKey(runKey), nanoUsd(amount.tokens));
+    const data = { approvalId, amountNanoUsd: amount.nanoUsd, amountTokens: amount.tokens };
+    await writeAudit(session, { type: 'budget.raised', runKey, actor: 'tollgate', data });
   }
   const ledger = await ledgerOf(session, runKey);
   invariant(ledger, `run ${runKey.agentRunId} has a budget scope`);
   return { type: 'raised', ledger };
 }
 
-async function raiseScope(session: Session, runKey: RunKey, amount: NanoUsd): Promise<void> {
-  const key = runScopeKey(runKey);
+async function raiseScope(session: Session, key: string, amount: NanoUsd): Promise<void> {
   const columns = 'limit_nano_usd, settled_nano_usd, held_nano_usd, written_off_nano_usd, overrun_nano_usd';
   const scope = await session.get(`SELECT ${columns} FROM scopes WHERE kind = 'run' AND scope_key = :key FOR NO KEY UPDATE`, { key });
-  invariant(scope, `run ${runKey.agentRunId} has a budget scope`);
+  invariant(scope, `there is a budget scope ${key}`);
   const limit = nanoUsd(toTotals(scope).limitNanoUsd + amount);
   await session.all("UPDATE scopes SET limit_nano_usd = :limit WHERE kind = 'run' AND scope_key = :key", { key, limit });
 }

@@ -1,56 +1,55 @@
-import type { LedgerTotals, NanoUsd, ScopeKind } from '../../../contracts/budget.ts';
+import type { LedgerTotals, ScopeKind } from '../../../contracts/budget.ts';
 import { invariant, TollgateError } from '../../../contracts/failures.ts';
 import type { AttemptId, RunKey } from '../../../contracts/ids.ts';
-import {
-  addDelta,
-  applyLedgerEvent,
-  fits,
-  type LedgerDelta,
-  type LedgerEvent,
-  nanoUsd,
-  reservationDelta,
-  ZERO_NANO_USD,
-} from '../../../domain/budget/ledger.ts';
+import type { TokenUsage } from '../../../contracts/model.ts';
 import type { MoneyMove } from '../../../domain/budget/held-store-port.ts';
+import { addDelta, applyLedgerEvent, type LedgerEvent, nanoUsd, reservationDelta } from '../../../domain/budget/ledger.ts';
 import type { AttemptRecord, LedgerStore, NewAttempt, OutcomeReport, ReserveResult } from '../../../domain/store/port.ts';
 import { auditOfMove, demandReason } from '../money-move.ts';
-import { integer, type Row, runScopeKey, text, toAttempt, toTotals } from '../rows.ts';
-import { ATTEMPT_COLUMNS, INSERT_ATTEMPT, RUN_ROW, SET_MOVE, SET_OUTCOME } from '../sql.ts';
+import { afterReservation, type Draw, drawOf, isMeter, meterScopesOf, rejectionOf, scopeIds, tokenDelta, windowsOf } from '../reservation.ts';
+import { integer, jsonOrNull, type Row, runScopeKey, text, toAttempt, tokenScopeKey, toQuota, toSkip, toTotals } from '../rows.ts';
+import { ATTEMPT_COLUMNS, INSERT_ATTEMPT, INSERT_SKIP, MAX_SKIPS, QUOTA_MATCHES, RUN_ROW, SET_MOVE, SET_OUTCOME } from '../sql.ts';
 import { writeAudit } from './audit-store.ts';
 import type { Database, Session, Transaction } from './database.ts';
 import { learnBound } from './held-store.ts';
+import { lockWindows } from './quota-store.ts';
 import { findRunRow, unknownRun } from './run-store.ts';
 
-const SCOPE_COLUMNS = ['id', 'kind', 'scope_key', 'limit_nano_usd', 'settled_nano_usd', 'held_nano_usd', 'written_off_nano_usd', 'overrun_nano_usd']
+const SCOPE_COLUMNS = [
+  ...['id', 'kind', 'scope_key', 'unit', 'set_aside'],
+  ...['limit_nano_usd', 'settled_nano_usd', 'held_nano_usd', 'written_off_nano_usd', 'overrun_nano_usd'],
+]
   .map((column) => `scopes.${column}`)
   .join(', ');
 const OF_ATTEMPT = `run = ${RUN_ROW} AND attempt_id = :attemptId`;
 
 /**
- * Every scope that an attempt of the run draws on, locked. Tenant and feature bind where they have a limit. Always locked
- * in the order of their ids, so that transactions wait for each other and never in a circle.
+ * The scopes of a run and its parents, locked, with what else a reservation needs to know: the store's time, and the quotas
+ * that may bind the run. Always locked in the order of their ids, and quotas' windows after them in the order of their
+ * quotas, so that transactions wait for each other and never in a circle.
  */
 const LOCK_SCOPES_OF_RUN = `
-  WITH run AS (SELECT id, tenant, feature FROM runs WHERE agent_run_id = :agentRunId AND first_execution_run_id = :firstExecutionRunId)
-  SELECT ${SCOPE_COLUMNS}, (SELECT id FROM run) AS run,
-    coalesce((SELECT kind FROM run_scopes WHERE run = (SELECT id FROM run) AND scope = scopes.id), scopes.kind) AS drawn_as
-  FROM scopes WHERE id = ANY (ARRAY(
-    SELECT scope FROM run_scopes WHERE run = (SELECT id FROM run)
-    UNION ALL SELECT own.id FROM run JOIN scopes own ON own.kind = 'tenant' AND own.scope_key = run.tenant
-    UNION ALL SELECT own.id FROM run JOIN scopes own ON own.kind = 'feature' AND own.scope_key = run.tenant || '/' || run.feature))
+  WITH run AS (SELECT id, tenant, feature FROM runs WHERE agent_run_id = :agentRunId AND first_execution_run_id = :firstExecutionRunId),
+    drawn AS (SELECT scope, kind FROM run_scopes WHERE run = (SELECT id FROM run) UNION ALL SELECT scope, kind FROM run_meters WHERE run = (SELECT id FROM run))
+  SELECT ${SCOPE_COLUMNS}, (SELECT id FROM run) AS run, (SELECT kind FROM drawn WHERE scope = scopes.id) AS drawn_as,
+    (SELECT tenant FROM run) AS tenant, (SELECT feature FROM run) AS feature, :now AS now_ms,
+    (SELECT json_agg(quotas)::text FROM quotas, runs WHERE runs.id = (SELECT id FROM run) AND ${QUOTA_MATCHES}) AS quotas_json
+  FROM scopes WHERE id = ANY (ARRAY(SELECT scope FROM drawn))
   ORDER BY scopes.id FOR NO KEY UPDATE OF scopes`;
 const LOCK_SCOPES_OF_ATTEMPT = `
-  SELECT ${SCOPE_COLUMNS} FROM attempt_scopes JOIN scopes ON scopes.id = attempt_scopes.scope
-  WHERE attempt_scopes.attempt = :id ORDER BY scopes.id FOR NO KEY UPDATE OF scopes`;
+  SELECT ${SCOPE_COLUMNS} FROM scopes
+  WHERE id = ANY (ARRAY(SELECT scope FROM attempt_scopes WHERE attempt = :id UNION ALL SELECT unnest(:meters::bigint[])))
+  ORDER BY scopes.quota NULLS FIRST, scopes.id FOR NO KEY UPDATE OF scopes`;
 /** New totals for several scopes, given as arrays. */
 const SET_TOTALS = `
-  UPDATE scopes SET settled_nano_usd = new.settled, held_nano_usd = new.held, written_off_nano_usd = new.written_off, overrun_nano_usd = new.overrun
-  FROM unnest(:scopes::bigint[], :settled::bigint[], :held::bigint[], :writtenOff::bigint[], :overrun::bigint[])
-    AS new (scope, settled, held, written_off, overrun)`;
+  UPDATE scopes SET settled_nano_usd = new.settled, held_nano_usd = new.held, written_off_nano_usd = new.written_off,
+    overrun_nano_usd = new.overrun, set_aside = coalesce(new.set_aside, scopes.set_aside)
+  FROM unnest(:scopes::bigint[], :settled::bigint[], :held::bigint[], :writtenOff::bigint[], :overrun::bigint[], :asides::bigint[])
+    AS new (scope, settled, held, written_off, overrun, set_aside)`;
 /** The attempt, its scopes and their totals in one statement; nothing where the attempt is there already. */
 const RESERVE = `
   WITH inserted AS (${INSERT_ATTEMPT} RETURNING ${ATTEMPT_COLUMNS}),
-    drawn AS (INSERT INTO attempt_scopes (attempt, scope) SELECT inserted.id, scope FROM inserted, unnest(:scopes::bigint[]) AS scope),
+    drawn AS (INSERT INTO attempt_scopes (attempt, scope) SELECT inserted.id, scope FROM inserted, unnest(:linked::bigint[]) AS scope),
     moved AS (${SET_TOTALS}, inserted WHERE scopes.id = new.scope),
     reopened AS (UPDATE runs SET status = 'running', end_json = NULL, ended_at_ms = NULL FROM inserted WHERE runs.id = :run AND runs.ended_at_ms IS NOT NULL)
   SELECT * FROM inserted`;
@@ -79,12 +78,26 @@ export function createLedgerStore(db: Database): LedgerStore {
     reportAttempt: (runKey, attemptId, report) => db.transaction((session) => reportOutcome(session, runKey, attemptId, report)),
     moveMoney: (runKey, attemptId, event, by) => db.transaction((session) => move(session, runKey, attemptId, event, by)),
     getLedger: (runKey) => ledgerOf(db, runKey),
+    getTokenLedger: (runKey) => totalsAt(db, tokenScopeKey(runKey)),
+    recordSkip: async ({ runKey, ...skip }) => {
+      const run = await findRunRow(db, runKey);
+      if (run === null) throw unknownRun(runKey);
+      await db.all(INSERT_SKIP, { ...skip, run });
+    },
+    listSkips: async (runKey) =>
+      (await db.all(`SELECT * FROM skips WHERE run = ${RUN_ROW} ORDER BY at_ms, step, ordinal LIMIT :limit`, { ...runKey, limit: MAX_SKIPS })).map((row) =>
+        toSkip(row, runKey),
+      ),
   };
 }
 
 /** The totals of a run's own scope. */
 export async function ledgerOf(session: Session, runKey: RunKey): Promise<LedgerTotals | null> {
-  const row = await session.get(`SELECT ${SCOPE_COLUMNS} FROM scopes WHERE kind = 'run' AND scope_key = :key`, { key: runScopeKey(runKey) });
+  return await totalsAt(session, runScopeKey(runKey));
+}
+
+async function totalsAt(session: Session, key: string): Promise<LedgerTotals | null> {
+  const row = await session.get(`SELECT ${SCOPE_COLUMNS} FROM scopes WHERE kind = 'run' AND scope_key = :key`, { key });
   return row ? toTotals(row) : null;
 }
 
@@ -93,31 +106,35 @@ async function reserve(session: Transaction, attempt: NewAttempt): Promise<Reser
   const reserved = nanoUsd(reservedNanoUsd);
   const setAside = nanoUsd(setAsideNanoUsd);
   const scopes = await session.all(LOCK_SCOPES_OF_RUN, { ...runKey });
-  const own = scopes.find((scope) => text(scope, 'drawn_as') === 'run');
+  const own = scopes.find((scope) => text(scope, 'drawn_as') === 'run' && text(scope, 'unit') === 'nanoUsd');
   if (!own) throw unknownRun(runKey);
 
-  const full = byNearness(scopes).find((scope) => !fits(toTotals(scope), reserved, scope === own ? setAside : ZERO_NANO_USD));
-  if (full) {
+  const draws = [...scopes.map((row) => drawOf(row, text(row, 'drawn_as') as ScopeKind, attempt)), ...(await drawsOfQuotas(session, own, attempt))];
+  const rejection = rejectionOf(draws, attempt, integer(own, 'now_ms'));
+  if (rejection) {
     const existing = await find(session, runKey, attemptId);
-    if (existing) return { type: 'exists', attempt: existing };
-    const neededNanoUsd = (reserved + (full === own ? setAside : 0)) as NanoUsd;
-    return { type: 'rejected', scope: text(full, 'drawn_as') as ScopeKind, scopeId: text(full, 'scope_key'), totals: toTotals(full), neededNanoUsd };
+    return existing ? { type: 'exists', attempt: existing } : rejection;
   }
-  const delta = reservationDelta(reserved);
-  const parameters = { ...columns, run: integer(own, 'run'), attemptId, head: JSON.stringify(head), reserved, setAside };
-  const inserted = await session.commitWith(RESERVE, { ...parameters, ...totalsAfter(scopes, delta) });
-  if (inserted) return { type: 'reserved', attempt: toAttempt(inserted, runKey), ledger: addDelta(toTotals(own), delta) };
+  const linked = draws.filter((draw) => !isMeter(draw)).map(({ row }) => integer(row, 'id'));
+  const after = draws.map((draw) => ({ scope: integer(draw.row, 'id'), ...afterReservation(draw) }));
+  const parameters = { ...columns, run: integer(own, 'run'), attemptId, head: JSON.stringify(head), reserved, setAside, linked };
+  const inserted = await session.commitWith(RESERVE, { ...parameters, meterScopes: meterScopesOf(draws), ...asArrays(after) });
+  if (inserted) return { type: 'reserved', attempt: toAttempt(inserted, runKey), ledger: addDelta(toTotals(own), reservationDelta(reserved)) };
   return { type: 'exists', attempt: await known(session, runKey, attemptId) };
 }
 
-/** In the order in which a refusal names them: the run, its parents, tenant, feature. */
-function byNearness(scopes: readonly Row[]): Row[] {
-  const order: readonly ScopeKind[] = ['run', 'parent', 'tenant', 'feature'];
-  return scopes.toSorted((a, b) => order.indexOf(text(a, 'drawn_as') as ScopeKind) - order.indexOf(text(b, 'drawn_as') as ScopeKind));
+/** One way to the server more, where there are quotas. */
+async function drawsOfQuotas(session: Session, own: Row, attempt: NewAttempt): Promise<Draw[]> {
+  const quotas = jsonOrNull<readonly Row[]>(own, 'quotas_json');
+  if (!quotas) return [];
+  const windows = windowsOf(quotas.map(toQuota), text(own, 'tenant'), text(own, 'feature'), integer(own, 'now_ms'));
+  if (windows.length === 0) return [];
+  const rows = await lockWindows(session, windows, SCOPE_COLUMNS);
+  return windows.map((window) => drawOf(rows.find((row) => text(row, 'scope_key') === window.scopeKey) ?? {}, window.kind, attempt, window));
 }
 
 async function reportOutcome(session: Session, runKey: RunKey, attemptId: AttemptId, report: OutcomeReport): Promise<AttemptRecord> {
-  const { attempt, id } = await lock(session, runKey, attemptId);
+  const { attempt, id, meters } = await lock(session, runKey, attemptId);
   invariant(report.outcome.type !== 'reply' || attempt.reply || report.reply, `attempt ${attemptId} has a reply where its outcome is one`);
   const [written] = await session.all(`UPDATE attempts SET ${SET_OUTCOME} WHERE id = :id RETURNING ${ATTEMPT_COLUMNS}`, {
     id,
@@ -126,23 +143,29 @@ async function reportOutcome(session: Session, runKey: RunKey, attemptId: Attemp
     usage: report.usage ? JSON.stringify(report.usage) : null,
     providerRequestId: report.providerRequestId ?? null,
   });
-  const money = report.money ? await applyEvent(session, attempt, id, report.money) : null;
+  const money = report.money ? await applyEvent(session, { attempt, id, meters }, report.money, report.usage) : null;
   return money ?? toAttempt(written ?? {}, runKey);
 }
 
 async function move(session: Session, runKey: RunKey, attemptId: AttemptId, event: LedgerEvent, by: MoneyMove | undefined): Promise<AttemptRecord> {
   demandReason(event, by);
-  const { attempt, id } = await lock(session, runKey, attemptId);
-  const moved = await applyEvent(session, attempt, id, event, by);
+  const locked = await lock(session, runKey, attemptId);
+  const moved = await applyEvent(session, locked, event, by?.usage, by);
   if (moved && by) await writeAudit(session, auditOfMove(runKey, attemptId, event, by));
-  return moved ?? attempt;
+  return moved ?? locked.attempt;
 }
 
 /**
  * Moves one attempt's money, and with it every scope that it drew on. What contradicts the journal is kept in the audit.
  * Answers the row as it then holds; null where nothing moved.
  */
-async function applyEvent(session: Session, attempt: AttemptRecord, id: number, event: LedgerEvent, by?: MoneyMove): Promise<AttemptRecord | null> {
+async function applyEvent(
+  session: Session,
+  { attempt, id, meters }: LockedAttempt,
+  event: LedgerEvent,
+  usage?: TokenUsage,
+  by?: MoneyMove,
+): Promise<AttemptRecord | null> {
   const { runKey, attemptId } = attempt;
   const transition = applyLedgerEvent(attempt.money, event);
   const audit = (type: string, data: object) => writeAudit(session, { type, runKey, actor: 'tollgate', data: { attemptId, ...data } });
@@ -152,7 +175,12 @@ async function applyEvent(session: Session, attempt: AttemptRecord, id: number, 
   }
   const { status, settledNanoUsd } = transition.entry;
   const { overrunNanoUsd } = transition.delta;
-  const scopes = await session.all(LOCK_SCOPES_OF_ATTEMPT, { id });
+  const scopes = await session.all(LOCK_SCOPES_OF_ATTEMPT, { id, meters });
+  const tokens = tokenDelta(attempt, event, usage);
+  const after = scopes.flatMap((scope) => {
+    const delta = text(scope, 'unit') === 'tokens' ? tokens : transition.delta;
+    return delta ? [{ scope: integer(scope, 'id'), totals: addDelta(toTotals(scope), delta), setAside: null }] : [];
+  });
   const row = await session.get(
     `WITH moved AS (${SET_TOTALS} WHERE scopes.id = new.scope)
      UPDATE attempts SET money_status = :status, settled_nano_usd = :settledNow, overrun_nano_usd = :overrunNow, ${SET_MOVE}
@@ -164,7 +192,7 @@ async function applyEvent(session: Session, attempt: AttemptRecord, id: number, 
       overrunNow: overrunNanoUsd,
       reason: event.type === 'writeOff' ? by?.reason : null,
       usage: by?.usage ? JSON.stringify(by.usage) : null,
-      ...totalsAfter(scopes, transition.delta),
+      ...asArrays(after),
     },
   );
   if (overrunNanoUsd > 0) {
@@ -174,23 +202,30 @@ async function applyEvent(session: Session, attempt: AttemptRecord, id: number, 
   return toAttempt(row ?? {}, runKey);
 }
 
-/** The locked scopes' totals after `delta`, as SET_TOTALS takes them. */
-function totalsAfter(scopes: readonly Row[], delta: LedgerDelta) {
-  const totals = scopes.map((scope) => addDelta(toTotals(scope), delta));
+/** New totals as SET_TOTALS takes them. */
+function asArrays(after: readonly { readonly scope: number; readonly totals: LedgerTotals; readonly setAside: number | null }[]) {
   return {
-    scopes: scopes.map((scope) => integer(scope, 'id')),
-    settled: totals.map(({ settledNanoUsd }) => settledNanoUsd),
-    held: totals.map(({ heldNanoUsd }) => heldNanoUsd),
-    writtenOff: totals.map(({ writtenOffNanoUsd }) => writtenOffNanoUsd),
-    overrun: totals.map(({ overrunNanoUsd }) => overrunNanoUsd),
+    scopes: after.map(({ scope }) => scope),
+    settled: after.map(({ totals }) => totals.settledNanoUsd),
+    held: after.map(({ totals }) => totals.heldNanoUsd),
+    writtenOff: after.map(({ totals }) => totals.writtenOffNanoUsd),
+    overrun: after.map(({ totals }) => totals.overrunNanoUsd),
+    asides: after.map(({ setAside }) => setAside),
   };
 }
 
+interface LockedAttempt {
+  readonly attempt: AttemptRecord;
+  readonly id: number;
+  /** Windows and scopes in tokens that it drew on. */
+  readonly meters: readonly number[];
+}
+
 /** Before its scopes, which it leads to; nobody who holds scopes waits for an attempt. */
-async function lock(session: Session, runKey: RunKey, attemptId: AttemptId): Promise<{ readonly attempt: AttemptRecord; readonly id: number }> {
+async function lock(session: Session, runKey: RunKey, attemptId: AttemptId): Promise<LockedAttempt> {
   const row = await session.get(`SELECT ${ATTEMPT_COLUMNS} FROM attempts WHERE ${OF_ATTEMPT} FOR NO KEY UPDATE`, { ...runKey, attemptId });
   if (!row) throw unknownAttempt(runKey, attemptId);
-  return { attempt: toAttempt(row, runKey), id: integer(row, 'id') };
+  return { attempt: toAttempt(row, runKey), id: integer(row, 'id'), meters: scopeIds(row) };
 }
 
 async function known(session: Session, runKey: RunKey, attemptId: AttemptId): Promise<AttemptRecord> {

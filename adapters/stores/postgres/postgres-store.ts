@@ -4,12 +4,14 @@ import type { Store } from '../../../domain/store/port.ts';
 import { text } from '../rows.ts';
 import { createApiKeyStore } from './api-key-store.ts';
 import { createAuditStore } from './audit-store.ts';
+import { createBreakerStore } from './breaker-store.ts';
 import { createContentStore } from './content-store.ts';
 import { Database, type DatabaseOptions } from './database.ts';
 import { createGateStore } from './gate-store.ts';
 import { createKeyStore } from './key-store.ts';
 import { createHeldStore } from './held-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
+import { createQuotaStore } from './quota-store.ts';
 import { createRunStore } from './run-store.ts';
 import { checkSchema } from './schema.ts';
 import { createToolCallStore } from './tool-call-store.ts';
@@ -36,6 +38,8 @@ export async function openPostgresStore(options: DatabaseOptions): Promise<Store
     ...createApiKeyStore(db),
     ...createKeyStore(db),
     ...createHeldStore(db),
+    ...createQuotaStore(db),
+    ...createBreakerStore(db),
     nowMs: () => db.nowMs(),
     ensureRoom: (bytes) => ensureRoom(db, bytes),
     close: () => db.close(),

@@ -3,7 +3,7 @@ import { TollgateError } from '../../../contracts/failures.ts';
 import type { RunKey } from '../../../contracts/ids.ts';
 import { nanoUsd } from '../../../domain/budget/ledger.ts';
 import type { NewRun, RunFilter, RunRecord, RunStore } from '../../../domain/store/port.ts';
-import { integer, jsonOrNull, listLimit, type Row, runScopeKey, toRun } from '../rows.ts';
+import { integer, jsonOrNull, listLimit, type Row, runScopeKey, tokenScopeKey, toRun } from '../rows.ts';
 import { runCondition } from '../run-filter.ts';
 import { SELECT_RUN } from '../sql.ts';
 import type { Database, Session } from './database.ts';
@@ -64,6 +64,12 @@ async function insertRun(session: Session, run: NewRun): Promise<'created' | 'ex
      INSERT INTO run_scopes (run, scope, kind) SELECT :id, own.id, 'run' FROM own`,
     { key: runScopeKey(runKey), limit, id },
   );
+  if (run.limitTokens !== undefined)
+    await session.all(
+      `WITH own AS (INSERT INTO scopes (kind, scope_key, limit_nano_usd, unit) VALUES ('run', :key, :limit, 'tokens') RETURNING id)
+       INSERT INTO run_meters (run, scope, kind) SELECT :id, own.id, 'run' FROM own`,
+      { key: tokenScopeKey(runKey), limit: nanoUsd(run.limitTokens), id },
+    );
   for (const parent of parentRunKeys) {
     // A child whose parent is not known would spend past the parent's budget.
     await runRow(session, parent);
@@ -71,6 +77,11 @@ async function insertRun(session: Session, run: NewRun): Promise<'created' | 'ex
       `INSERT INTO run_scopes (run, scope, kind) SELECT :id, scopes.id, 'parent' FROM scopes WHERE scopes.kind = 'run' AND scope_key = :key
        ON CONFLICT DO NOTHING`,
       { id, key: runScopeKey(parent) },
+    );
+    await session.all(
+      `INSERT INTO run_meters (run, scope, kind) SELECT :id, scopes.id, 'parent' FROM scopes WHERE scopes.kind = 'run' AND scope_key = :key
+       ON CONFLICT DO NOTHING`,
+      { id, key: tokenScopeKey(parent) },
     );
   }
   return 'created';

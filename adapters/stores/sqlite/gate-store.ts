@@ -1,11 +1,10 @@
 import type { DecisionAnswer, GateStatus } from '../../../contracts/approval.ts';
-import type { NanoUsd } from '../../../contracts/budget.ts';
 import { invariant } from '../../../contracts/failures.ts';
 import type { ApprovalId, RunKey } from '../../../contracts/ids.ts';
 import { close, type GateRecord } from '../../../domain/approval/gate.ts';
 import { nanoUsd } from '../../../domain/budget/ledger.ts';
 import type { GateFilter, GateStore } from '../../../domain/store/port.ts';
-import { json, listLimit, runScopeKey } from '../rows.ts';
+import { json, listLimit, runScopeKey, tokenScopeKey } from '../rows.ts';
 import { writeAudit } from './audit-store.ts';
 import type { Connection } from './connection.ts';
 import { ledgerOf } from './ledger-store.ts';
@@ -108,7 +107,7 @@ function raise(
   db: Connection,
   runKey: RunKey,
   approvalId: ApprovalId,
-  amount: NanoUsd,
+  amount: Parameters<GateStore['raiseLimit']>[2],
   rule: Parameters<GateStore['raiseLimit']>[3],
 ): Awaited<ReturnType<GateStore['raiseLimit']>> {
   const gate = findGateRow(db, runKey, approvalId);
@@ -119,11 +118,11 @@ function raise(
     const permission = rule(gate, nowMs);
     if (permission.type === 'refused') return permission;
     writeGate(db, runRow(db, runKey), { ...gate, status: 'consumed', consumedAtMs: nowMs });
-    db.run("UPDATE scopes SET limit_nano_usd = limit_nano_usd + :amount WHERE kind = 'run' AND scope_key = :key", {
-      amount: nanoUsd(amount),
-      key: runScopeKey(runKey),
-    });
-    writeAudit(db, { type: 'budget.raised', runKey, actor: 'tollgate', data: { approvalId, amountNanoUsd: amount } });
+    const raiseScope = (key: string, by: number) =>
+      db.run("UPDATE scopes SET limit_nano_usd = limit_nano_usd + :by WHERE kind = 'run' AND scope_key = :key", { by: nanoUsd(by), key });
+    raiseScope(runScopeKey(runKey), amount.nanoUsd);
+    raiseScope(tokenScopeKey(runKey), amount.tokens);
+    writeAudit(db, { type: 'budget.raised', runKey, actor: 'tollgate', data: { approvalId, amountNanoUsd: amount.nanoUsd, amountTokens: amount.tokens } });
   }
   const ledger = ledgerOf(db, runKey);
   invariant(ledger, `run ${runKey.agentRunId} has a budget scope`);

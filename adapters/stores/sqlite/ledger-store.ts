@@ -1,35 +1,25 @@
-import type { LedgerTotals, NanoUsd, ScopeKind } from '../../../contracts/budget.ts';
+import type { LedgerTotals, ScopeKind } from '../../../contracts/budget.ts';
 import { invariant, TollgateError } from '../../../contracts/failures.ts';
 import type { AttemptId, RunKey } from '../../../contracts/ids.ts';
-import {
-  addDelta,
-  applyLedgerEvent,
-  fits,
-  type LedgerDelta,
-  type LedgerEvent,
-  nanoUsd,
-  reservationDelta,
-  ZERO_NANO_USD,
-} from '../../../domain/budget/ledger.ts';
+import type { TokenUsage } from '../../../contracts/model.ts';
 import type { MoneyMove } from '../../../domain/budget/held-store-port.ts';
+import { addDelta, applyLedgerEvent, type LedgerEvent, nanoUsd } from '../../../domain/budget/ledger.ts';
 import type { AttemptRecord, LedgerStore, NewAttempt, OutcomeReport, ReserveResult } from '../../../domain/store/port.ts';
 import { auditOfMove, demandReason } from '../money-move.ts';
-import { integer, type Row, runScopeKey, text, toAttempt, toTotals } from '../rows.ts';
-import { INSERT_ATTEMPT, SET_MOVE, SET_OUTCOME } from '../sql.ts';
+import { afterReservation, type Draw, drawOf, isMeter, meterScopesOf, rejectionOf, scopeIds, tokenDelta } from '../reservation.ts';
+import { integer, type Row, runScopeKey, text, toAttempt, tokenScopeKey, toSkip, toTotals } from '../rows.ts';
+import { INSERT_ATTEMPT, INSERT_SKIP, MAX_SKIPS, SET_MOVE, SET_OUTCOME } from '../sql.ts';
 import { writeAudit } from './audit-store.ts';
 import type { Connection } from './connection.ts';
 import { learnBound } from './held-store.ts';
+import { windowRows } from './quota-store.ts';
 import { findRunRow, runRow } from './run-store.ts';
 
-/** A scope that an attempt draws on. Tenant and feature bind where they have a limit. */
+/** The scopes of a run and its parents: money first, then tokens where they have a limit in tokens. */
 const SCOPES_OF_RUN = `
-  SELECT * FROM (
   SELECT scopes.*, run_scopes.kind AS drawn_as FROM run_scopes JOIN scopes ON scopes.id = run_scopes.scope WHERE run_scopes.run = :run
   UNION ALL
-  SELECT scopes.*, scopes.kind AS drawn_as FROM scopes JOIN runs ON runs.id = :run
-  WHERE (scopes.kind = 'tenant' AND scopes.scope_key = runs.tenant)
-     OR (scopes.kind = 'feature' AND scopes.scope_key = runs.tenant || '/' || runs.feature)
-  ) ORDER BY CASE drawn_as WHEN 'run' THEN 1 WHEN 'parent' THEN 2 WHEN 'tenant' THEN 3 ELSE 4 END, id`;
+  SELECT scopes.*, run_meters.kind AS drawn_as FROM run_meters JOIN scopes ON scopes.id = run_meters.scope WHERE run_meters.run = :run`;
 
 /** A run that a reset took back goes on. */
 const REOPEN_RUN = "UPDATE runs SET status = 'running', end_json = NULL, ended_at_ms = NULL WHERE id = :run AND ended_at_ms IS NOT NULL";
@@ -64,12 +54,29 @@ export function createLedgerStore(db: Connection): LedgerStore {
     reportAttempt: async (runKey, attemptId, report) => db.write(() => reportOutcome(db, runKey, attemptId, report)),
     moveMoney: async (runKey, attemptId, event, by) => db.write(() => move(db, runKey, attemptId, event, by)),
     getLedger: async (runKey) => db.read(() => ledgerOf(db, runKey)),
+    getTokenLedger: async (runKey) => db.read(() => totalsAt(db, tokenScopeKey(runKey))),
+    recordSkip: async ({ runKey, ...skip }) => {
+      await db.write(() => db.run(INSERT_SKIP, { ...skip, run: runRow(db, runKey), now: db.now() }));
+    },
+    listSkips: async (runKey) =>
+      db.read(() =>
+        db
+          .all('SELECT * FROM skips WHERE run = :run ORDER BY at_ms, step, ordinal LIMIT :limit', {
+            run: findRunRow(db, runKey) ?? -1,
+            limit: MAX_SKIPS,
+          })
+          .map((row) => toSkip(row, runKey)),
+      ),
   };
 }
 
 /** The totals of a run's own scope. */
 export function ledgerOf(db: Connection, runKey: RunKey): LedgerTotals | null {
-  const row = db.get("SELECT * FROM scopes WHERE kind = 'run' AND scope_key = :key", { key: runScopeKey(runKey) });
+  return totalsAt(db, runScopeKey(runKey));
+}
+
+function totalsAt(db: Connection, key: string): LedgerTotals | null {
+  const row = db.get("SELECT * FROM scopes WHERE kind = 'run' AND scope_key = :key", { key });
   return row ? toTotals(row) : null;
 }
 
@@ -81,14 +88,9 @@ function reserve(db: Connection, attempt: NewAttempt): ReserveResult {
   const existing = find(db, runKey, attemptId);
   if (existing) return { type: 'exists', attempt: existing };
 
-  const scopes = db.all(SCOPES_OF_RUN, { run });
-  for (const scope of scopes) {
-    const kind = text(scope, 'drawn_as') as ScopeKind;
-    const totals = toTotals(scope);
-    const setAside = kind === 'run' ? setAsideNanoUsd : ZERO_NANO_USD;
-    if (!fits(totals, reservedNanoUsd, setAside))
-      return { type: 'rejected', scope: kind, scopeId: text(scope, 'scope_key'), totals, neededNanoUsd: (reservedNanoUsd + setAside) as NanoUsd };
-  }
+  const draws = drawsOf(db, run, attempt);
+  const rejection = rejectionOf(draws, attempt, db.now());
+  if (rejection) return rejection;
   const { head, requestDigest, dispatchDeadlineMs, step, ordinal, mode, model, provider, endpoint } = attempt;
   const inserted = db.run(INSERT_ATTEMPT, {
     run,
@@ -103,6 +105,9 @@ function reserve(db: Connection, attempt: NewAttempt): ReserveResult {
     head: JSON.stringify(head),
     reserved: reservedNanoUsd,
     setAside: setAsideNanoUsd,
+    reservedTokens: attempt.reservedTokens,
+    setAsideTokens: attempt.setAsideTokens,
+    meterScopes: meterScopesOf(draws),
     dispatchDeadlineMs,
     now: db.now(),
   });
@@ -111,20 +116,28 @@ function reserve(db: Connection, attempt: NewAttempt): ReserveResult {
   if (inserted === 0) return { type: 'exists', attempt: row };
   db.run(REOPEN_RUN, { run });
   const id = attemptRowId(db, run, attemptId);
-  for (const scope of scopes) {
-    db.run('INSERT INTO attempt_scopes (attempt, scope) VALUES (:id, :scope)', { id, scope: integer(scope, 'id') });
-    writeTotals(db, scope, reservationDelta(reservedNanoUsd));
+  for (const draw of draws) {
+    const scope = integer(draw.row, 'id');
+    if (!isMeter(draw)) db.run('INSERT INTO attempt_scopes (attempt, scope) VALUES (:id, :scope)', { id, scope });
+    const { totals, setAside } = afterReservation(draw);
+    writeTotals(db, scope, totals);
+    if (setAside !== null && setAside !== draw.row.set_aside) db.run('UPDATE scopes SET set_aside = :setAside WHERE id = :scope', { scope, setAside });
   }
   const ledger = ledgerOf(db, runKey);
   if (!ledger) throw new TollgateError('invariantBroken', `Run ${runKey.agentRunId} has no budget scope.`);
   return { type: 'reserved', attempt: row, ledger };
 }
 
+function drawsOf(db: Connection, run: number, attempt: NewAttempt): Draw[] {
+  const own = db.all(SCOPES_OF_RUN, { run }).map((row) => drawOf(row, text(row, 'drawn_as') as ScopeKind, attempt));
+  return [...own, ...windowRows(db, run).map(({ row, window }) => drawOf(row, window.kind, attempt, window))];
+}
+
 function reportOutcome(db: Connection, runKey: RunKey, attemptId: AttemptId, report: OutcomeReport): AttemptRecord {
   const run = runRow(db, runKey);
   const { reply } = known(db, runKey, attemptId);
   invariant(report.outcome.type !== 'reply' || reply || report.reply, `attempt ${attemptId} has a reply where its outcome is one`);
-  if (report.money) applyEvent(db, runKey, attemptId, report.money);
+  if (report.money) applyEvent(db, runKey, attemptId, report.money, report.usage);
   db.run(`UPDATE attempts SET ${SET_OUTCOME} WHERE run = :run AND attempt_id = :attemptId`, {
     run,
     attemptId,
@@ -139,7 +152,7 @@ function reportOutcome(db: Connection, runKey: RunKey, attemptId: AttemptId, rep
 
 function move(db: Connection, runKey: RunKey, attemptId: AttemptId, event: LedgerEvent, by: MoneyMove | undefined): AttemptRecord {
   demandReason(event, by);
-  if (!applyEvent(db, runKey, attemptId, event)) return known(db, runKey, attemptId);
+  if (!applyEvent(db, runKey, attemptId, event, by?.usage)) return known(db, runKey, attemptId);
   db.run(`UPDATE attempts SET ${SET_MOVE} WHERE run = :run AND attempt_id = :attemptId`, {
     run: runRow(db, runKey),
     attemptId,
@@ -151,7 +164,7 @@ function move(db: Connection, runKey: RunKey, attemptId: AttemptId, event: Ledge
 }
 
 /** Moves one attempt's money, and with it every scope that it drew on. What contradicts the journal is kept in the audit. Says whether it moved. */
-function applyEvent(db: Connection, runKey: RunKey, attemptId: AttemptId, event: LedgerEvent): boolean {
+function applyEvent(db: Connection, runKey: RunKey, attemptId: AttemptId, event: LedgerEvent, usage?: TokenUsage): boolean {
   const run = runRow(db, runKey);
   const attempt = known(db, runKey, attemptId);
   const transition = applyLedgerEvent(attempt.money, event);
@@ -168,8 +181,11 @@ function applyEvent(db: Connection, runKey: RunKey, attemptId: AttemptId, event:
     settled: settledNanoUsd,
     overrun: overrunNanoUsd,
   });
-  const scopes = db.all('SELECT scopes.* FROM attempt_scopes JOIN scopes ON scopes.id = attempt_scopes.scope WHERE attempt = :id', { id });
-  for (const scope of scopes) writeTotals(db, scope, transition.delta);
+  const tokens = tokenDelta(attempt, event, usage);
+  for (const scope of scopesOfAttempt(db, id)) {
+    const delta = scope.unit === 'tokens' ? tokens : transition.delta;
+    if (delta) writeTotals(db, integer(scope, 'id'), addDelta(toTotals(scope), delta));
+  }
   if (overrunNanoUsd > 0) {
     learnBound(db, attempt, settledNanoUsd ?? 0);
     writeAudit(db, { type: 'ledger.overrun', runKey, actor: 'tollgate', data: { attemptId, overrunNanoUsd } });
@@ -177,12 +193,18 @@ function applyEvent(db: Connection, runKey: RunKey, attemptId: AttemptId, event:
   return true;
 }
 
-function writeTotals(db: Connection, scope: Row, delta: LedgerDelta): void {
-  const totals = addDelta(toTotals(scope), delta);
+/** Those that its reservation drew on, whatever the limits are now. A window that is over for long may be gone. */
+function scopesOfAttempt(db: Connection, id: number): Row[] {
+  const own = db.all('SELECT scopes.* FROM attempt_scopes JOIN scopes ON scopes.id = attempt_scopes.scope WHERE attempt = :id', { id });
+  const meters = scopeIds(db.get('SELECT meter_scopes FROM attempts WHERE id = :id', { id }) ?? {});
+  return [...own, ...meters.flatMap((scope) => db.all('SELECT * FROM scopes WHERE id = :scope', { scope }))];
+}
+
+function writeTotals(db: Connection, id: number, totals: LedgerTotals): void {
   db.run(
     `UPDATE scopes SET settled_nano_usd = :settled, held_nano_usd = :held, written_off_nano_usd = :writtenOff, overrun_nano_usd = :overrun WHERE id = :id`,
     {
-      id: integer(scope, 'id'),
+      id,
       settled: totals.settledNanoUsd,
       held: totals.heldNanoUsd,
       writtenOff: totals.writtenOffNanoUsd,

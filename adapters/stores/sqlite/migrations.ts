@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { TollgateError } from '../../../contracts/failures.ts';
+import { quotaTables } from '../quota-tables.ts';
 
 /** Oldest first. A released one is never changed; the file's `user_version` counts those applied. */
 const MIGRATIONS: readonly string[] = [
@@ -192,6 +193,7 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX bound_factors_by_model ON bound_factors (model, endpoint, id);
   `,
+  quotaTables({ integer: 'INTEGER', id: 'INTEGER PRIMARY KEY AUTOINCREMENT', table: ' STRICT', link: ' STRICT, WITHOUT ROWID' }),
 ];
 
 /** Brings the file up to this version, inside the caller's transaction; answers from and to which. @throws TollgateError where a newer Tollgate wrote it. */

@@ -3,7 +3,7 @@ import { TollgateError } from '../../../contracts/failures.ts';
 import type { RunKey } from '../../../contracts/ids.ts';
 import { nanoUsd } from '../../../domain/budget/ledger.ts';
 import type { NewRun, RunFilter, RunRecord, RunStore } from '../../../domain/store/port.ts';
-import { integer, jsonOrNull, listLimit, runScopeKey, toRun } from '../rows.ts';
+import { integer, jsonOrNull, listLimit, runScopeKey, tokenScopeKey, toRun } from '../rows.ts';
 import { runCondition } from '../run-filter.ts';
 import { SELECT_RUN } from '../sql.ts';
 import type { Connection } from './connection.ts';
@@ -59,11 +59,25 @@ function insertRun(db: Connection, run: NewRun): 'created' | 'exists' {
       scopeKind,
       key,
     });
+  const meter = (kind: string, key: string) =>
+    db.run("INSERT OR IGNORE INTO run_meters (run, scope, kind) SELECT :id, id, :kind FROM scopes WHERE scopes.kind = 'run' AND scope_key = :key", {
+      id,
+      kind,
+      key,
+    });
   link('run', 'run', runScopeKey(runKey));
+  if (run.limitTokens !== undefined) {
+    db.run("INSERT INTO scopes (kind, scope_key, limit_nano_usd, unit) VALUES ('run', :key, :limit, 'tokens')", {
+      key: tokenScopeKey(runKey),
+      limit: nanoUsd(run.limitTokens),
+    });
+    meter('run', tokenScopeKey(runKey));
+  }
   for (const parent of parentRunKeys) {
     // A child whose parent is not known would spend past the parent's budget.
     runRow(db, parent);
     link('parent', 'run', runScopeKey(parent));
+    meter('parent', tokenScopeKey(parent));
   }
   return 'created';
 }

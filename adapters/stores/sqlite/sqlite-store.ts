@@ -1,12 +1,14 @@
 import type { Store } from '../../../domain/store/port.ts';
 import { createApiKeyStore } from './api-key-store.ts';
 import { createAuditStore } from './audit-store.ts';
+import { createBreakerStore } from './breaker-store.ts';
 import { openConnection } from './connection.ts';
 import { createContentStore } from './content-store.ts';
 import { createGateStore } from './gate-store.ts';
 import { createKeyStore } from './key-store.ts';
 import { createHeldStore } from './held-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
+import { createQuotaStore } from './quota-store.ts';
 import { createRunStore } from './run-store.ts';
 import { createToolCallStore } from './tool-call-store.ts';
 
@@ -32,6 +34,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...createApiKeyStore(db),
     ...createKeyStore(db),
     ...createHeldStore(db),
+    ...createQuotaStore(db),
+    ...createBreakerStore(db),
     nowMs: async () => db.now(),
     ensureRoom: async (bytes) => db.ensureRoom(bytes),
     close: async () => db.close(),

@@ -49,6 +49,8 @@ export function newAttempt(key: RunKey, change: Partial<NewAttempt> = {}): NewAt
     head: { attemptId: null, nodeIds: [] },
     reservedNanoUsd: usd(100),
     setAsideNanoUsd: usd(0),
+    reservedTokens: 1_000,
+    setAsideTokens: 0,
     dispatchDeadlineMs: 1_800_000_005_000,
     ...change,
   };

@@ -129,7 +129,7 @@ export function describeGateContract(subject: Subject): void {
     const key = await startRun(store);
     const gate = await store.createGate(approvedGate(key, { kind: 'budget', tool: 'tollgate.raiseBudget' }));
     const second = await another();
-    const raised = await Promise.all([store, second, store].map((one) => one.raiseLimit(key, gate.approvalId, usd(500), byTheRule)));
+    const raised = await Promise.all([store, second, store].map((one) => one.raiseLimit(key, gate.approvalId, { nanoUsd: usd(500), tokens: 0 }, byTheRule)));
     expect(raised.map(({ type }) => type)).toEqual(['raised', 'raised', 'raised']);
     expect(await store.getLedger(key)).toMatchObject({ limitNanoUsd: 1_500 });
     expect(await store.getRun(key)).toMatchObject({ limitNanoUsd: 1_500 });
@@ -141,12 +141,12 @@ export function describeGateContract(subject: Subject): void {
     const { store } = subject();
     const key = await startRun(store);
     const open = await store.createGate(newGate(key, { kind: 'budget' }));
-    expect(await store.raiseLimit(key, open.approvalId, usd(500), byTheRule)).toMatchObject({ type: 'refused', gateStatus: 'open' });
+    expect(await store.raiseLimit(key, open.approvalId, { nanoUsd: usd(500), tokens: 0 }, byTheRule)).toMatchObject({ type: 'refused', gateStatus: 'open' });
     const action = await store.createGate(approvedGate(key));
-    await expect(store.raiseLimit(key, action.approvalId, usd(500), permitted)).rejects.toMatchObject({ type: 'invariantBroken' });
+    await expect(store.raiseLimit(key, action.approvalId, { nanoUsd: usd(500), tokens: 0 }, permitted)).rejects.toMatchObject({ type: 'invariantBroken' });
     const budget = await store.createGate(approvedGate(key, { kind: 'budget' }));
     for (const amount of [-1, 0.5, Number.NaN])
-      await expect(store.raiseLimit(key, budget.approvalId, usd(amount), permitted)).rejects.toMatchObject({ type: 'invariantBroken' });
+      await expect(store.raiseLimit(key, budget.approvalId, { nanoUsd: usd(amount), tokens: 0 }, permitted)).rejects.toMatchObject({ type: 'invariantBroken' });
     expect((await store.getGate(key, budget.approvalId))?.status).toBe('approved');
     expect(await store.getLedger(key)).toMatchObject({ limitNanoUsd: 1_000 });
   });

@@ -46,8 +46,8 @@ export function describeLedgerContract(subject: Subject): void {
   });
 
   test('money set aside for a last answer stays free in the scope of the run, and is no limit elsewhere', async () => {
-    const { store, limitScope } = subject();
-    await limitScope('tenant', 'acme', usd(100));
+    const { store } = subject();
+    await store.setQuota({ tenant: 'acme', feature: null, per: 'day', unit: 'nanoUsd', limit: 100 }, 'command');
     const key = await startRun(store, { limitNanoUsd: usd(150) });
     expect(await store.reserveAttempt(newAttempt(key, { setAsideNanoUsd: usd(51) }))).toMatchObject({ type: 'rejected', scope: 'run', neededNanoUsd: 151 });
     expect((await store.reserveAttempt(newAttempt(key, { setAsideNanoUsd: usd(50) }))).type).toBe('reserved');
@@ -63,20 +63,6 @@ export function describeLedgerContract(subject: Subject): void {
     expect(await store.getLedger(child)).toMatchObject({ heldNanoUsd: 100 });
     expect(await store.reserveAttempt(newAttempt(child))).toMatchObject({ type: 'rejected', scope: 'parent', totals: { limitNanoUsd: 250 } });
     expect(await store.getLedger(child)).toMatchObject({ heldNanoUsd: 100 });
-  });
-
-  test('tenant and feature bind where they have a limit, across runs, and all scopes are reserved or none', async () => {
-    const { store, limitScope } = subject();
-    await limitScope('tenant', 'acme', usd(250));
-    await limitScope('feature', 'acme/chat', usd(150));
-    const [first, second] = [await startRun(store), await startRun(store, { feature: 'mail' })];
-    const elsewhere = await startRun(store, { tenant: 'globex' });
-    await reserve(store, first);
-    expect(await store.reserveAttempt(newAttempt(first))).toMatchObject({ type: 'rejected', scope: 'feature' });
-    await reserve(store, second);
-    expect(await store.reserveAttempt(newAttempt(second))).toMatchObject({ type: 'rejected', scope: 'tenant', totals: { heldNanoUsd: 200 } });
-    await reserve(store, elsewhere);
-    expect(await store.getLedger(first)).toMatchObject({ heldNanoUsd: 100 });
   });
 
   test('money moves in every scope of the attempt at once', async () => {
