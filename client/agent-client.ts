@@ -16,7 +16,7 @@ import { type RunSummary, summarizeRun } from './run-report.ts';
 import { type KnownTask, type StartOptions, startDetails, startSearchAttributes, toStartRequest } from './start-request.ts';
 import { typedResult } from './task-output.ts';
 import { type MessageOptions, toUserMessage } from './user-message.ts';
-import { GRPC_INVALID_ARGUMENT, isUnavailable, unavailable } from './temporal-connection.ts';
+import { GRPC_INVALID_ARGUMENT, isUnavailable, readable, unavailable } from './temporal-connection.ts';
 
 /** How long reading a run from Temporal may take, in milliseconds. */
 const READ_TIMEOUT_MS = 3_500;
@@ -171,10 +171,10 @@ async function startWorkflow(options: AgentClientOptions, agentRunId: AgentRunId
       args: [request],
       workflowIdConflictPolicy: 'USE_EXISTING',
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      memo: { [TENANT_MEMO]: request.tenant },
+      memo: { [TENANT_MEMO]: readable(client, request.tenant) },
       typedSearchAttributes: startSearchAttributes(request, known, options.switchedOffSearchAttributes ?? []),
-      staticSummary: `${request.task.name} · ${request.tenant}`,
-      staticDetails: startDetails(agentRunId, request, known),
+      staticSummary: readable(client, `${request.task.name} · ${request.tenant}`),
+      staticDetails: readable(client, startDetails(agentRunId, request, known)),
     });
   const handle = await reaching(client, () => client.withDeadline(Date.now() + READ_TIMEOUT_MS, starting));
   // A run that was found may be a later execution of its chain; the first one's id is what the store is keyed by.

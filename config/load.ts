@@ -66,6 +66,7 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
     ...optional('databaseUrl', variables.DATABASE_URL),
     ...optional('databaseConnections', variables.TOLLGATE_DATABASE_CONNECTIONS),
     ...optional('configPath', variables.TOLLGATE_CONFIG),
+    encryption: encryptionOf(variables),
     insecure: variables.TOLLGATE_INSECURE,
     allowUnsigned: variables.TOLLGATE_ALLOW_UNSIGNED ?? isLoopbackAddress(address),
     ...optional('as', name && roles ? { name, roles: roles.split(',') } : undefined),
@@ -76,6 +77,17 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
     ...optional('storeMaxPages', variables.TOLLGATE_STORE_MAX_PAGES),
     searchAttributesOff: variables.TOLLGATE_SEARCH_ATTRIBUTES_OFF,
     secret: (variable) => env[variable] || undefined,
+  };
+}
+
+/** Several machines on one Postgres must share the key file, which nobody may be taken by surprise by. */
+function encryptionOf(variables: z.output<typeof environmentSchema>): Settings['encryption'] {
+  const { TOLLGATE_KMS_URL: url, TOLLGATE_KMS_TOKEN: token } = variables;
+  return {
+    store: variables.TOLLGATE_ENCRYPT_STORE ?? (variables.DATABASE_URL === undefined || url !== undefined),
+    history: variables.TOLLGATE_ENCRYPT_HISTORY,
+    ...optional('kms', url === undefined ? undefined : { url, ...optional('token', token) }),
+    codecOrigin: variables.TOLLGATE_CODEC_ORIGIN,
   };
 }
 

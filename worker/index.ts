@@ -6,7 +6,7 @@ import type { SettingName } from '../config/schema.ts';
 import type { ProjectSpec } from '../domain/task/define.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { type RunningWorker, startWorker } from './start-worker.ts';
-import { mcpServersOf, temporalTarget, wirePorts } from './wiring.ts';
+import { mcpServersOf, payloadCodec, temporalTarget, wirePorts } from './wiring.ts';
 
 export { TollgateError } from '../contracts/failures.ts';
 export type { SettingName } from '../config/schema.ts';
@@ -62,6 +62,7 @@ export async function startTollgateWorker(
       ...(settings.healthFile === undefined ? {} : { healthFile: settings.healthFile }),
       searchAttributesOff,
       ports: adapt(ports),
+      codec: payloadCodec(settings, store),
       logger,
       ...(project.workflowsPath === undefined ? {} : { workflowsPath: project.workflowsPath }),
     });

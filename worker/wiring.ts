@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { ActivityPorts } from '../activities/ports.ts';
 import { openLocalKey } from '../adapters/keys/local-key.ts';
+import { openKeyring } from '../adapters/keys/open-keyring.ts';
+import { PayloadCodec } from '../adapters/keys/payload-codec.ts';
 import { createPriceSource } from '../adapters/prices/genai-prices.ts';
 import { createModelCatalogue } from '../adapters/providers/model-catalogue.ts';
 import { dirname } from 'node:path';
@@ -46,6 +48,12 @@ export async function wirePorts(
     unsignedSigner: settings.allowUnsigned ? signer : null,
     requesterMayDecideByDefault: true,
   };
+}
+
+/** Opens and seals payloads with the store's keys. */
+export function payloadCodec(settings: Settings, store: Store): PayloadCodec {
+  const keyring = openKeyring(settings, store);
+  return new PayloadCodec(async () => keyring, { seals: () => settings.encryption.history });
 }
 
 /** The MCP servers of the project; relative paths begin at its configuration. Whoever asks for them closes them. */

@@ -21,17 +21,22 @@ export interface KeyringOptions {
 export function createKeyring({ wrapper, keys, now = Date.now }: KeyringOptions): Keyring {
   const tenants = new KeyCache<TenantKeys>({ size: CACHED_KEYS, ttlMs: CACHE_TTL_MS, now });
   const own = new KeyCache<SealingKey>({ size: CACHED_KEYS, ttlMs: CACHE_TTL_MS, now });
+  const openers = new KeyCache<Awaited<ReturnType<Keyring['opener']>>>({ size: CACHED_KEYS, ttlMs: CACHE_TTL_MS, now });
   const tenantKeys = (tenant: string) => tenants.get(tenant, () => loadTenant(wrapper, keys, tenant));
   return {
     key: async (scope) =>
       scope.type === 'tenant' ? (await tenantKeys(scope.tenant)).sealing : await own.get(nameOf(scope), () => loadOwn(wrapper, keys, scope, tenantKeys)),
     keyInMemory: (scope) => (scope.type === 'tenant' ? (tenants.peek(scope.tenant)?.sealing ?? null) : own.peek(nameOf(scope))),
+    opener: (keyId) => openers.get(keyId, () => loadOpener(keys, keyId, tenantKeys, (tenant) => tenants.delete((name) => name === tenant))),
     publicKey: async (tenant) => (await tenantKeys(tenant)).publicKey,
     openFromClient: async (tenant, sealed, context) => (await tenantKeys(tenant)).openFromClient(sealed, context),
     keyedHash: async (tenant) => (await tenantKeys(tenant)).hash,
     destroy: async (scope) => {
       const destroyed = await keys.destroyKeys(scope.type === 'tenant' ? { tenant: scope.tenant } : rowOf(scope));
-      if (scope.type === 'tenant') tenants.delete((name) => name === scope.tenant);
+      if (scope.type === 'tenant') {
+        tenants.delete((name) => name === scope.tenant);
+        openers.delete(() => true);
+      }
       own.delete((name) => (scope.type === 'tenant' ? name.startsWith(`${JSON.stringify(scope.tenant)} `) : name === nameOf(scope)));
       return destroyed;
     },
@@ -58,6 +63,22 @@ async function rewrapAll(wrapper: KeyWrapper, keys: KeyStore): Promise<number> {
     count += page.length;
     if (page.length < REWRAP_PAGE) return count;
   }
+}
+
+async function loadOpener(
+  keys: KeyStore,
+  keyId: string,
+  tenantKeys: (tenant: string) => Promise<TenantKeys>,
+  forget: (tenant: string) => void,
+): ReturnType<Keyring['opener']> {
+  const row = await keys.getKey(keyId);
+  if (row?.kind !== 'tenant') return null;
+  if (row.wrapped === null) throw new TollgateError('erased', `The key ${keyId} was destroyed by an erasure.`);
+  const known = await tenantKeys(row.tenant);
+  if (known.has(keyId)) return { tenant: row.tenant, key: known.sealing };
+  // Another process has rotated since.
+  forget(row.tenant);
+  return { tenant: row.tenant, key: (await tenantKeys(row.tenant)).sealing };
 }
 
 async function loadTenant(wrapper: KeyWrapper, keys: KeyStore, tenant: string): Promise<TenantKeys> {

@@ -3,6 +3,8 @@ import { dirname } from 'node:path';
 import { createPriceSource } from '../../adapters/prices/genai-prices.ts';
 import { priceLine } from '../../adapters/prices/price-line.ts';
 import { explainErrorLine } from '../../adapters/providers/explain-error-line.ts';
+import { openKeyring } from '../../adapters/keys/open-keyring.ts';
+import { PayloadCodec } from '../../adapters/keys/payload-codec.ts';
 import { backupStore, restoreStore } from '../../adapters/stores/backup/backup.ts';
 import { checkStore, describeStore, migrateStore, openStore } from '../../adapters/stores/open-store.ts';
 import { loadProject } from '../../adapters/tasks/project.ts';
@@ -14,6 +16,7 @@ import { childEnvironment, isLoopbackAddress, loadSettings } from '../../config/
 import type { Settings } from '../../config/schema.ts';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { PriceSource } from '../../domain/budget/price-port.ts';
+import type { Keyring } from '../../domain/encryption/port.ts';
 import type { Store } from '../../domain/store/port.ts';
 import { createAgentClient } from '../agent-client.ts';
 import { apiScript, devProcesses, replayScript, workerScript } from '../dev/dev-parts.ts';
@@ -36,7 +39,7 @@ const terminal = processTerminal();
 const settings = once(loadSettings);
 let openedStore: Promise<Store> | null = null;
 const prices = once(priceSource);
-const connections = new TemporalConnections();
+const connections = new TemporalConnections(codec());
 
 const services: CliServices = {
   terminal,
@@ -104,6 +107,16 @@ function openRuns(): RunsDoor {
 function store(): Promise<Store> {
   openedStore ??= openStore(settings());
   return openedStore;
+}
+
+/** Opens what is sealed in Temporal's history; the store and its keys are opened at the first such payload. */
+function codec(): PayloadCodec {
+  let keyring: Promise<Keyring> | null = null;
+  const open = () => {
+    keyring ??= store().then((opened) => openKeyring(settings(), opened));
+    return keyring;
+  };
+  return new PayloadCodec(open, { seals: () => settings().encryption.history });
 }
 
 /** Names of MCP servers are checked against the project that carries the task out, where that is this one. */

@@ -1,4 +1,6 @@
 import { basename } from 'node:path';
+import { openKeyring } from '../../adapters/keys/open-keyring.ts';
+import { PayloadCodec } from '../../adapters/keys/payload-codec.ts';
 import { openStore } from '../../adapters/stores/open-store.ts';
 import { loadProject } from '../../adapters/tasks/project.ts';
 import { isLoopbackAddress, loadSettings } from '../../config/load.ts';
@@ -24,7 +26,9 @@ async function serve(): Promise<void> {
   const logger = createLogger({ level: settings.logLevel, name: 'api' });
   const store = await openStore(settings);
   await demandKeysBeyondLoopback(settings, store);
-  const connections = new TemporalConnections();
+  const keyring = openKeyring(settings, store);
+  const codec = new PayloadCodec(async () => keyring, { seals: () => settings.encryption.history });
+  const connections = new TemporalConnections(codec);
   const ports = await doorPorts(settings, store, connections);
   const app = await createHttpApi({
     store,
