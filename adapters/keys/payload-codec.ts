@@ -74,6 +74,16 @@ export class PayloadCodec {
     return decoded;
   }
 
+  /** The tenant under whose key a payload was sealed; null where it was not, or nobody knows. */
+  async sealedFor(payload: PayloadBytes): Promise<string | null> {
+    const keyId = isSealed(payload) ? sealedUnder(payload.data ?? Buffer.of()) : null;
+    if (keyId === null) return null;
+    return await (await this.#open()).opener(keyId).then(
+      (opener) => opener?.tenant ?? null,
+      () => null,
+    );
+  }
+
   async #encodeOne<T extends PayloadBytes>(payload: T, owner: PayloadOwner | undefined): Promise<T> {
     const { metadata, data } = payload;
     if (metadata?.readable) {

@@ -36,6 +36,7 @@ async function serve(): Promise<void> {
     isTemporalUp: () => isTemporalUp(settings, connections),
     developer: developerOf(settings),
     developerBesideKeys: settings.localDeveloper === true,
+    codec: { codec, origin: settings.encryption.codecOrigin },
     logger,
   });
   await listen(app, settings);
