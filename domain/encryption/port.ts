@@ -49,6 +49,8 @@ export interface KeyedHash {
 export interface Keyring {
   /** The newest key of a scope. @throws TollgateError `erased` where it was destroyed, `unreadable` where it can't be unwrapped. */
   key(scope: KeyScope): Promise<SealingKey>;
+  /** The same, but none is made: null where there is none. That there is none may be an answer of up to five minutes ago. */
+  existingKey(scope: KeyScope): Promise<SealingKey | null>;
   /** The same where it is in memory already, for code that can't wait; null else. */
   keyInMemory(scope: KeyScope): SealingKey | null;
   /** The tenant's key with that id, and whose it is, for values that say nothing else; null where there never was such a key. @throws TollgateError `erased`. */

@@ -76,8 +76,11 @@ export interface RunStore {
 // ── Content and transcript ─────────────────────────────────────────────────────────────────────────────────────────
 
 export interface ContentStore {
-  /** Stores text under the SHA-256 of its UTF-8 bytes. The same text again changes nothing. */
-  putContent(text: string): Promise<ContentDigest>;
+  /**
+   * Stores text under the SHA-256 of its UTF-8 bytes. The same text again changes nothing. With an owner it is kept for
+   * that run alone and sealed where the store seals, so that its digest is another one each time.
+   */
+  putContent(text: string, owner?: RunKey): Promise<ContentDigest>;
   /** Null where the store does not have it. */
   getContent(digest: ContentDigest): Promise<string | null>;
 }

@@ -189,4 +189,16 @@ export const MIGRATIONS: readonly Migration[] = [
   );
   `,
   },
+  {
+    name: 'contents of one run, data subjects, erased runs',
+    worksFrom: 1,
+    sql: `
+  ALTER TABLE contents ADD COLUMN run BIGINT REFERENCES runs (id);
+  CREATE INDEX contents_by_run ON contents (run) WHERE run IS NOT NULL;
+  ALTER TABLE runs ADD COLUMN subject TEXT;
+  CREATE INDEX runs_by_subject ON runs (tenant, subject) WHERE subject IS NOT NULL;
+  CREATE INDEX runs_by_tenant ON runs (tenant, id);
+  ALTER TABLE runs ADD COLUMN erased_at_ms BIGINT;
+  `,
+  },
 ];

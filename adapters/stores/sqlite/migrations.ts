@@ -168,6 +168,15 @@ const MIGRATIONS: readonly string[] = [
     UNIQUE (kind, tenant, name, version)
   ) STRICT;
   `,
+  // A content that only one run has goes with it; a run may be about a person, whom a keyed hash names.
+  `
+  ALTER TABLE contents ADD COLUMN run INTEGER REFERENCES runs (id);
+  CREATE INDEX contents_by_run ON contents (run) WHERE run IS NOT NULL;
+  ALTER TABLE runs ADD COLUMN subject TEXT;
+  CREATE INDEX runs_by_subject ON runs (tenant, subject) WHERE subject IS NOT NULL;
+  CREATE INDEX runs_by_tenant ON runs (tenant, id);
+  ALTER TABLE runs ADD COLUMN erased_at_ms INTEGER;
+  `,
 ];
 
 /** Brings the file up to this version, inside the caller's transaction; answers from and to which. @throws TollgateError where a newer Tollgate wrote it. */
