@@ -168,6 +168,28 @@ const MIGRATIONS: readonly string[] = [
     UNIQUE (kind, tenant, name, version)
   ) STRICT;
   `,
+  `
+  CREATE TABLE vault (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    run INTEGER NOT NULL REFERENCES runs (id),
+    token TEXT NOT NULL,
+    type TEXT NOT NULL,
+    value_hash TEXT NOT NULL,
+    sealed TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    UNIQUE (run, token),
+    UNIQUE (run, value_hash)
+  ) STRICT;
+
+  CREATE TABLE redaction_counts (
+    run INTEGER NOT NULL REFERENCES runs (id),
+    place TEXT NOT NULL,
+    type TEXT NOT NULL,
+    action TEXT NOT NULL,
+    occurrences INTEGER NOT NULL,
+    PRIMARY KEY (run, place, type, action)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Brings the file up to this version, inside the caller's transaction; answers from and to which. @throws TollgateError where a newer Tollgate wrote it. */
