@@ -4,6 +4,7 @@ import { invariant } from '../../contracts/failures.ts';
 import type { AgentRunId, ApprovalId, AttemptId, ContentDigest, RunKey } from '../../contracts/ids.ts';
 import type { ModelReply, TranscriptMessage } from '../../contracts/model.ts';
 import type { KeyRow } from '../../domain/encryption/store-port.ts';
+import type { RedactionCount, VaultRecord } from '../../domain/redaction/store-port.ts';
 import type { ApiKeyRecord, AttemptRecord, AuditRecord, LoadedTranscript, RunRecord, ToolCallRecord } from '../../domain/store/port.ts';
 
 /** A row as a driver gives it; both stores have the same columns. */
@@ -166,6 +167,25 @@ export function toKeyRow(row: Row): KeyRow {
     wrapped: textOrNull(row, 'wrapped'),
     createdAtMs: integer(row, 'created_at_ms'),
     destroyedAtMs: integerOrNull(row, 'destroyed_at_ms'),
+  };
+}
+
+export function toVaultRecord(row: Row): VaultRecord {
+  return {
+    sequence: integer(row, 'id'),
+    token: text(row, 'token'),
+    type: text(row, 'type'),
+    valueHash: text(row, 'value_hash'),
+    sealed: text(row, 'sealed'),
+  };
+}
+
+export function toRedactionCount(row: Row): RedactionCount {
+  return {
+    place: text(row, 'place') as RedactionCount['place'],
+    type: text(row, 'type'),
+    action: text(row, 'action') as RedactionCount['action'],
+    count: integer(row, 'occurrences'),
   };
 }
 

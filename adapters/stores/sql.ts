@@ -58,3 +58,16 @@ export const REWRAP_KEY = 'UPDATE keys SET wrapped = :wrapped WHERE key_id = :ke
 /** Whole tenants, one kind, or one key; `:kind` and `:name` null for all. */
 export const DESTROY_KEYS = `UPDATE keys SET wrapped = NULL, destroyed_at_ms = :now
   WHERE tenant = :tenant AND kind = coalesce(:kind, kind) AND name = coalesce(:name, name) AND destroyed_at_ms IS NULL`;
+
+const VAULT_COLUMNS = 'id, token, type, value_hash, sealed';
+export const SELECT_VAULT = `SELECT ${VAULT_COLUMNS} FROM vault WHERE run = :run AND id > :after ORDER BY id`;
+export const SELECT_VAULT_RIVAL = 'SELECT token, value_hash FROM vault WHERE run = :run AND (token = :token OR value_hash = :valueHash)';
+export const INSERT_VAULT = `INSERT INTO vault (run, token, type, value_hash, sealed, created_at_ms)
+  VALUES (:run, :token, :type, :valueHash, :sealed, :now)`;
+export const ADD_REDACTION_COUNT = `INSERT INTO redaction_counts (run, place, type, action, occurrences)
+  VALUES (:run, :place, :type, :action, :count)
+  ON CONFLICT (run, place, type, action) DO UPDATE SET occurrences = redaction_counts.occurrences + excluded.occurrences`;
+export const SELECT_RUN_REDACTIONS = 'SELECT place, type, action, occurrences FROM redaction_counts WHERE run = :run ORDER BY place, type, action';
+export const SELECT_TENANT_REDACTIONS = `SELECT place, type, action, CAST(sum(occurrences) AS BIGINT) AS occurrences
+  FROM redaction_counts JOIN runs ON runs.id = redaction_counts.run WHERE runs.tenant = :tenant
+  GROUP BY place, type, action ORDER BY place, type, action`;

@@ -8,6 +8,7 @@ import { describeKeyContract } from './store-contract/key-contract.ts';
 import { describeLedgerContract } from './store-contract/ledger-contract.ts';
 import { describeRunContract } from './store-contract/run-contract.ts';
 import { describeToolCallContract } from './store-contract/tool-call-contract.ts';
+import { describeVaultContract } from './store-contract/vault-contract.ts';
 
 /** An opened store and what its tests need around it. */
 export interface StoreHarness {
@@ -52,5 +53,6 @@ export function describeStoreContract(name: string, openStore: OpenStoreHarness)
     describeGateContract(current);
     describeApiKeyContract(current);
     describeKeyContract(current);
+    describeVaultContract(current);
   });
 }

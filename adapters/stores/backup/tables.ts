@@ -12,6 +12,8 @@ export const TABLES = [
   'audit',
   'api_keys',
   'keys',
+  'vault',
+  'redaction_counts',
 ] as const;
 
 export type TableName = (typeof TABLES)[number];

@@ -12,6 +12,7 @@ import { createLedgerStore } from './ledger-store.ts';
 import { createRunStore } from './run-store.ts';
 import { checkSchema } from './schema.ts';
 import { createToolCallStore } from './tool-call-store.ts';
+import { createVaultStore } from './vault-store.ts';
 
 /**
  * Opens a store in the schema `tollgate` of a Postgres database, for any number of processes on any number of machines.
@@ -34,6 +35,7 @@ export async function openPostgresStore(options: DatabaseOptions): Promise<Store
     ...createAuditStore(db),
     ...createApiKeyStore(db),
     ...createKeyStore(db),
+    ...createVaultStore(db),
     nowMs: () => db.nowMs(),
     ensureRoom: (bytes) => ensureRoom(db, bytes),
     close: () => db.close(),

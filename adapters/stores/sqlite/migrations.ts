@@ -168,6 +168,27 @@ const MIGRATIONS: readonly string[] = [
     UNIQUE (kind, tenant, name, version)
   ) STRICT;
   `,
+  `
+  CREATE TABLE vault (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    run INTEGER NOT NULL REFERENCES runs (id),
+    token TEXT NOT NULL,
+    type TEXT NOT NULL,
+    value_hash TEXT NOT NULL,
+    sealed TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    UNIQUE (run, token),
+    UNIQUE (run, value_hash)
+  ) STRICT;
+
+  CREATE TABLE redaction_counts (
+    run INTEGER NOT NULL REFERENCES runs (id),
+    place TEXT NOT NULL,
+    type TEXT NOT NULL,
+    action TEXT NOT NULL,
+    occurrences INTEGER NOT NULL,
+    PRIMARY KEY (run, place, type, action)
+  ) STRICT, WITHOUT ROWID;
   // A content that only one run has goes with it; a run may be about a person, whom a keyed hash names.
   `
   ALTER TABLE contents ADD COLUMN run INTEGER REFERENCES runs (id);

@@ -8,6 +8,7 @@ import { createKeyStore } from './key-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
 import { createRunStore } from './run-store.ts';
 import { createToolCallStore } from './tool-call-store.ts';
+import { createVaultStore } from './vault-store.ts';
 
 export interface SqliteStoreOptions {
   /** The file; it and its folder are created where they are missing, and brought up to the newest schema. */
@@ -30,6 +31,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...createAuditStore(db),
     ...createApiKeyStore(db),
     ...createKeyStore(db),
+    ...createVaultStore(db),
     nowMs: async () => db.now(),
     ensureRoom: async (bytes) => db.ensureRoom(bytes),
     close: async () => db.close(),
