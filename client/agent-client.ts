@@ -38,6 +38,8 @@ export interface AgentClientOptions {
   readonly signer?: DecisionSigner;
   /** Needed for tasks given as data, for lists, and for the ledger of runs that Temporal closed. */
   readonly store?: Store;
+  /** Keyed hash of a person, for runs that are started with a `subject`. */
+  readonly subjectHash?: (tenant: string, subject: string) => Promise<string>;
   /** Search attributes that the namespace has no room for. */
   readonly switchedOffSearchAttributes?: readonly SearchAttributeTopic[];
 }
@@ -102,7 +104,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
   async function start<Task extends StartableTask>(task: Task, input: InputOf<Task>, startOptions: StartOptions = {}): Promise<StartedRun> {
     const startable: StartableTask = task;
     const known = knownTask(startable);
-    const request = toStartRequest(known, input, identity.name, startOptions);
+    const request = await withSubject(options, toStartRequest(known, input, identity.name, startOptions), startOptions.subject);
     const agentRunId = (startOptions.id ?? `${request.task.name}-${randomUUID()}`) as AgentRunId;
     const earlier = startOptions.id === undefined ? null : await store?.latestRun(agentRunId);
     if (earlier && earlier.tenant !== request.tenant) throw idTaken(agentRunId);
@@ -160,6 +162,16 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       return gates.map(reportGate);
     },
   };
+}
+
+/** The person goes along as a hash that nobody without the tenant's key can guess at. */
+async function withSubject({ subjectHash }: AgentClientOptions, request: AgentRunStart, subject: string | undefined): Promise<AgentRunStart> {
+  if (subject === undefined) return request;
+  if (subjectHash) return { ...request, subject: await subjectHash(request.tenant, subject) };
+  throw new TollgateError(
+    'invalidInput',
+    'This client has no keys, and naming the person that a run is about needs them. Start it by way of the API or the CLI.',
+  );
 }
 
 async function startWorkflow(options: AgentClientOptions, agentRunId: AgentRunId, request: AgentRunStart, known: KnownTask): Promise<StartedRun> {

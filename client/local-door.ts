@@ -39,6 +39,7 @@ export interface LocalDoorPorts {
   storeName(): string;
   taskQueue(): string;
   switchedOffSearchAttributes(): readonly SearchAttributeTopic[];
+  subjectHash(tenant: string, subject: string): Promise<string>;
 }
 
 /** Runs by way of Temporal and the store, from this process. */
@@ -69,6 +70,7 @@ async function openAgentClient(ports: LocalDoorPorts, options: { readonly signs:
     identity: ports.identity(),
     taskQueue: ports.taskQueue(),
     switchedOffSearchAttributes: ports.switchedOffSearchAttributes(),
+    subjectHash: ports.subjectHash,
     ...(signer ? { signer } : {}),
   });
 }

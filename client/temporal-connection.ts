@@ -67,6 +67,12 @@ export class TemporalConnections {
   }
 }
 
+/** How long the namespace keeps a history after its workflow's end. */
+export async function namespaceRetentionMs({ connection, at }: TemporalConnection): Promise<number> {
+  const { config } = await connection.workflowService.describeNamespace({ namespace: at.namespace });
+  return Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) * 1_000;
+}
+
 /** A text that stays readable in the Temporal Web UI, also where the client has a codec that seals. Nothing raw may be in it. */
 export function readable(client: Client, text: string): string {
   for (const codec of client.options.loadedDataConverter.payloadCodecs) (codec as { leaveReadable?(text: string): void }).leaveReadable?.(text);

@@ -67,6 +67,12 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
     ...optional('databaseConnections', variables.TOLLGATE_DATABASE_CONNECTIONS),
     ...optional('configPath', variables.TOLLGATE_CONFIG),
     encryption: encryptionOf(variables),
+    retention: {
+      ...optional('transcripts', variables.TOLLGATE_RETAIN_TRANSCRIPTS),
+      ...optional('journals', variables.TOLLGATE_RETAIN_JOURNALS),
+      ...optional('vault', variables.TOLLGATE_RETAIN_VAULT),
+      ...optional('audit', variables.TOLLGATE_RETAIN_AUDIT),
+    },
     insecure: variables.TOLLGATE_INSECURE,
     allowUnsigned: variables.TOLLGATE_ALLOW_UNSIGNED ?? isLoopbackAddress(address),
     ...optional('as', name && roles ? { name, roles: roles.split(',') } : undefined),

@@ -6,7 +6,7 @@ import type { SettingName } from '../config/schema.ts';
 import type { ProjectSpec } from '../domain/task/define.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { type RunningWorker, startWorker } from './start-worker.ts';
-import { mcpServersOf, payloadCodec, temporalTarget, wirePorts } from './wiring.ts';
+import { mcpServersOf, payloadCodec, retainer, temporalTarget, wirePorts } from './wiring.ts';
 
 export { TollgateError } from '../contracts/failures.ts';
 export type { SettingName } from '../config/schema.ts';
@@ -63,6 +63,7 @@ export async function startTollgateWorker(
       searchAttributesOff,
       ports: adapt(ports),
       codec: payloadCodec(settings, store),
+      retain: retainer(settings, store, logger),
       logger,
       ...(project.workflowsPath === undefined ? {} : { workflowsPath: project.workflowsPath }),
     });

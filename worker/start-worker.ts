@@ -39,6 +39,8 @@ export interface WorkerOptions {
   readonly ports: ActivityPorts;
   /** Opens and seals payloads. */
   readonly codec: PayloadCodec;
+  /** Removes some of what is older than the settings keep it; asked every few seconds. */
+  readonly retain: () => Promise<void>;
   readonly logger: Logger;
   /** A module with workflows of the project's own, bundled with ours. */
   readonly workflowsPath?: string;
@@ -82,6 +84,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const sweeper = new Sweeper(client, ports.store, taskQueue);
   const lookAround = async () => {
     await sweeper.sweep();
+    await options.retain();
     await connection.workflowService.getSystemInfo({});
     if (options.healthFile !== undefined) await writeFile(options.healthFile, `${new Date().toISOString()}\n`);
   };

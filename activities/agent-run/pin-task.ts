@@ -33,7 +33,17 @@ export async function pinTask(ports: ActivityPorts, input: PinTaskInput): Promis
   const snapshotDigest = earlier?.snapshotDigest ?? (await store.putContent(JSON.stringify(snapshot)));
   const limitNanoUsd = nanoUsd(input.budgetLimitNanoUsd ?? task.budgetLimitNanoUsd);
   const parentRunKeys = input.parent ? await chainOf(ports, input.parent) : [];
-  await store.createRun({ runKey, task: task.name, tenant, feature, requester, snapshotDigest, limitNanoUsd, parentRunKeys });
+  await store.createRun({
+    runKey,
+    task: task.name,
+    tenant,
+    feature,
+    requester,
+    snapshotDigest,
+    limitNanoUsd,
+    parentRunKeys,
+    ...(input.subject === undefined ? {} : { subject: input.subject }),
+  });
   await store.putNode(runKey, INPUT_NODE_ID, { role: 'user', text });
   const ledger = (await store.getLedger(runKey)) ?? emptyLedger(limitNanoUsd);
   return { pinned: pinnedTask(snapshot, snapshotDigest), ledger, head: { attemptId: null, nodeIds: [INPUT_NODE_ID] } };

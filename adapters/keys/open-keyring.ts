@@ -15,7 +15,16 @@ export function openWrapper({ home, encryption }: KeyringSettings): KeyWrapper {
   return encryption?.kms ? openVaultTransit(encryption.kms) : openKeyFile(home);
 }
 
-/** The keyring that the settings name, on the wrapped keys in `keys`. */
+const keyrings = new WeakMap<KeyStore, Keyring>();
+
+/** The keyring that the settings name, on the wrapped keys in `keys`; one for each store of a process, so that a key destroyed is gone from all of it. */
 export function openKeyring(settings: KeyringSettings, keys: KeyStore): Keyring {
-  return createKeyring({ wrapper: openWrapper(settings), keys });
+  const known = keyrings.get(keys) ?? createKeyring({ wrapper: openWrapper(settings), keys });
+  keyrings.set(keys, known);
+  return known;
+}
+
+/** Makes `keyring` the one of another view of the same store. */
+export function shareKeyring(keyring: Keyring, keys: KeyStore): void {
+  keyrings.set(keys, keyring);
 }

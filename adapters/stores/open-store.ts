@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { Store } from '../../domain/store/port.ts';
-import { type KeyringSettings, openKeyring } from '../keys/open-keyring.ts';
+import { type KeyringSettings, openKeyring, shareKeyring } from '../keys/open-keyring.ts';
 import { checkPostgresStore, openPostgresStore } from './postgres/postgres-store.ts';
 import { type MigrationReport, migratePostgres } from './postgres/schema.ts';
 import { describeAddress } from './postgres/store-errors.ts';
@@ -24,7 +24,10 @@ export interface StoreSettings {
 /** Opens the store that the settings name. @throws TollgateError `storeUnavailable` or `storeFull`, with what to do. */
 export async function openStore(settings: StoreSettings): Promise<Store> {
   const store = await openPlainStore(settings);
-  return sealedStore(store, openKeyring(settings, store), { seals: settings.encryption?.store ?? false });
+  const keyring = openKeyring(settings, store);
+  const sealed = sealedStore(store, keyring, { seals: settings.encryption?.store ?? false });
+  shareKeyring(keyring, sealed);
+  return sealed;
 }
 
 /** The store without opening what is sealed in it. */

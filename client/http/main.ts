@@ -7,6 +7,8 @@ import { isLoopbackAddress, loadSettings } from '../../config/load.ts';
 import type { Settings } from '../../config/schema.ts';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { DecisionSigner } from '../../domain/approval/key-port.ts';
+import type { Keyring } from '../../domain/encryption/port.ts';
+import { personHashes } from '../../domain/erasure/person.ts';
 import type { Store } from '../../domain/store/port.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import type { Identity } from '../decision.ts';
@@ -29,7 +31,7 @@ async function serve(): Promise<void> {
   const keyring = openKeyring(settings, store);
   const codec = new PayloadCodec(async () => keyring, { seals: () => settings.encryption.history });
   const connections = new TemporalConnections(codec);
-  const ports = await doorPorts(settings, store, connections);
+  const ports = await doorPorts(settings, store, keyring, connections);
   const app = await createHttpApi({
     store,
     doorOf: (identity) => createLocalDoor({ ...ports, identity: () => identity }),
@@ -58,7 +60,7 @@ async function demandKeysBeyondLoopback({ listen }: Settings, store: Store): Pro
   );
 }
 
-async function doorPorts(settings: Settings, store: Store, connections: TemporalConnections): Promise<Omit<LocalDoorPorts, 'identity'>> {
+async function doorPorts(settings: Settings, store: Store, keyring: Keyring, connections: TemporalConnections): Promise<Omit<LocalDoorPorts, 'identity'>> {
   const project = await loadProject(settings.configPath, process.cwd());
   let signer: Promise<DecisionSigner> | null = null;
   return {
@@ -76,6 +78,7 @@ async function doorPorts(settings: Settings, store: Store, connections: Temporal
     storeName: () => 'the store',
     taskQueue: () => settings.taskQueue,
     switchedOffSearchAttributes: () => settings.searchAttributesOff,
+    subjectHash: async (tenant, subject) => personHashes(await keyring.keyedHash(tenant), subject).subject,
   };
 }
 

@@ -87,6 +87,7 @@ function childInput(run: RunState, { task, input, budgetUsd, name, feature }: Ch
       tenant: start.tenant,
       feature: feature ?? start.feature,
       requester: start.requester,
+      ...(start.subject === undefined ? {} : { subject: start.subject }),
       budgetLimitNanoUsd,
       parent: runKey,
     },

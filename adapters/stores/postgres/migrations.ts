@@ -224,7 +224,11 @@ export const MIGRATIONS: readonly Migration[] = [
   ALTER TABLE runs ADD COLUMN subject TEXT;
   CREATE INDEX runs_by_subject ON runs (tenant, subject) WHERE subject IS NOT NULL;
   CREATE INDEX runs_by_tenant ON runs (tenant, id);
-  ALTER TABLE runs ADD COLUMN erased_at_ms BIGINT;
+  ALTER TABLE runs ADD COLUMN transcripts_removed BIGINT NOT NULL DEFAULT 0;
+  ALTER TABLE runs ADD COLUMN journals_removed BIGINT NOT NULL DEFAULT 0;
+  ALTER TABLE runs ADD COLUMN vault_removed BIGINT NOT NULL DEFAULT 0;
+  ALTER TABLE runs ADD COLUMN audit_removed BIGINT NOT NULL DEFAULT 0;
+  CREATE INDEX runs_by_end ON runs (ended_at_ms, id) WHERE ended_at_ms IS NOT NULL;
   `,
   },
 ];

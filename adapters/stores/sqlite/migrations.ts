@@ -189,6 +189,7 @@ const MIGRATIONS: readonly string[] = [
     occurrences INTEGER NOT NULL,
     PRIMARY KEY (run, place, type, action)
   ) STRICT, WITHOUT ROWID;
+  `,
   // A content that only one run has goes with it; a run may be about a person, whom a keyed hash names.
   `
   ALTER TABLE contents ADD COLUMN run INTEGER REFERENCES runs (id);
@@ -196,7 +197,11 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE runs ADD COLUMN subject TEXT;
   CREATE INDEX runs_by_subject ON runs (tenant, subject) WHERE subject IS NOT NULL;
   CREATE INDEX runs_by_tenant ON runs (tenant, id);
-  ALTER TABLE runs ADD COLUMN erased_at_ms INTEGER;
+  ALTER TABLE runs ADD COLUMN transcripts_removed INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE runs ADD COLUMN journals_removed INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE runs ADD COLUMN vault_removed INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE runs ADD COLUMN audit_removed INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX runs_by_end ON runs (ended_at_ms, id) WHERE ended_at_ms IS NOT NULL;
   `,
 ];
 
