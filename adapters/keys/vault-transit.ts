@@ -30,7 +30,7 @@ export function openVaultTransit({ url, token }: TransitOptions): KeyWrapper {
       throw unavailable(`does not answer (${(cause as Error).message})`, cause);
     });
     const text = await response.text();
-    if (response.ok) return JSON.parse(text) as unknown;
+    if (response.ok) return parsed(text);
     // Vault answers 400 to what it can't decrypt; everything else (403 token, 429, 503 sealed) may get better.
     if (operation === 'decrypt' && response.status === 400)
       throw new TollgateError(
@@ -67,6 +67,15 @@ export function openVaultTransit({ url, token }: TransitOptions): KeyWrapper {
       );
     },
   };
+}
+
+/** What is no JSON is no answer of the engine either. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return null;
+  }
 }
 
 function base64(value: string | Uint8Array): string {
