@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { benchCrashes } from './crashes.ts';
 import { benchHistory } from './history.ts';
 import { benchRecovery } from './recovery.ts';
 import { benchStart } from './start.ts';
@@ -8,7 +9,7 @@ import { benchWaiting } from './waiting.ts';
 /** `npm run bench -- <name> [--rounds N] …`: prints Markdown for docs/benchmarks.md on standard output, progress on standard error. */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string' }, runs: { type: 'string' }, concurrency: { type: 'string' } },
+  options: { rounds: { type: 'string' }, runs: { type: 'string' }, concurrency: { type: 'string' }, seconds: { type: 'string' } },
 });
 const numbers = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, Number(value)]));
 
@@ -16,6 +17,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<string>>> = {
   steps: () => benchSteps(numbers),
   history: () => benchHistory(),
   recovery: () => benchRecovery(numbers),
+  crashes: () => benchCrashes(numbers),
   start: () => benchStart(numbers),
   waiting: () => benchWaiting(numbers),
 };
