@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { benchCrashes } from './crashes.ts';
 import { benchHistory } from './history.ts';
+import { benchPrivacy } from './privacy.ts';
 import { benchRecovery } from './recovery.ts';
 import { benchStart } from './start.ts';
 import { benchSteps } from './steps.ts';
@@ -19,6 +20,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<string>>> = {
   recovery: () => benchRecovery(numbers),
   crashes: () => benchCrashes(numbers),
   start: () => benchStart(numbers),
+  privacy: () => benchPrivacy(numbers),
   waiting: () => benchWaiting(numbers),
 };
 
