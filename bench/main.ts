@@ -3,6 +3,7 @@ import { benchCrashes } from './crashes.ts';
 import { benchHistory } from './history.ts';
 import { benchPrivacy } from './privacy.ts';
 import { benchRecovery } from './recovery.ts';
+import { benchRedaction } from './redaction.ts';
 import { benchStart } from './start.ts';
 import { benchSteps } from './steps.ts';
 import { benchWaiting } from './waiting.ts';
@@ -18,6 +19,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<string>>> = {
   steps: () => benchSteps(numbers),
   history: () => benchHistory(),
   recovery: () => benchRecovery(numbers),
+  redaction: () => benchRedaction(numbers),
   crashes: () => benchCrashes(numbers),
   start: () => benchStart(numbers),
   privacy: () => benchPrivacy(numbers),
