@@ -17,7 +17,7 @@ import { type RunSummary, summarizeRun } from './run-report.ts';
 import { type KnownTask, type StartOptions, startDetails, startSearchAttributes, toStartRequest } from './start-request.ts';
 import { typedResult } from './task-output.ts';
 import { type MessageOptions, toUserMessage } from './user-message.ts';
-import { GRPC_INVALID_ARGUMENT, isUnavailable, unavailable } from './temporal-connection.ts';
+import { GRPC_INVALID_ARGUMENT, isUnavailable, readable, unavailable } from './temporal-connection.ts';
 
 /** How long reading a run from Temporal may take, in milliseconds. */
 const READ_TIMEOUT_MS = 3_500;
@@ -39,6 +39,8 @@ export interface AgentClientOptions {
   readonly signer?: DecisionSigner;
   /** Needed for tasks given as data, for lists, and for the ledger of runs that Temporal closed. */
   readonly store?: Store;
+  /** Keyed hash of a person, for runs that are started with a `subject`. */
+  readonly subjectHash?: (tenant: string, subject: string) => Promise<string>;
   /** Search attributes that the namespace has no room for. */
   readonly switchedOffSearchAttributes?: readonly SearchAttributeTopic[];
   /** Shares of the workers by tenant, where runs queue; those not named weigh 1. */
@@ -105,7 +107,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
   async function start<Task extends StartableTask>(task: Task, input: InputOf<Task>, startOptions: StartOptions = {}): Promise<StartedRun> {
     const startable: StartableTask = task;
     const known = knownTask(startable);
-    const request = toStartRequest(known, input, identity.name, startOptions);
+    const request = await withSubject(options, toStartRequest(known, input, identity.name, startOptions), startOptions.subject);
     const agentRunId = (startOptions.id ?? `${request.task.name}-${randomUUID()}`) as AgentRunId;
     const earlier = startOptions.id === undefined ? null : await store?.latestRun(agentRunId);
     if (earlier && earlier.tenant !== request.tenant) throw idTaken(agentRunId);
@@ -165,6 +167,16 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
   };
 }
 
+/** The person goes along as a hash that nobody without the tenant's key can guess at. */
+async function withSubject({ subjectHash }: AgentClientOptions, request: AgentRunStart, subject: string | undefined): Promise<AgentRunStart> {
+  if (subject === undefined) return request;
+  if (subjectHash) return { ...request, subject: await subjectHash(request.tenant, subject) };
+  throw new TollgateError(
+    'invalidInput',
+    'This client has no keys, and naming the person that a run is about needs them. Start it by way of the API or the CLI.',
+  );
+}
+
 async function startWorkflow(options: AgentClientOptions, agentRunId: AgentRunId, request: AgentRunStart, known: KnownTask): Promise<StartedRun> {
   const { client } = options;
   const starting = () =>
@@ -175,10 +187,10 @@ async function startWorkflow(options: AgentClientOptions, agentRunId: AgentRunId
       workflowIdConflictPolicy: 'USE_EXISTING',
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
       priority: fairShareOf(request.tenant, options.tenantWeights),
-      memo: { [TENANT_MEMO]: request.tenant },
+      memo: { [TENANT_MEMO]: readable(client, request.tenant) },
       typedSearchAttributes: startSearchAttributes(request, known, options.switchedOffSearchAttributes ?? []),
-      staticSummary: `${request.task.name} · ${request.tenant}`,
-      staticDetails: startDetails(agentRunId, request, known),
+      staticSummary: readable(client, `${request.task.name} · ${request.tenant}`),
+      staticDetails: readable(client, startDetails(agentRunId, request, known)),
     });
   const handle = await reaching(client, () => client.withDeadline(Date.now() + READ_TIMEOUT_MS, starting));
   // A run that was found may be a later execution of its chain; the first one's id is what the store is keyed by.

@@ -41,6 +41,7 @@ export interface LocalDoorPorts {
   taskQueue(): string;
   switchedOffSearchAttributes(): readonly SearchAttributeTopic[];
   tenantWeights(): Readonly<Record<string, number>>;
+  subjectHash(tenant: string, subject: string): Promise<string>;
 }
 
 /** Runs by way of Temporal and the store, from this process. */
@@ -73,6 +74,7 @@ async function openAgentClient(ports: LocalDoorPorts, options: { readonly signs:
     taskQueue: ports.taskQueue(),
     switchedOffSearchAttributes: ports.switchedOffSearchAttributes(),
     tenantWeights: ports.tenantWeights(),
+    subjectHash: ports.subjectHash,
     ...(signer ? { signer } : {}),
   });
 }

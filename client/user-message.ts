@@ -38,7 +38,7 @@ export async function toUserMessage(
   }
   if (problems.length > 0) throw new TollgateError('invalidInput', `The message was not sent. ${problems.join('\n')}`);
   const head = { messageId, sender: sender.slice(0, 200) };
-  return store && inlineBytes(text) > MAX_INLINE_MESSAGE_BYTES ? { ...head, contentDigest: await store.putContent(text) } : { ...head, text };
+  return store && inlineBytes(text) > MAX_INLINE_MESSAGE_BYTES ? { ...head, contentDigest: await store.putContent(text, run?.runKey) } : { ...head, text };
 }
 
 async function maxMessageBytes(store: Store | undefined, run: RunRecord | null): Promise<number> {

@@ -30,6 +30,11 @@ export const agentRunStartSchema = z.strictObject({
   budgetLimitTokens: z.int().min(1).max(1_000_000_000_000).optional(),
   /** Who asked for the run, as the client that started it says. */
   requester: z.string().min(1).max(200),
+  /** Keyed hash of the person that the run is about, so that an erasure finds it. */
+  subject: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
 });
 export type AgentRunStart = z.infer<typeof agentRunStartSchema>;
 
@@ -229,6 +234,7 @@ export interface PinTaskInput {
   readonly budgetLimitNanoUsd?: number;
   readonly budgetLimitTokens?: number;
   readonly parent?: RunKey;
+  readonly subject?: string;
 }
 export interface PinTaskOutcome {
   readonly pinned: PinnedTask;

@@ -8,7 +8,7 @@ import { readQuota } from '../domain/quota/quota-spec.ts';
 import type { QuotaRule } from '../contracts/quota.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { type RunningWorker, startWorker } from './start-worker.ts';
-import { mcpServersOf, temporalTarget, wirePorts } from './wiring.ts';
+import { mcpServersOf, payloadCodec, retainer, temporalTarget, wirePorts } from './wiring.ts';
 
 export { TollgateError } from '../contracts/failures.ts';
 export type { SettingName } from '../config/schema.ts';
@@ -66,6 +66,8 @@ export async function startTollgateWorker(
       searchAttributesOff,
       reconcileEveryMinutes,
       ports: adapt(ports),
+      codec: payloadCodec(settings, store),
+      retain: retainer(settings, store, logger),
       logger,
       ...(project.workflowsPath === undefined ? {} : { workflowsPath: project.workflowsPath }),
     });

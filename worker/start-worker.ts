@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
+import type { PayloadCodec } from '@temporalio/common';
 import { NativeConnection, type TLSConfig, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from '../activities/index.ts';
@@ -10,7 +11,7 @@ import type { SearchAttributeTopic } from '../contracts/temporal.ts';
 import { ensureReconcileSchedule } from './reconcile-schedule.ts';
 import { registerSearchAttributes } from './search-attributes.ts';
 import { Sweeper } from './sweeper.ts';
-import { PAYLOAD_CONVERTER_PATH, workflowBundle } from './workflow-bundle.ts';
+import { dataConverter, workflowBundle } from './workflow-bundle.ts';
 
 const SWEEP_INTERVAL_MS = 5_000;
 /** How often windows of quotas that are over for long are looked for. */
@@ -41,6 +42,10 @@ export interface WorkerOptions {
   /** How often held money is reconciled, in minutes; 0 creates no schedule for it. */
   readonly reconcileEveryMinutes: number;
   readonly ports: ActivityPorts;
+  /** Opens and seals payloads. */
+  readonly codec: PayloadCodec;
+  /** Removes some of what is older than the settings keep it; asked every few seconds. */
+  readonly retain: () => Promise<void>;
   readonly logger: Logger;
   /** A module with workflows of the project's own, bundled with ours. */
   readonly workflowsPath?: string;
@@ -72,7 +77,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     taskQueue,
     workflowBundle: { codePath },
     ...versionOptions(options.versioning, codePath),
-    dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER_PATH },
+    dataConverter: dataConverter(options.codec),
     activities: { ...createActivities(ports) },
     workflowTaskPollerBehavior: POLLERS,
     activityTaskPollerBehavior: POLLERS,
@@ -80,7 +85,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     shutdownGraceTime: SHUTDOWN_GRACE_MS,
     shutdownForceTime: SHUTDOWN_GRACE_MS + 5_000,
   });
-  const client = new Client({ connection, namespace: temporal.namespace });
+  const client = new Client({ connection, namespace: temporal.namespace, dataConverter: { payloadCodecs: [options.codec] } });
   if (options.reconcileEveryMinutes > 0)
     await ensureReconcileSchedule(client, taskQueue, options.reconcileEveryMinutes).catch((error: unknown) =>
       logger.warn({ error: String(error) }, 'the schedule that reconciles held money could not be created; "tollgate reconcile" does it by hand'),
@@ -89,6 +94,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   let prunedAtMs = 0;
   const lookAround = async () => {
     await sweeper.sweep();
+    await options.retain();
     await connection.workflowService.getSystemInfo({});
     if (options.healthFile !== undefined) await writeFile(options.healthFile, `${new Date().toISOString()}\n`);
     if (Date.now() - prunedAtMs >= PRUNE_INTERVAL_MS) {

@@ -47,6 +47,7 @@ export async function pinTask(ports: ActivityPorts, input: PinTaskInput): Promis
     limitNanoUsd,
     ...(limitTokens === undefined ? {} : { limitTokens }),
     parentRunKeys,
+    ...(input.subject === undefined ? {} : { subject: input.subject }),
   });
   await store.putNode(runKey, INPUT_NODE_ID, { role: 'user', text });
   const ledger = (await store.getLedger(runKey)) ?? emptyLedger(limitNanoUsd);

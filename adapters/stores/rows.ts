@@ -8,6 +8,7 @@ import type { BoundFactor, HeldAttempt, OpenMoney } from '../../domain/budget/he
 import type { BreakerRecord } from '../../domain/model/breaker-store-port.ts';
 import type { QuotaRecord, QuotaWindow } from '../../domain/quota/store-port.ts';
 import type { ApiKeyRecord, AttemptRecord, AuditRecord, LoadedTranscript, RunRecord, SkipRecord, ToolCallRecord } from '../../domain/store/port.ts';
+import type { RedactionCount, VaultRecord } from '../../domain/redaction/store-port.ts';
 
 /** A row as a driver gives it; both stores have the same columns. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -251,6 +252,25 @@ export function toKeyRow(row: Row): KeyRow {
     wrapped: textOrNull(row, 'wrapped'),
     createdAtMs: integer(row, 'created_at_ms'),
     destroyedAtMs: integerOrNull(row, 'destroyed_at_ms'),
+  };
+}
+
+export function toVaultRecord(row: Row): VaultRecord {
+  return {
+    sequence: integer(row, 'id'),
+    token: text(row, 'token'),
+    type: text(row, 'type'),
+    valueHash: text(row, 'value_hash'),
+    sealed: text(row, 'sealed'),
+  };
+}
+
+export function toRedactionCount(row: Row): RedactionCount {
+  return {
+    place: text(row, 'place') as RedactionCount['place'],
+    type: text(row, 'type'),
+    action: text(row, 'action') as RedactionCount['action'],
+    count: integer(row, 'occurrences'),
   };
 }
 

@@ -56,6 +56,7 @@ const SELECT_KEY = `SELECT ${KEY_VALUES}, created_at_ms, destroyed_at_ms FROM ke
 const SAME_KEY = 'kind = :kind AND tenant = :tenant AND name = :name';
 export const INSERT_KEY = `INSERT INTO keys (${KEY_VALUES}, created_at_ms)
   VALUES (:keyId, :kind, :tenant, :name, :version, :wrapped, :now) ON CONFLICT (kind, tenant, name, version) DO NOTHING`;
+export const SELECT_KEY_BY_ID = `${SELECT_KEY} WHERE key_id = :keyId`;
 export const SELECT_KEY_VERSION = `${SELECT_KEY} WHERE ${SAME_KEY} AND version = :version`;
 export const SELECT_KEY_VERSIONS = `${SELECT_KEY} WHERE ${SAME_KEY} ORDER BY version`;
 export const SELECT_TENANT_KEYS = `${SELECT_KEY} WHERE kind = 'tenant' AND destroyed_at_ms IS NULL AND key_id > :afterKeyId ORDER BY key_id LIMIT :limit`;
@@ -103,3 +104,16 @@ export const WINDOW_COLUMNS = 'scope_key, limit_nano_usd, settled_nano_usd, held
 export const INSERT_SKIP = `INSERT INTO skips (run, attempt_id, step, ordinal, model, reason, message, at_ms)
   SELECT :run, :attemptId, :step, :ordinal, :model, :reason, :message, :now
   WHERE (SELECT count(*) FROM skips WHERE run = :run) < ${MAX_SKIPS} ON CONFLICT DO NOTHING`;
+
+const VAULT_COLUMNS = 'id, token, type, value_hash, sealed';
+export const SELECT_VAULT = `SELECT ${VAULT_COLUMNS} FROM vault WHERE run = :run AND id > :after ORDER BY id`;
+export const SELECT_VAULT_RIVAL = 'SELECT token, value_hash FROM vault WHERE run = :run AND (token = :token OR value_hash = :valueHash)';
+export const INSERT_VAULT = `INSERT INTO vault (run, token, type, value_hash, sealed, created_at_ms)
+  VALUES (:run, :token, :type, :valueHash, :sealed, :now)`;
+export const ADD_REDACTION_COUNT = `INSERT INTO redaction_counts (run, place, type, action, occurrences)
+  VALUES (:run, :place, :type, :action, :count)
+  ON CONFLICT (run, place, type, action) DO UPDATE SET occurrences = redaction_counts.occurrences + excluded.occurrences`;
+export const SELECT_RUN_REDACTIONS = 'SELECT place, type, action, occurrences FROM redaction_counts WHERE run = :run ORDER BY place, type, action';
+export const SELECT_TENANT_REDACTIONS = `SELECT place, type, action, CAST(sum(occurrences) AS BIGINT) AS occurrences
+  FROM redaction_counts JOIN runs ON runs.id = redaction_counts.run WHERE runs.tenant = :tenant
+  GROUP BY place, type, action ORDER BY place, type, action`;

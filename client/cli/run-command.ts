@@ -17,6 +17,7 @@ interface RunOptions {
   readonly budgetTokens?: string;
   readonly tenant?: string;
   readonly feature?: string;
+  readonly subject?: string;
   readonly id?: string;
   readonly wait?: boolean;
   readonly json?: boolean;
@@ -33,6 +34,7 @@ export function addRunCommand(program: Command, services: CliServices, end: (cod
     .option('--budget-tokens <count>', "overrides the task's limit in tokens")
     .option('--tenant <name>', 'whom the run is for')
     .option('--feature <name>', 'what the run is for')
+    .option('--subject <person>', 'the person that the run is about, kept as a keyed hash; "erase --person" finds it')
     .option('--id <id>', 'id of the run; one that is going on under that id is returned, never a second one started')
     .option('--wait', 'wait for the end and print the result')
     .option('--json', 'print JSON')
@@ -87,11 +89,12 @@ async function readInputFile(path: string, shown: string): Promise<string> {
   }
 }
 
-function startOptionsOf({ id, tenant, feature, budgetUsd, budgetTokens }: RunOptions): StartOptions {
+function startOptionsOf({ id, tenant, feature, subject, budgetUsd, budgetTokens }: RunOptions): StartOptions {
   return {
     ...(id === undefined ? {} : { id }),
     ...(tenant === undefined ? {} : { tenant }),
     ...(feature === undefined ? {} : { feature }),
+    ...(subject === undefined ? {} : { subject }),
     ...(budgetUsd === undefined ? {} : { budgetUsd }),
     ...(budgetTokens === undefined ? {} : { budgetTokens: Number(budgetTokens) }),
   };

@@ -1,10 +1,14 @@
 import { basename } from 'node:path';
+import { openKeyring } from '../../adapters/keys/open-keyring.ts';
+import { PayloadCodec } from '../../adapters/keys/payload-codec.ts';
 import { openStore } from '../../adapters/stores/open-store.ts';
 import { loadProject } from '../../adapters/tasks/project.ts';
 import { isLoopbackAddress, loadSettings } from '../../config/load.ts';
 import type { Settings } from '../../config/schema.ts';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { DecisionSigner } from '../../domain/approval/key-port.ts';
+import type { Keyring } from '../../domain/encryption/port.ts';
+import { personHashes } from '../../domain/erasure/person.ts';
 import type { Store } from '../../domain/store/port.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import type { Identity } from '../decision.ts';
@@ -24,14 +28,17 @@ async function serve(): Promise<void> {
   const logger = createLogger({ level: settings.logLevel, name: 'api' });
   const store = await openStore(settings);
   await demandKeysBeyondLoopback(settings, store);
-  const connections = new TemporalConnections();
-  const ports = await doorPorts(settings, store, connections);
+  const keyring = openKeyring(settings, store);
+  const codec = new PayloadCodec(async () => keyring, { seals: () => settings.encryption.history });
+  const connections = new TemporalConnections(codec);
+  const ports = await doorPorts(settings, store, keyring, connections);
   const app = await createHttpApi({
     store,
     doorOf: (identity) => createLocalDoor({ ...ports, identity: () => identity }),
     isTemporalUp: () => isTemporalUp(settings, connections),
     developer: developerOf(settings),
     developerBesideKeys: settings.localDeveloper === true,
+    codec: { codec, origin: settings.encryption.codecOrigin },
     logger,
   });
   await listen(app, settings);
@@ -53,7 +60,7 @@ async function demandKeysBeyondLoopback({ listen }: Settings, store: Store): Pro
   );
 }
 
-async function doorPorts(settings: Settings, store: Store, connections: TemporalConnections): Promise<Omit<LocalDoorPorts, 'identity'>> {
+async function doorPorts(settings: Settings, store: Store, keyring: Keyring, connections: TemporalConnections): Promise<Omit<LocalDoorPorts, 'identity'>> {
   const project = await loadProject(settings.configPath, process.cwd());
   let signer: Promise<DecisionSigner> | null = null;
   return {
@@ -72,6 +79,7 @@ async function doorPorts(settings: Settings, store: Store, connections: Temporal
     taskQueue: () => settings.taskQueue,
     switchedOffSearchAttributes: () => settings.searchAttributesOff,
     tenantWeights: () => settings.tenantWeights,
+    subjectHash: async (tenant, subject) => personHashes(await keyring.keyedHash(tenant), subject).subject,
   };
 }
 

@@ -12,6 +12,8 @@ import type { LedgerEntry, LedgerEvent } from '../budget/ledger.ts';
 import type { KeyStore } from '../encryption/store-port.ts';
 import type { BreakerStore } from '../model/breaker-store-port.ts';
 import type { QuotaStore } from '../quota/store-port.ts';
+import type { ErasureStore } from '../erasure/store-port.ts';
+import type { VaultStore } from '../redaction/store-port.ts';
 
 /**
  * What Tollgate remembers outside Temporal: what was said, sent, approved and spent. Every method is one transaction.
@@ -30,7 +32,9 @@ export interface Store
     QuotaStore,
     BreakerStore,
     KeyStore,
-    HeldStore {
+    HeldStore,
+    ErasureStore,
+    VaultStore {
   /** Milliseconds since 1970 on the store's clock, which decides expiry. */
   nowMs(): Promise<number>;
   /**
@@ -53,6 +57,8 @@ export interface NewRun {
   readonly limitNanoUsd: NanoUsd;
   /** The most tokens of input and output together. Unset: no limit but the money's. */
   readonly limitTokens?: number;
+  /** Keyed hash of the person that the run is about. */
+  readonly subject?: string;
   /** Scopes of other runs this one draws on too (its parents'), nearest first. */
   readonly parentRunKeys: readonly RunKey[];
 }
@@ -94,8 +100,11 @@ export interface RunStore {
 // ── Content and transcript ─────────────────────────────────────────────────────────────────────────────────────────
 
 export interface ContentStore {
-  /** Stores text under the SHA-256 of its UTF-8 bytes. The same text again changes nothing. */
-  putContent(text: string): Promise<ContentDigest>;
+  /**
+   * Stores text under the SHA-256 of its UTF-8 bytes. The same text again changes nothing. With an owner it is kept for
+   * that run alone and sealed where the store seals, so that its digest is another one each time.
+   */
+  putContent(text: string, owner?: RunKey): Promise<ContentDigest>;
   /** Null where the store does not have it. */
   getContent(digest: ContentDigest): Promise<string | null>;
 }

@@ -1,4 +1,9 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe } from 'vitest';
+import { openKeyring } from '../../adapters/keys/open-keyring.ts';
+import { sealedStore } from '../../adapters/stores/sealed/sealed-store.ts';
 import { openPostgresStore } from '../../adapters/stores/postgres/postgres-store.ts';
 import { migratePostgres } from '../../adapters/stores/postgres/schema.ts';
 import { hasPostgres, PostgresServer } from '../support/postgres.ts';
@@ -24,6 +29,20 @@ describe.runIf(hasPostgres())('with a real Postgres', () => {
       store: await openPostgresStore({ url, now }),
       another: () => openPostgresStore({ url, now }),
       remove: async () => undefined,
+    };
+  });
+
+  describeStoreContract('the Postgres store, sealed', async (now) => {
+    const url = await newDatabase();
+    const home = mkdtempSync(join(tmpdir(), 'tollgate-keys-'));
+    const open = async () => {
+      const store = await openPostgresStore({ url, now });
+      return sealedStore(store, openKeyring({ home }, store), { seals: true });
+    };
+    return {
+      store: await open(),
+      another: open,
+      remove: async () => rmSync(home, { recursive: true, force: true }),
     };
   });
 

@@ -39,6 +39,10 @@ export async function fillStore(store: Store): Promise<FilledStore> {
   await store.appendAudit({ type: 'note', runKey: null, actor: 'alice', data: ODD_TEXT });
   await store.putApiKey({ keyId: randomUUID(), name: 'shop', scopes: ['read'], roles: [], tenant: null, secretDigest: randomUUID() });
   await store.putKey({ keyId: 'aaaaaaaaaaaaaaaa', kind: 'tenant', tenant: 'Grüße 👋', name: '', version: 1, wrapped: 'file:x' });
+  await store.recordRedaction(child, {
+    entries: [{ token: '⟦email:1⟧', type: 'email', valueHash: 'ab'.repeat(32), sealed: 'sealed:1:x' }],
+    counts: [{ place: 'input', type: 'email', action: 'tokenise', count: 2 }],
+  });
   await store.endRun(parent, END, 0);
   return { parent, child, approvalId: gate.approvalId };
 }
@@ -64,5 +68,7 @@ export async function lookAt(store: Store, { parent, child, approvalId }: Filled
     held: await store.listHeld({ limit: 100 }),
     money: await store.openMoney(),
     bounds: await store.listBoundFactors(100),
+    vault: await store.listVault(child),
+    redactions: await store.countRedactions({ runKey: child }),
   };
 }

@@ -3,6 +3,7 @@ import type { Store } from '../../domain/store/port.ts';
 import { describeApiKeyContract } from './store-contract/api-key-contract.ts';
 import { describeBreakerContract } from './store-contract/breaker-contract.ts';
 import { describeContentContract } from './store-contract/content-contract.ts';
+import { describeErasureContract } from './store-contract/erasure-contract.ts';
 import { describeGateContract } from './store-contract/gate-contract.ts';
 import { describeKeyContract } from './store-contract/key-contract.ts';
 import { describeHeldContract, describeHeldInterleavings } from './store-contract/held-contract.ts';
@@ -10,6 +11,7 @@ import { describeLedgerContract } from './store-contract/ledger-contract.ts';
 import { describeQuotaContract } from './store-contract/quota-contract.ts';
 import { describeRunContract } from './store-contract/run-contract.ts';
 import { describeToolCallContract } from './store-contract/tool-call-contract.ts';
+import { describeVaultContract } from './store-contract/vault-contract.ts';
 
 /** An opened store and what its tests need around it. */
 export interface StoreHarness {
@@ -56,5 +58,7 @@ export function describeStoreContract(name: string, openStore: OpenStoreHarness)
     describeHeldInterleavings(current);
     describeQuotaContract(current);
     describeBreakerContract(current);
+    describeErasureContract(current);
+    describeVaultContract(current);
   });
 }

@@ -18,6 +18,8 @@ export const TABLES = [
   'quotas',
   'skips',
   'breakers',
+  'vault',
+  'redaction_counts',
 ] as const;
 
 export type TableName = (typeof TABLES)[number];

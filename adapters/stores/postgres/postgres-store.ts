@@ -7,6 +7,7 @@ import { createAuditStore } from './audit-store.ts';
 import { createBreakerStore } from './breaker-store.ts';
 import { createContentStore } from './content-store.ts';
 import { Database, type DatabaseOptions } from './database.ts';
+import { createErasureStore } from './erasure-store.ts';
 import { createGateStore } from './gate-store.ts';
 import { createKeyStore } from './key-store.ts';
 import { createHeldStore } from './held-store.ts';
@@ -15,6 +16,7 @@ import { createQuotaStore } from './quota-store.ts';
 import { createRunStore } from './run-store.ts';
 import { checkSchema } from './schema.ts';
 import { createToolCallStore } from './tool-call-store.ts';
+import { createVaultStore } from './vault-store.ts';
 
 /**
  * Opens a store in the schema `tollgate` of a Postgres database, for any number of processes on any number of machines.
@@ -40,6 +42,8 @@ export async function openPostgresStore(options: DatabaseOptions): Promise<Store
     ...createHeldStore(db),
     ...createQuotaStore(db),
     ...createBreakerStore(db),
+    ...createErasureStore(db),
+    ...createVaultStore(db),
     nowMs: () => db.nowMs(),
     ensureRoom: (bytes) => ensureRoom(db, bytes),
     close: () => db.close(),

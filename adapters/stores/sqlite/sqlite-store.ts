@@ -4,6 +4,7 @@ import { createAuditStore } from './audit-store.ts';
 import { createBreakerStore } from './breaker-store.ts';
 import { openConnection } from './connection.ts';
 import { createContentStore } from './content-store.ts';
+import { createErasureStore } from './erasure-store.ts';
 import { createGateStore } from './gate-store.ts';
 import { createKeyStore } from './key-store.ts';
 import { createHeldStore } from './held-store.ts';
@@ -11,6 +12,7 @@ import { createLedgerStore } from './ledger-store.ts';
 import { createQuotaStore } from './quota-store.ts';
 import { createRunStore } from './run-store.ts';
 import { createToolCallStore } from './tool-call-store.ts';
+import { createVaultStore } from './vault-store.ts';
 
 export interface SqliteStoreOptions {
   /** The file; it and its folder are created where they are missing, and brought up to the newest schema. */
@@ -36,6 +38,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...createHeldStore(db),
     ...createQuotaStore(db),
     ...createBreakerStore(db),
+    ...createErasureStore(db),
+    ...createVaultStore(db),
     nowMs: async () => db.now(),
     ensureRoom: async (bytes) => db.ensureRoom(bytes),
     close: async () => db.close(),
