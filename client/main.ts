@@ -38,6 +38,6 @@ export function catalogueOf({ openai, simulatedUrl, secret }: Settings, spec: Pr
     ...(spec.models === undefined ? {} : { models: spec.models }),
     ...(spec.endpoints === undefined ? {} : { endpoints: spec.endpoints }),
     secret,
-    prices: createPriceSource(),
+    prices: createPriceSource({ file: spec.prices }),
   });
 }

@@ -1,3 +1,4 @@
+import type { NanoUsd } from './budget.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import type { ToolCallId } from './ids.ts';
 
@@ -49,13 +50,28 @@ export interface ErrorSignal {
 
 export type TransportFault = 'timeout' | 'ECONNREFUSED' | 'ECONNRESET' | 'ENOTFOUND' | 'TLS';
 
-/** Tokens of one call. `inputTokens` includes cached reads and cache writes; `outputTokens` includes reasoning. */
+/**
+ * Tokens of one call. `inputTokens` includes cached reads and cache writes; `outputTokens` includes reasoning. The optional
+ * counts are parts of those, where a provider reports them.
+ */
 export interface TokenUsage {
   readonly inputTokens: number;
   readonly cachedInputTokens: number;
   readonly cacheWriteTokens: number;
   readonly outputTokens: number;
   readonly reasoningTokens: number;
+  /** Of `cacheWriteTokens`: those that live for an hour. */
+  readonly cacheWriteOneHourTokens?: number;
+  readonly audioInputTokens?: number;
+  /** Of both `audioInputTokens` and `cachedInputTokens`. */
+  readonly cachedAudioInputTokens?: number;
+  readonly audioOutputTokens?: number;
+  readonly imageInputTokens?: number;
+  /** Of both `imageInputTokens` and `cachedInputTokens`. */
+  readonly cachedImageInputTokens?: number;
+  readonly imageOutputTokens?: number;
+  /** What the reply says that the call cost, in nano-USD. Counts only where the price table says so. */
+  readonly reportedNanoUsd?: NanoUsd;
 }
 
 export interface ModelToolCall {

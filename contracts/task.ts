@@ -116,7 +116,12 @@ export const candidateSchema = z.strictObject({
   model: z.string().min(1).max(200),
   /** Overrides the price of the catalogue, in USD per million tokens. */
   price: z
-    .strictObject({ inputUsdPerMillion: z.number().min(0), cachedInputUsdPerMillion: z.number().min(0).optional(), outputUsdPerMillion: z.number().min(0) })
+    .strictObject({
+      inputUsdPerMillion: z.number().min(0),
+      cachedInputUsdPerMillion: z.number().min(0).optional(),
+      cacheWriteUsdPerMillion: z.number().min(0).optional(),
+      outputUsdPerMillion: z.number().min(0),
+    })
     .optional(),
 });
 

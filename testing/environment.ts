@@ -168,13 +168,13 @@ function isolated(
   };
 }
 
-function catalogueOf({ spec: { models, endpoints } }: Pick<Project, 'spec'>, simulatedUrl: string) {
+function catalogueOf({ spec: { models, endpoints, prices } }: Pick<Project, 'spec'>, simulatedUrl: string) {
   return createModelCatalogue({
     openai: {},
     simulatedUrl,
     ...(models ? { models } : {}),
     ...(endpoints ? { endpoints } : {}),
     secret: () => undefined,
-    prices: createPriceSource(),
+    prices: createPriceSource({ file: prices }),
   });
 }

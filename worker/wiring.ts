@@ -28,7 +28,7 @@ export async function wirePorts(
     ...(spec.models === undefined ? {} : { models: spec.models }),
     ...(spec.endpoints === undefined ? {} : { endpoints: spec.endpoints }),
     secret,
-    prices: createPriceSource(),
+    prices: createPriceSource({ file: spec.prices }),
   });
   const isLocal = isOnThisMachine(settings);
   if (!isLocal)

@@ -1,7 +1,7 @@
 import type { ErrorVerdict, ModelRequest } from '../../contracts/model.ts';
 import type { CandidateSnapshot } from '../../contracts/task.ts';
 import { ZERO_NANO_USD } from '../../domain/budget/ledger.ts';
-import { costOf } from '../../domain/budget/price.ts';
+import { costOf, usageOfReply } from '../../domain/budget/cost.ts';
 import { classifyError, verdictFor } from '../../domain/model/error-classifier.ts';
 import type { ModelEndpoint, ProviderResult } from '../../domain/model/provider-port.ts';
 import { outcomeOfReply } from '../../domain/model/reply-outcome.ts';
@@ -88,7 +88,7 @@ function reportOf(result: ProviderResult, candidate: CandidateSnapshot, nowMs: n
     case 'reply': {
       const judged = outcomeOfReply(result.reply);
       const outcome = judged.type === 'usable' ? ({ type: 'reply' } as const) : judged;
-      return { outcome, reply: result.reply, ...paid(result.usage, candidate) };
+      return { outcome, reply: result.reply, ...paid(usageOfReply(result.usage, result.reply), candidate, result.reply.serviceTier) };
     }
     case 'unusable':
       return { outcome: { type: 'failed', verdict: verdictFor('invalidResponse', 'yes'), message: result.message }, ...paid(result.usage, candidate) };
@@ -99,9 +99,15 @@ function reportOf(result: ProviderResult, candidate: CandidateSnapshot, nowMs: n
   }
 }
 
-/** Complete usage settles; a reply without it leaves the money held until the provider can be asked. */
-function paid(usage: Extract<ProviderResult, { type: 'reply' }>['usage'], candidate: CandidateSnapshot): Pick<OutcomeReport, 'usage' | 'money'> {
-  return usage ? { usage, money: { type: 'settle', costNanoUsd: costOf(candidate.price, usage) } } : {};
+/** Complete usage that can be priced settles; a reply without it leaves the money held until the provider can be asked. */
+function paid(
+  usage: Extract<ProviderResult, { type: 'reply' }>['usage'],
+  candidate: CandidateSnapshot,
+  serviceTier: string | null = null,
+): Pick<OutcomeReport, 'usage' | 'money'> {
+  if (!usage) return {};
+  const costNanoUsd = costOf(candidate.price, usage, serviceTier);
+  return { usage, ...(costNanoUsd === null ? {} : { money: { type: 'settle', costNanoUsd } as const }) };
 }
 
 /** Never sent: release. Sent and refused without charge: settle at zero. Anything else stays held. */

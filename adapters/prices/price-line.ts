@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { TokenUsage } from '../../contracts/model.ts';
+import type { PriceTable } from '../../contracts/budget.ts';
 import type { PriceSource } from '../../domain/budget/price-port.ts';
-import { costOf } from '../../domain/budget/price.ts';
-import { readUsage } from '../providers/openai/usage.ts';
+import { type Cost, explainCost } from '../../domain/budget/cost.ts';
+import { otherChargeIn, readAnyUsage } from './usage-shapes.ts';
 
 const lineSchema = z.object({
   id: z.union([z.string(), z.number()]),
@@ -13,58 +13,77 @@ const lineSchema = z.object({
   at: z.union([z.string(), z.number()]).optional(),
 });
 
-const count = z.int().min(0);
-const ownUsage = z.object({
-  inputTokens: count,
-  outputTokens: count,
-  cachedInputTokens: count.default(0),
-  cacheWriteTokens: count.default(0),
-  reasoningTokens: count.default(0),
-});
-/** Anthropic's own counts leave cached tokens out of the input. */
-const anthropicUsage = z.object({
-  input_tokens: count,
-  output_tokens: count,
-  cache_read_input_tokens: count.nullish(),
-  cache_creation_input_tokens: count.nullish(),
-});
+/** How a cost comes about. */
+export interface PriceExplanation {
+  readonly model: string;
+  readonly provider: string;
+  /** Where the price comes from, and since when it holds as far as the source says. */
+  readonly source: string;
+  readonly effectiveAt: string | null;
+  readonly at: string;
+  readonly serviceTier: string;
+  /** The long-context tier that repriced the whole request. */
+  readonly aboveInputTokens: number | null;
+  readonly parts: readonly { readonly kind: string; readonly tokens: number; readonly usdPerMillion: number }[];
+  /** Every digit, before rounding up to a whole nano-USD. */
+  readonly exactUsd: string;
+  /** The amount is the provider's own statement of its charge. */
+  readonly isReported: boolean;
+}
 
 export type PricedLine =
-  | { readonly id: string | number | null; readonly nanoUsd: number }
+  | ({ readonly id: string | number | null; readonly nanoUsd: number } & Partial<PriceExplanation>)
   | { readonly id: string | number | null; readonly nanoUsd: null; readonly reason: string };
 
+export interface PriceLineOptions {
+  readonly nowMs: number;
+  /** For lines that name no time of their own. Unset: now. */
+  readonly at?: string;
+  readonly explain?: boolean;
+}
+
 /** One line of `tollgate price`: the cost that a run would book for a usage as the provider sent it. Never throws. */
-export function priceLine(line: unknown, source: PriceSource, nowMs: number): PricedLine {
+export function priceLine(line: unknown, source: PriceSource, { nowMs, at: defaultAt, explain = false }: PriceLineOptions): PricedLine {
   const parsed = lineSchema.safeParse(line);
   const id = parsed.data?.id ?? idOf(line);
   const unknown = (reason: string): PricedLine => ({ id, nanoUsd: null, reason });
   if (!parsed.success) return unknown(`not a line of {"id","model","usage"}: ${z.prettifyError(parsed.error)}`);
-  const { model, provider = 'openai', serviceTier, at } = parsed.data;
-  if (serviceTier && !['default', 'standard', 'auto'].includes(serviceTier)) return unknown(`no price is known for the service tier "${serviceTier}"`);
+  const { model, provider = 'openai', usage: wireUsage, at = defaultAt } = parsed.data;
   const atMs = at === undefined ? nowMs : typeof at === 'number' ? at : Date.parse(at);
-  if (!Number.isFinite(atMs)) return unknown(`"at" is no date: ${at}`);
-  const usage = usageOf(parsed.data.usage);
+  if (!Number.isFinite(new Date(atMs).getTime())) return unknown(`"at" is no date: ${at}`);
+  const usage = readAnyUsage(wireUsage);
   if (!usage) return unknown('the usage is missing, incomplete or makes no sense');
   const price = source.priceOf(model, provider, atMs);
-  return price ? { id, nanoUsd: costOf(price, usage) } : unknown(`no price is known for the model "${model}" of ${provider}`);
+  if (!price)
+    return unknown(
+      `no price is known for the model "${model}" of ${provider}; give it one in tollgate.config.ts, or import a price file: tollgate price import`,
+    );
+  const charge = otherChargeIn(wireUsage);
+  if (charge !== null && !price.isChargedAsReported) return unknown(`"${charge}" is charged by the call, and no price is known for it`);
+  const cost = explainCost(price, usage, parsed.data.serviceTier ?? tierIn(wireUsage));
+  if (cost.type === 'unpriced') return unknown(cost.reason);
+  return { id, nanoUsd: cost.nanoUsd, ...(explain ? explanationOf(price, provider, atMs, cost) : {}) };
 }
 
-function usageOf(value: unknown): TokenUsage | null {
-  const own = ownUsage.safeParse(value);
-  if (own.success) return own.data.cachedInputTokens + own.data.cacheWriteTokens <= own.data.inputTokens ? own.data : null;
-  const anthropic = anthropicUsage.safeParse(value);
-  const { cache_read_input_tokens: read, cache_creation_input_tokens: written } = anthropic.data ?? {};
-  if (anthropic.data && (read != null || written != null)) {
-    const { input_tokens: plain, output_tokens: outputTokens } = anthropic.data;
-    return {
-      inputTokens: plain + (read ?? 0) + (written ?? 0),
-      cachedInputTokens: read ?? 0,
-      cacheWriteTokens: written ?? 0,
-      outputTokens,
-      reasoningTokens: 0,
-    };
-  }
-  return readUsage(value);
+function explanationOf(price: PriceTable, provider: string, atMs: number, cost: Extract<Cost, { type: 'priced' }>): PriceExplanation {
+  return {
+    model: price.model,
+    provider,
+    source: price.source,
+    effectiveAt: price.effectiveAt ?? null,
+    at: new Date(atMs).toISOString(),
+    serviceTier: cost.serviceTier,
+    aboveInputTokens: cost.aboveInputTokens,
+    parts: cost.parts.map(({ kind, tokens, picoUsdPerToken }) => ({ kind, tokens, usdPerMillion: Number((picoUsdPerToken / 1e6).toPrecision(15)) })),
+    exactUsd: cost.exactUsd,
+    isReported: cost.isReported === true,
+  };
+}
+
+/** Anthropic and Groq report the tier inside the usage. */
+function tierIn(usage: unknown): string | null {
+  const tier = (usage as { service_tier?: unknown } | null)?.service_tier;
+  return typeof tier === 'string' ? tier : null;
 }
 
 function idOf(line: unknown): string | number | null {

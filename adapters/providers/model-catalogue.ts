@@ -47,7 +47,7 @@ export function createModelCatalogue(options: ModelCatalogueOptions): ModelCatal
       // Where a simulated provider plays the models it plays all of them: nothing may reach a real one by mistake.
       const plan = plans.get(options.simulatedUrl !== undefined && !options.openai.apiKey ? 'simulated' : (spec?.endpoint ?? 'openai'));
       const pricedAs = plans.get(spec?.endpoint ?? 'openai')?.pricedAs ?? 'openai';
-      return plan ? entryOf(model, spec, plan, (wireModel) => prices.priceOf(wireModel, pricedAs, Date.now())) : null;
+      return plan ? entryOf(model, spec, plan, (wireModel) => prices.priceOf(wireModel, pricedAs, Date.now(), 'day')) : null;
     },
     endpoint: (name) => {
       const known = opened.get(name);

@@ -87,6 +87,7 @@ export const projectSpecSchema = z.strictObject({
   workflows: z.string().min(1).optional(),
   models: z.array(modelSpecSchema).max(1_000).optional(),
   endpoints: z.record(z.string().min(1).max(100), endpointSpecSchema).optional(),
+  prices: z.string().min(1).max(1_000).optional(),
   mcpServers: mcpServersSchema.optional(),
 });
 
@@ -158,7 +159,9 @@ export const PROJECT_GUIDE: FieldGuide = {
   'models.*.price': '{inputUsdPerMillion, cachedInputUsdPerMillion, outputUsdPerMillion}',
   'models.*.price.inputUsdPerMillion': 'a number of USD per million input tokens',
   'models.*.price.cachedInputUsdPerMillion': 'a number of USD per million cached input tokens',
+  'models.*.price.cacheWriteUsdPerMillion': 'a number of USD per million input tokens written to the cache',
   'models.*.price.outputUsdPerMillion': 'a number of USD per million output tokens',
+  prices: 'the path of a price file, such as ./tollgate.prices.json',
   endpoints: 'endpoints by name: {gateway: {baseUrl, provider}}',
   'endpoints.*': '{baseUrl, provider, apiKeyVariable}',
   'endpoints.*.baseUrl': 'an address that starts with https:// or http://',

@@ -6,6 +6,7 @@ import { TollgateError } from '../../contracts/failures.ts';
 import type { TaskDefinition } from '../../contracts/task.ts';
 import { isMcpTool, type ProjectSpec, type TaskSpec, type ToolSpec } from '../../domain/task/define.ts';
 import { type TaskRegistry, toolKey } from '../../domain/task/registry-port.ts';
+import { readPriceFile } from '../prices/override-file.ts';
 import { type Mistake, mistakesError } from './mistakes.ts';
 import { PROJECT_GUIDE, projectSpecSchema } from './project-schema.ts';
 import { formatPath, schemaMistakes } from './schema-mistakes.ts';
@@ -35,7 +36,8 @@ export async function loadProject(configPath: string | undefined, cwd: string): 
   if (!existsSync(path))
     throw new TollgateError('invalidInput', `There is no configuration at ${path} (TOLLGATE_CONFIG). Create it, or unset TOLLGATE_CONFIG.`);
   const shown = relative(cwd, path) || path;
-  return { ...(await withWorkflows(toProject(await importSpec(path, shown), shown), dirname(path), shown)), configPath: path };
+  const project = withPriceFile(toProject(await importSpec(path, shown), shown), dirname(path));
+  return { ...(await withWorkflows(project, dirname(path), shown)), configPath: path };
 }
 
 /**
@@ -50,6 +52,15 @@ export function toProject(spec: unknown, shown: string): Omit<Project, 'configPa
   }
   const project = spec as ProjectSpec;
   return { registry: toRegistry(project, shown), spec: project };
+}
+
+/** Finds the project's price file, relative to `folder`, and checks it. @throws TollgateError of type `invalidInput`. */
+function withPriceFile(project: Omit<Project, 'configPath'>, folder: string): Omit<Project, 'configPath'> {
+  const { prices } = project.spec;
+  if (prices === undefined) return project;
+  const path = resolve(folder, prices);
+  readPriceFile(path);
+  return { ...project, spec: { ...project.spec, prices: path } };
 }
 
 /**

@@ -114,6 +114,7 @@ export const TASK_FILE_GUIDE: FieldGuide = {
   'models.*.price': 'a price in USD per million tokens: {inputUsdPerMillion, cachedInputUsdPerMillion, outputUsdPerMillion}',
   'models.*.price.inputUsdPerMillion': 'a number of USD per million input tokens',
   'models.*.price.cachedInputUsdPerMillion': 'a number of USD per million cached input tokens',
+  'models.*.price.cacheWriteUsdPerMillion': 'a number of USD per million input tokens written to the cache',
   'models.*.price.outputUsdPerMillion': 'a number of USD per million output tokens',
   maxOutputTokens: 'a whole number of tokens, 1 to 200000, such as 1024',
   budgetUsd: 'an amount in USD with at most nine decimal places, such as 0.25',

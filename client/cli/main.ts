@@ -65,7 +65,7 @@ const services: CliServices = {
     ),
   catalogue: (spec) => catalogueOf(settings(), spec),
   provider: () => (settings().api ? 'none' : settings().openai.apiKey !== undefined ? 'real' : settings().simulatedUrl !== undefined ? 'simulated' : 'none'),
-  priceLine: async (line) => JSON.stringify(priceLine(parseLine(line), await prices(), Date.now())),
+  priceLine: async (line) => JSON.stringify(priceLine(parseLine(line), await prices(), { nowMs: Date.now() })),
   explainErrorLine: async (line) => JSON.stringify(explainErrorLine(parseLine(line), Date.now())),
   runWorker: () => runInForeground(workerScript, settings()),
   runServe: ({ printOpenapi }) => runInForeground(apiScript, settings(), printOpenapi ? ['--print-openapi'] : []),
@@ -127,7 +127,7 @@ async function withMcpServers<T>({ temporal, insecure, secret }: Settings, use: 
 /** The prices that runs book with: those of the project before the list's. */
 async function priceSource(): Promise<PriceSource> {
   const { spec } = await services.project();
-  return createPriceSource({ overrides: (spec.models ?? []).flatMap(({ model, price }) => (price ? [{ model, price }] : [])) });
+  return createPriceSource({ ...(spec.models ? { stated: spec.models } : {}), file: spec.prices });
 }
 
 /** What is no JSON stays a text, which then is no line of the right shape. */

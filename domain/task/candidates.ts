@@ -1,7 +1,7 @@
 import type { PriceTable } from '../../contracts/budget.ts';
 import type { FailureType } from '../../contracts/failures.ts';
 import type { CandidateSnapshot, TaskDefinition } from '../../contracts/task.ts';
-import { picoUsdPerToken } from '../budget/price.ts';
+import { picoUsdPerToken } from '../budget/exact-rate.ts';
 import type { CatalogueEntry, ModelCatalogue } from '../model/catalogue-port.ts';
 
 export interface CandidateProblem {
@@ -43,23 +43,28 @@ function problemOf(model: string, entry: CatalogueEntry | null, price: PriceTabl
   if (!price)
     return {
       type: 'unpricedModel',
-      message: `The model "${model}" has no known price, so its cost can't be bounded. Give it one: "price" beside the model in the task or in tollgate.config.ts (USD per million tokens).`,
+      message: `The model "${model}" has no known price, so its cost can't be bounded. Give it one: "price" beside the model in the task or in tollgate.config.ts (USD per million tokens), or a price file (tollgate price import, then "prices" in tollgate.config.ts).`,
     };
   return null;
 }
 
-/** The price that a task or a configuration states, as a table. */
-export function taskPrice(
-  model: string,
-  price: { readonly inputUsdPerMillion: number; readonly cachedInputUsdPerMillion?: number | undefined; readonly outputUsdPerMillion: number },
-  source = 'task',
-): PriceTable {
+/** What a task or a configuration states: USD per million tokens. */
+export interface StatedPrice {
+  readonly inputUsdPerMillion: number;
+  readonly cachedInputUsdPerMillion?: number | undefined;
+  readonly cacheWriteUsdPerMillion?: number | undefined;
+  readonly outputUsdPerMillion: number;
+}
+
+/** The price that a task or a configuration states, as a table. Cache writes cost what input does, unless it says otherwise. */
+export function taskPrice(model: string, price: StatedPrice, source = 'task'): PriceTable {
   const rate = (usdPerMillion: number) => ({ picoUsdPerToken: picoUsdPerToken(usdPerMillion) });
   return {
     model,
     source,
     input: rate(price.inputUsdPerMillion),
     ...(price.cachedInputUsdPerMillion === undefined ? {} : { cachedInput: rate(price.cachedInputUsdPerMillion) }),
+    cacheWrite: rate(price.cacheWriteUsdPerMillion ?? price.inputUsdPerMillion),
     output: rate(price.outputUsdPerMillion),
   };
 }

@@ -5,6 +5,7 @@ import type { ModelApi } from '../../contracts/model.ts';
 import type { Limits } from '../../contracts/task.ts';
 import type { Effect } from '../../contracts/tool.ts';
 import type { ToolContext, ToolReconciliation } from '../tool/runtime-port.ts';
+import type { StatedPrice } from './candidates.ts';
 
 type GatePolicyInput = Partial<GatePolicy>;
 
@@ -114,7 +115,8 @@ export interface ModelSpec {
   readonly background?: boolean;
   /** False where requests with an output schema (`response_format`) are refused: the schema is then put into the prompt. Default: true. */
   readonly structuredOutput?: boolean;
-  readonly price?: { readonly inputUsdPerMillion: number; readonly cachedInputUsdPerMillion?: number; readonly outputUsdPerMillion: number };
+  /** USD per million tokens. Cache writes cost what input does unless stated. */
+  readonly price?: StatedPrice;
 }
 
 /** An OpenAI-compatible server. */
@@ -138,6 +140,8 @@ export interface ProjectSpec {
   readonly workflows?: string;
   readonly models?: readonly ModelSpec[];
   readonly endpoints?: Readonly<Record<string, EndpointSpec>>;
+  /** Path of a price file, relative to the configuration, as `tollgate price import` writes it. Its prices come before the built-in ones. */
+  readonly prices?: string;
   /** By the name that tools use. */
   readonly mcpServers?: Readonly<Record<string, McpServerSpec>>;
 }

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { PriceTable } from '../../contracts/budget.ts';
 import type { TokenUsage } from '../../contracts/model.ts';
-import { costOf, formatUsd, inputTokensUpperBound, parseUsd, picoUsdPerToken, upperBoundOf } from '../../domain/budget/price.ts';
+import { costOf } from '../../domain/budget/cost.ts';
+import { formatUsd, inputTokensUpperBound, parseUsd, upperBoundOf } from '../../domain/budget/price.ts';
 import { holdsFor } from '../support/property.ts';
 
 const flat = (input: number, output: number, change: Partial<PriceTable> = {}): PriceTable => ({
@@ -28,25 +29,54 @@ const rate = fc.record({
   tiers: fc.array(fc.record({ aboveInputTokens: fc.nat({ max: 300_000 }), picoUsdPerToken: pico }), { maxLength: 3 }),
 });
 const price = fc.record(
-  { model: fc.constant('m'), source: fc.constant('test'), input: rate, cachedInput: rate, cacheWrite: rate, output: rate },
-  { requiredKeys: ['model', 'source', 'input', 'output'] },
+  {
+    model: fc.constant('m'),
+    source: fc.constant('test'),
+    input: rate,
+    cachedInput: rate,
+    cacheWrite: rate,
+    cacheWriteOneHour: rate,
+    output: rate,
+    reasoning: rate,
+  },
+  { requiredKeys: ['model', 'source', 'input', 'output', 'cacheWrite', 'cacheWriteOneHour'] },
 ) as fc.Arbitrary<PriceTable>;
+const some = fc.nat({ max: 200_000 });
 const tokens = fc
-  .record({ cached: fc.nat({ max: 200_000 }), written: fc.nat({ max: 200_000 }), plain: fc.nat({ max: 200_000 }), output: fc.nat({ max: 128_000 }) })
-  .map(({ cached, written, plain, output }) => usage(cached + written + plain, output, { cachedInputTokens: cached, cacheWriteTokens: written }));
+  .record({ cached: some, written: some, oneHour: some, plain: some, spoken: some, reasoning: some })
+  .map(({ cached, written, oneHour, plain, spoken, reasoning }) =>
+    usage(cached + written + oneHour + plain, spoken + reasoning, {
+      cachedInputTokens: cached,
+      cacheWriteTokens: written + oneHour,
+      cacheWriteOneHourTokens: oneHour,
+      reasoningTokens: reasoning,
+    }),
+  );
+/** A cost that can be told. */
+const cost = (table: PriceTable, used: TokenUsage, tier?: string): number => costOf(table, used, tier) ?? Number.NaN;
 
 test('no usage within its bound costs more than the bound, whatever the price list', () => {
   const spare = fc.nat({ max: 1_000 });
   holdsFor(fc.record({ price, used: tokens, spareInput: spare, spareOutput: spare }), ({ price: table, used, spareInput, spareOutput }) =>
-    expect(costOf(table, used)).toBeLessThanOrEqual(upperBoundOf(table, used.inputTokens + spareInput, used.outputTokens + spareOutput)),
+    expect(cost(table, used)).toBeLessThanOrEqual(upperBoundOf(table, used.inputTokens + spareInput, used.outputTokens + spareOutput)),
   );
 });
 
+test('the bound covers the service tier that the request states, and the standard one that may serve it all the same', () => {
+  const tables = fc.record({ standard: price, flex: price });
+  holdsFor(fc.record({ tables, used: tokens }), ({ tables: { standard, flex }, used }) => {
+    const table = { ...standard, serviceTiers: { flex } };
+    const bound = upperBoundOf(table, used.inputTokens, used.outputTokens, 'flex');
+    for (const tier of ['flex', 'default']) expect(cost(table, used, tier)).toBeLessThanOrEqual(bound);
+  });
+});
+
 test('a cost is a whole number of nano-USD, above the exact sum by less than one', () => {
-  holdsFor(fc.record({ input: pico, output: pico, used: tokens }), ({ input, output, used }) => {
-    const cost = costOf(flat(input, output), used);
-    const excess = BigInt(cost) * 1_000n - (BigInt(used.inputTokens) * BigInt(input) + BigInt(used.outputTokens) * BigInt(output));
-    expect(Number.isSafeInteger(cost)).toBe(true);
+  const plain = fc.record({ input: some, output: some }).map(({ input, output }) => usage(input, output));
+  holdsFor(fc.record({ input: pico, output: pico, used: plain }), ({ input, output, used }) => {
+    const nano = cost(flat(input, output), used);
+    const excess = BigInt(nano) * 1_000n - (BigInt(used.inputTokens) * BigInt(input) + BigInt(used.outputTokens) * BigInt(output));
+    expect(Number.isSafeInteger(nano)).toBe(true);
     expect(excess >= 0n && excess < 1_000n).toBe(true);
   });
 });
@@ -64,9 +94,9 @@ test('cached and written tokens are part of the input, each at its own rate', ()
   expect(costOf(table, usage(1_000, 100, { cachedInputTokens: 600, cacheWriteTokens: 100 }))).toBe(1_950_000);
 });
 
-test('without a rate of their own, cached and written tokens cost what input costs', () => {
+test('without a rate of their own, cached tokens cost what input costs and reasoning what output costs', () => {
   holdsFor(fc.record({ input: rate, output: rate, used: tokens }), ({ input, output, used }) => {
-    const table = { ...flat(0, 0), input, output };
+    const table = { ...flat(0, 0), input, output, cacheWrite: input, cacheWriteOneHour: input };
     expect(costOf(table, used)).toBe(costOf(table, usage(used.inputTokens, used.outputTokens)));
   });
 });
@@ -93,11 +123,6 @@ test('a request has at most a token per byte and a little framing', () => {
   holdsFor(fc.record({ shorter: fc.nat(), more: fc.nat() }), ({ shorter, more }) =>
     expect(inputTokensUpperBound(shorter + more) - inputTokensUpperBound(shorter)).toBe(more),
   );
-});
-
-test('a decimal price of up to six places becomes exactly its rate; a finer one is rounded up', () => {
-  holdsFor(fc.nat({ max: 1_000_000_000 }), (rateOf) => expect(picoUsdPerToken(Number(`${rateOf}e-6`))).toBe(rateOf));
-  expect([4.03, 8.14, 0.000_000_1, 1.000_000_1].map(picoUsdPerToken)).toEqual([4_030_000, 8_140_000, 1, 1_000_001]);
 });
 
 test('an amount written as USD is read back exactly', () => {
