@@ -5,6 +5,7 @@ import type { ActionDigest, ApprovalId, AttemptId, RunKey } from './ids.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import type { ErrorVerdict, OutcomeClass } from './model.ts';
 import { jsonObjectSchema } from './task.ts';
+import { type Travelled, travelledSchema } from './travelled.ts';
 import type { Effect } from './tool.ts';
 
 export type AgentRunStatus = 'running' | 'awaitingApproval' | 'paused' | AgentRunEndStatus;
@@ -27,6 +28,8 @@ export const agentRunStartSchema = z.strictObject({
   budgetLimitNanoUsd: z.int().min(0).optional(),
   /** Who asked for the run, as the client that started it says. */
   requester: z.string().min(1).max(200),
+  /** What the client's redaction took out of the input. Absent: an older client, or one without redaction. */
+  redaction: travelledSchema.optional(),
 });
 export type AgentRunStart = z.infer<typeof agentRunStartSchema>;
 
@@ -57,7 +60,7 @@ export interface AgentRunResult {
  * What the signal `addUserMessage` carries. Anybody may send it, so it is checked by a guard in domain. A text too long for
  * history lies in the store under its digest. The same `messageId` again changes nothing.
  */
-export type UserMessage = { readonly messageId: string /** Who sent it, as the sender says. */; readonly sender?: string } & (
+export type UserMessage = { readonly messageId: string /** Who sent it, as the sender says. */; readonly sender?: string; readonly redaction?: Travelled } & (
   | { readonly text: string }
   | { readonly contentDigest: string }
 );
@@ -190,6 +193,7 @@ export interface PinTaskInput {
   readonly requester: string;
   readonly budgetLimitNanoUsd?: number;
   readonly parent?: RunKey;
+  readonly redaction?: Travelled;
 }
 export interface PinTaskOutcome {
   readonly pinned: PinnedTask;

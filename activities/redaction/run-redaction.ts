@@ -2,9 +2,10 @@ import { TollgateError } from '../../contracts/failures.ts';
 import type { RunKey } from '../../contracts/ids.ts';
 import type { JsonObject, JsonValue } from '../../contracts/json.ts';
 import type { TaskRedaction } from '../../contracts/redaction.ts';
-import type { AppliedFinding, RedactionOptions, TokenSource } from '../../domain/redaction/port.ts';
+import type { RedactionOptions, TokenSource } from '../../domain/redaction/port.ts';
 import type { RedactionCount, RedactionPlace } from '../../domain/redaction/store-port.ts';
 import { replaceTokens } from '../../domain/redaction/token-text.ts';
+import { countTriggers } from '../../domain/redaction/triggers.ts';
 import { type FreshToken, VaultTokens } from '../../domain/redaction/vault-tokens.ts';
 import type { ActivityPorts } from '../ports.ts';
 import { askRemotes } from './remote.ts';
@@ -18,7 +19,7 @@ export interface RunOfText {
   readonly runKey: RunKey;
   readonly tenant: string;
   readonly feature: string;
-  readonly task?: TaskRedaction | undefined;
+  readonly task?: TaskRedaction;
 }
 
 /** A value that came along with a text, under the token that stands for it there. */
@@ -58,7 +59,7 @@ export async function redactForRun<T extends JsonValue>(ports: Ports, run: RunOf
     const found = redactOnce(redaction.redactor, shown, optionsFor(run, exit, source, remote.also));
     // What another call added since may be what this one took for new or forged.
     if (tokens.isGuessing && (await known.refresh())) continue;
-    const counts = [...countsOf(found.findings, exit.place), ...(exit.also ?? []).map((more) => ({ ...more, place: exit.place }))];
+    const counts = [...countTriggers(found.findings), ...(exit.also ?? [])].map((count): RedactionCount => ({ ...count, place: exit.place }));
     const blocked = [...found.blocked, ...remote.blocked];
     if (counts.length === 0 && tokens.fresh.length === 0) return { value: found.value, blocked };
     if ((await record(ports, run, exit, tokens.fresh, counts)) === 'recorded') return { value: found.value, blocked };
@@ -117,13 +118,4 @@ async function record(
     counts,
     audit: { type: 'redaction.applied', runKey: run.runKey, actor: 'tollgate', data: { place, ...where, found } },
   });
-}
-
-function countsOf(findings: readonly AppliedFinding[], place: RedactionPlace): RedactionCount[] {
-  const counts = new Map<string, RedactionCount>();
-  for (const { type, action } of findings) {
-    const key = `${type} ${action}`;
-    counts.set(key, { place, type, action, count: (counts.get(key)?.count ?? 0) + 1 });
-  }
-  return [...counts.values()];
 }

@@ -16,7 +16,8 @@ export interface Sanitised<T extends JsonValue> {
  * which can carry whole hidden texts. The joiners U+200C and U+200D are looked at apart: scripts and emoji need them.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
-const INVISIBLE = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F\u00AD\u034F\u061C\u115F\u1160\u17B4\u17B5\u180B-\u180F\u200B\u200E\u200F\u202A-\u202E\u2060-\u206F\u3164\uFEFF\uFFA0\uFFF9-\uFFFB\u{E0000}-\u{E0FFF}]/gu;
+const INVISIBLE =
+  /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F\u00AD\u034F\u061C\u115F\u1160\u17B4\u17B5\u180B-\u180F\u200B\u200E\u200F\u202A-\u202E\u2060-\u206F\u3164\uFEFF\uFFA0\uFFF9-\uFFFB\u{E0000}-\u{E0FFF}]/gu;
 /** More than one joiner, or one beside an ASCII character, joins nothing: it hides a word, or carries a hidden text. */
 const IDLE_JOINER = /[\u200C\u200D]{2,}|(?<![^\x00-\x7F])[\u200C\u200D]|[\u200C\u200D](?![^\x00-\x7F])/gu;
 const TOKEN_OR_BRACKET = /⟦[A-Za-z][A-Za-z0-9._-]{0,99}:\d{1,9}⟧|[⟦⟧]/g;
@@ -26,11 +27,23 @@ const TOKEN_OR_BRACKET = /⟦[A-Za-z][A-Za-z0-9._-]{0,99}:\d{1,9}⟧|[⟦⟧]/g;
  * are counted, and the model is told. Each is a few fixed words with bounded gaps, so looking for them is linear.
  */
 const LOOK_ALIKES: readonly (readonly [SanitiseFlag, RegExp])[] = [
-  ['instructions', /\b(?:ignore|disregard|forget|override)\s{1,4}(?:all\s{1,4}|any\s{1,4}|the\s{1,4}|your\s{1,4}|of\s{1,4}){0,3}(?:previous|prior|above|earlier|preceding|system|former)\s{1,4}(?:instructions?|prompts?|messages?|rules?|directives?)/giu],
+  [
+    'instructions',
+    /\b(?:ignore|disregard|forget|override)\s{1,4}(?:all\s{1,4}|any\s{1,4}|the\s{1,4}|your\s{1,4}|of\s{1,4}){0,3}(?:previous|prior|above|earlier|preceding|system|former)\s{1,4}(?:instructions?|prompts?|messages?|rules?|directives?)/giu,
+  ],
   ['instructions', /<\|?\s{0,4}\/?\s{0,4}(?:system|im_start|im_end|assistant|endoftext|start_header_id)\b[^>\n]{0,40}>/giu],
-  ['instructions', /^\s{0,8}(?:#{1,6}\s{0,4}|\[|\*{2})?(?:SYSTEM|DEVELOPER|(?:system|developer|System|Developer)\s{1,4}(?:prompt|message|instructions?|notice|override))(?:\]|\*{2})?\s{0,4}:/gmu],
-  ['instructions', /\b(?:you\s{1,4}are\s{1,4}now|from\s{1,4}now\s{1,4}on,?\s{1,4}you|new\s{1,4}(?:system\s{1,4})?instructions?\s{0,4}:|do\s{1,4}not\s{1,4}tell\s{1,4}the\s{1,4}user)\b/giu],
-  ['approval', /\b(?:(?:this|the)\s{1,4}(?:action|refund|payment|transfer|request|call)\s{1,4}(?:is|was|has\s{1,4}been)\s{1,4}(?:already\s{1,4})?(?:pre-?)?(?:approved|authori[sz]ed)|approval\s{1,4}(?:was\s{1,4})?(?:granted|given)|"?approval(?:Id|_id)"?\s{0,4}[:=])/giu],
+  [
+    'instructions',
+    /^\s{0,8}(?:#{1,6}\s{0,4}|\[|\*{2})?(?:SYSTEM|DEVELOPER|(?:system|developer|System|Developer)\s{1,4}(?:prompt|message|instructions?|notice|override))(?:\]|\*{2})?\s{0,4}:/gmu,
+  ],
+  [
+    'instructions',
+    /\b(?:you\s{1,4}are\s{1,4}now|from\s{1,4}now\s{1,4}on,?\s{1,4}you|new\s{1,4}(?:system\s{1,4})?instructions?\s{0,4}:|do\s{1,4}not\s{1,4}tell\s{1,4}the\s{1,4}user)\b/giu,
+  ],
+  [
+    'approval',
+    /\b(?:(?:this|the)\s{1,4}(?:action|refund|payment|transfer|request|call)\s{1,4}(?:is|was|has\s{1,4}been)\s{1,4}(?:already\s{1,4})?(?:pre-?)?(?:approved|authori[sz]ed)|approval\s{1,4}(?:was\s{1,4})?(?:granted|given)|"?approval(?:Id|_id)"?\s{0,4}[:=])/giu,
+  ],
 ];
 
 /**

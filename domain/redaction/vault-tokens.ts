@@ -1,6 +1,7 @@
 import type { TokenSource } from './port.ts';
 import type { VaultEntry } from './store-port.ts';
 import { readToken } from './token-text.ts';
+import { formatToken, maskFor } from './tokens.ts';
 
 /** What is known of a run's tokens: the entries of its vault, without opening any. */
 export type KnownEntry = Pick<VaultEntry, 'token' | 'type' | 'valueHash'>;
@@ -76,9 +77,9 @@ export class VaultTokens implements TokenSource {
   }
 
   #next(type: string): string {
-    return `⟦${type}:${Math.max(this.#known.highest.get(type) ?? 0, this.#own.highest.get(type) ?? 0) + 1}⟧`;
+    return formatToken(type, Math.max(this.#known.highest.get(type) ?? 0, this.#own.highest.get(type) ?? 0) + 1);
   }
 }
 
 /** For texts that no run owns (logs, failures, comments): a value is masked, whatever looks like a token of some run stays. */
-export const MASKING: TokenSource = { tokenFor: (type) => `⟦${type}⟧`, knows: () => true };
+export const MASKING: TokenSource = { tokenFor: maskFor, knows: () => true };
