@@ -1,4 +1,4 @@
-import type { OwnPattern } from '../../contracts/redaction.ts';
+import type { OwnPattern, RedactionSettings } from '../../contracts/redaction.ts';
 import type { Detector, Finding } from '../../domain/redaction/port.ts';
 
 /** A pattern looks at a line in pieces of at most this; a value is no longer. */
@@ -7,6 +7,11 @@ const WINDOW = 1_000;
 const OVERLAP = 250;
 /** A linear pattern needs a few hundredths of a millisecond for a window. */
 const SLOWEST_WINDOW_MS = 25;
+
+export interface PatternProblem {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
 
 export type CompiledPattern = { readonly type: 'detector'; readonly detector: Detector } | { readonly type: 'refused'; readonly reason: string };
 
@@ -23,6 +28,19 @@ export function compileOwnPattern({ name, pattern, ignoreCase = false }: OwnPatt
   }
   const reason = whyUnsafe(pattern, expression);
   return reason === null ? { type: 'detector', detector: detectorOf(`own.${name}`, expression) } : { type: 'refused', reason };
+}
+
+/** Every pattern of the settings that may not run, with its place and the reason. */
+export function patternProblems(settings: RedactionSettings): PatternProblem[] {
+  const tenants = Object.entries(settings.tenants ?? {}).flatMap(([tenant, { patterns }]) => problemsOf(patterns, ['tenants', tenant, 'patterns']));
+  return [...problemsOf(settings.patterns, ['patterns']), ...tenants];
+}
+
+function problemsOf(patterns: readonly OwnPattern[] = [], path: readonly (string | number)[]): PatternProblem[] {
+  return patterns.flatMap((pattern, index) => {
+    const compiled = compileOwnPattern(pattern);
+    return compiled.type === 'refused' ? [{ path: [...path, index, 'pattern'], message: `the pattern "${pattern.name}" may not run. ${compiled.reason}` }] : [];
+  });
 }
 
 function detectorOf(type: string, expression: RegExp): Detector {
@@ -86,7 +104,8 @@ function repeatsARepetition(pattern: string): boolean {
 /** Runs of characters that the pattern speaks of, which then don't go on as it wants. */
 function probesOf(pattern: string): string[] {
   const letters = [...new Set(pattern.replace(/\\[a-zA-Z]/g, '').match(/[^\\^$.*+?()[\]{}|]/g) ?? [])].slice(0, 20);
-  const runs = ['a', '0', ' ', 'a ', 'a0', 'a.', '-', ...letters, letters.join('')].filter((run) => run !== '');
+  const pairs = letters.slice(0, 6).flatMap((left) => letters.slice(0, 6).map((right) => left + right));
+  const runs = ['a', '0', ' ', 'a ', 'a0', 'a.', '-', ...letters, ...pairs, letters.join('')].filter((run) => run !== '');
   return runs.flatMap((run) => [run, `${run}\u0000`]).map((run) => `${run.repeat(WINDOW).slice(0, WINDOW - 1)}\u0001`);
 }
 

@@ -1,4 +1,5 @@
 import type { RedactionAction } from '../../contracts/redaction.ts';
+import type { FoundValues } from './found-values.ts';
 import { withoutOverlaps } from './overlaps.ts';
 import type { AppliedFinding, DetectionContext, Detector, Finding, TokenSource } from './port.ts';
 import { maskFor } from './tokens.ts';
@@ -17,6 +18,12 @@ export interface BlockRules {
   readonly context: DetectionContext;
   readonly actionFor: (type: string) => RedactionAction;
   readonly tokens: TokenSource;
+}
+
+/** What one call, or one stream, carries from block to block. */
+export interface Passage {
+  readonly rules: BlockRules;
+  readonly found: FoundValues;
 }
 
 /** The text around a block that detectors see and nothing is replaced in: a JSON key before its value. */
@@ -40,16 +47,20 @@ interface Piece {
 }
 
 /** Redacts until detectors find nothing more in what comes out; `marks` are the tokens and masks that stand in the block already. */
-export function redactBlock(block: string, marks: readonly Finding[], rules: BlockRules, around: Surroundings): RedactedBlock {
+export function redactBlock(block: string, marks: readonly Finding[], { rules, found: values }: Passage, around: Surroundings): RedactedBlock {
   let pieces = piecesBetween(block, marks);
   const findings: AppliedFinding[] = [];
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const shown = pieces.map(({ raw, text }) => (raw ? text : OPAQUE.repeat(text.length))).join('');
-    const found = detect(shown, rules, around);
+    const found = withoutOverlaps(shown, [
+      ...detect(shown, rules, around),
+      ...values.placesIn(shown).map((place) => ({ ...place, action: rules.actionFor(place.type) })),
+    ]);
     if (round === 0) findings.push(...found.filter(({ action }) => action === 'allow'));
     const placed = found.filter(({ action }) => action !== 'allow').flatMap((finding) => withinRawPieces(finding, pieces));
     if (placed.length === 0) break;
     findings.push(...placed);
+    for (const { type, start, end } of placed) values.add(type, block.slice(start, end));
     pieces = replace(pieces, placed, block, rules.tokens);
   }
   return { text: pieces.map(({ text }) => text).join(''), findings: findings.sort((left, right) => left.start - right.start) };
@@ -59,11 +70,10 @@ function detect(shown: string, { detectors, context, actionFor }: BlockRules, { 
   const text = before === '' && after === '' ? shown : before + shown + after;
   const found = detectors.flatMap((detector) => findWith(detector, text, context));
   if (found.length === 0) return [];
-  const inside = found.flatMap(({ type, start, end }): AppliedFinding[] => {
+  return found.flatMap(({ type, start, end }): AppliedFinding[] => {
     const range = { start: Math.max(0, start - before.length), end: Math.min(shown.length, end - before.length) };
     return range.start < range.end ? [{ type, ...range, action: type === DETECTOR_FAILURE ? 'block' : actionFor(type) }] : [];
   });
-  return withoutOverlaps(shown, inside);
 }
 
 function findWith(detector: Detector, text: string, context: DetectionContext): readonly Finding[] {

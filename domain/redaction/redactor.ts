@@ -1,5 +1,6 @@
 import type { RedactionSettings } from '../../contracts/redaction.ts';
 import { BlockCutter, blocksOf } from './blocks.ts';
+import { FoundValues } from './found-values.ts';
 import { redactJson } from './json.ts';
 import { actionFor, regionsFor } from './policy.ts';
 import type { AppliedFinding, Detector, RedactedText, RedactionOptions, Redactor, StreamRedactor } from './port.ts';
@@ -17,10 +18,11 @@ const ALONE: Surroundings = { before: '', after: '' };
 
 export function createRedactor(parts: RedactorParts): Redactor {
   return {
-    redactText: (text, options) => redactWhole(text, exitOf(parts, options)),
+    redactText: (text, options) => redactWhole(text, exitOf(parts, options), new FoundValues()),
     redactJson: (value, options) => {
       const exit = exitOf(parts, options);
-      return redactJson(value, (text, around) => redactWhole(text, exit, around));
+      const found = new FoundValues();
+      return redactJson(value, (text, around) => redactWhole(text, exit, found, around));
     },
     stream: (options) => streamThrough(exitOf(parts, options)),
   };
@@ -47,28 +49,29 @@ function exitOf({ settings, detectors, ownDetectors }: RedactorParts, options: R
 }
 
 /** `around` a long text that falls into several blocks stands before the first and after the last. */
-function redactWhole(text: string, exit: Exit, around: Surroundings = ALONE): RedactedText {
+function redactWhole(text: string, exit: Exit, found: FoundValues, around: Surroundings = ALONE): RedactedText {
   const result = new Collected();
   let start = 0;
   for (const block of blocksOf(text)) {
     const end = start + block.length;
-    result.add(redactOne(block, exit, { before: start === 0 ? around.before : '', after: end === text.length ? around.after : '' }), start);
+    result.add(redactOne(block, exit, found, { before: start === 0 ? around.before : '', after: end === text.length ? around.after : '' }), start);
     start = end;
   }
   return result.take();
 }
 
-function redactOne(block: string, { rules, known }: Exit, around: Surroundings) {
+function redactOne(block: string, { rules, known }: Exit, found: FoundValues, around: Surroundings) {
   const { text, marks } = disarm(block, known);
-  return redactBlock(text, marks, rules, around);
+  return redactBlock(text, marks, { rules, found }, around);
 }
 
 function streamThrough(exit: Exit): StreamRedactor {
   const cutter = new BlockCutter();
+  const found = new FoundValues();
   let pending = '';
   let given = 0;
   const give = (result: Collected, block: string) => {
-    result.add(redactOne(block, exit, ALONE), given);
+    result.add(redactOne(block, exit, found, ALONE), given);
     given += block.length;
   };
   return {

@@ -8,7 +8,7 @@ export interface SecretRuleOptions {
   readonly exactCase?: boolean;
 }
 
-/** Id, keywords joined by `|`, form, least entropy (0: any). Group 1 of the form is the value where there is one; it ends the match. */
+/** Id, keywords joined by commas, form, least entropy (0: any). Group 1 of the form is the value where there is one; it ends the match. */
 export type SecretRule = readonly [id: string, keywords: string, form: string, leastEntropy: number, options?: SecretRuleOptions];
 
 /** A rule made ready: looks at one place of a keyword. */
@@ -29,7 +29,7 @@ export function compileByPrefix([id, keywords, form, leastEntropy, options = {}]
   const pattern = new RegExp(`(?:${form})(?![A-Za-z0-9])`, options.anyCase ? 'iy' : 'y');
   return {
     type: `secret.${id}`,
-    keywords: keywords.split('|'),
+    keywords: keywords.split(','),
     valueAt(text, start) {
       const from = start - (options.before ?? 0);
       if (from < 0 || isLetterOrDigit(text.charCodeAt(from - 1))) return null;
@@ -44,7 +44,7 @@ export function compileByLabel([id, keywords, form, leastEntropy, options = {}]:
   const pattern = new RegExp(`${ASSIGNMENT}(${form})${AFTER_VALUE}`, options.exactCase ? 'y' : 'iy');
   return {
     type: `secret.${id}`,
-    keywords: keywords.split('|'),
+    keywords: keywords.split(','),
     valueAt(text, _start, end) {
       const value = matchAt(pattern, text, end);
       if (value === null || !isRandom(text, value, leastEntropy || 2)) return null;

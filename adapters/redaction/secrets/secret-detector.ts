@@ -6,6 +6,9 @@ import { RULES_BY_LABEL } from './rules-by-label.ts';
 import { RULES_BY_PREFIX } from './rules-by-prefix.ts';
 import { type SecretlintRule, secretlintRules } from './secretlint.ts';
 
+/** What only says that there is a secret stands behind what says whose. */
+const VAGUE = new Set(['secret.generic', 'secret.password', 'secret.bearer-token', 'secret.authorization-header']);
+
 /**
  * Finds secrets of about 200 vendors, private keys, credentials in addresses and headers, passwords by their label. One pass over
  * the text finds the keywords of all rules; a rule looks only at the places of its own.
@@ -33,7 +36,7 @@ export function createSecretDetector(): Detector {
         for (const rule of wholeBy[keyword] as readonly SecretlintRule[]) called.add(rule);
       });
       for (const rule of called) findings.push(...rule.find(text));
-      return findings;
+      return [...findings.filter(({ type }) => !VAGUE.has(type)), ...findings.filter(({ type }) => VAGUE.has(type))];
     },
   };
 }
