@@ -4,16 +4,13 @@ import type { TaskRedaction } from '../contracts/redaction.ts';
 import type { Travelled } from '../contracts/travelled.ts';
 import type { ClientSealer, TenantPublicKey } from '../domain/encryption/port.ts';
 import type { RedactionEngine } from '../domain/redaction/exit-port.ts';
-import { regionsFor } from '../domain/redaction/policy.ts';
-import type { AppliedFinding, Detector, RedactionOptions, TokenSource } from '../domain/redaction/port.ts';
-import { remoteFindings } from '../domain/redaction/remote-findings.ts';
+import { askRemotes, REMOTE_TIMEOUT_MS } from '../domain/redaction/ask-remotes.ts';
+import type { AppliedFinding, RedactionOptions, TokenSource } from '../domain/redaction/port.ts';
 import { withoutInvisible } from '../domain/redaction/sanitise.ts';
 import { createScrubber } from '../domain/redaction/scrub.ts';
 import { mapStrings } from '../domain/redaction/token-text.ts';
 import { maskFor, RunTokens } from '../domain/redaction/tokens.ts';
 import { countTriggers } from '../domain/redaction/triggers.ts';
-
-const REMOTE_TIMEOUT_MS = 3_000;
 
 /** What a client redacts with before anything leaves its process. */
 export interface ClientRedaction {
@@ -51,9 +48,9 @@ export async function redactOutgoing<T extends string | JsonObject>(
   const key = await publicKey(text.tenant);
   const given = new GivenTokens(key !== null);
   const value = mapStrings(raw as JsonValue, (part) => withoutInvisible(part));
-  const remote = await askRemotes(engine, text.tenant, value);
+  const remote = await askRemotes(engine, text.tenant, value, AbortSignal.timeout(REMOTE_TIMEOUT_MS));
   const { tenant, feature, task } = text;
-  const options: RedactionOptions = { tenant, feature, ...(task ? { task } : {}), place: 'text', origin: 'outside', tokens: given, ...remote.also };
+  const options: RedactionOptions = { tenant, feature, ...(task ? { task } : {}), place: 'text', origin: 'outside', tokens: given, ...remote.options };
   const redacted = redactOnce(engine, value, options);
   const blocked = [...redacted.blocked, ...remote.blocked];
   if (blocked.length > 0)
@@ -84,17 +81,6 @@ function redactOnce(
   if (typeof value !== 'string') return redactor.redactJson(value, options);
   const { text, findings, blocked } = redactor.redactText(value, options);
   return { value: text, findings, blocked };
-}
-
-async function askRemotes(
-  { remotes, settings }: RedactionEngine,
-  tenant: string,
-  value: JsonValue,
-): Promise<{ also: { also?: readonly Detector[] }; blocked: readonly string[] }> {
-  if (remotes.length === 0) return { also: {}, blocked: [] };
-  const found = await remoteFindings(value, remotes, { regions: regionsFor(settings, tenant) }, AbortSignal.timeout(REMOTE_TIMEOUT_MS));
-  const isBlocking = found.failed.length > 0 && settings.onDetectorFailure !== 'goOn';
-  return { also: { also: [found.detector] }, blocked: isBlocking ? ['detectorFailure'] : [] };
 }
 
 /** The tokens of one text, with the values to seal. Without a key to seal with they are masks. */

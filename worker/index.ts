@@ -1,8 +1,10 @@
 import type { ActivityPorts } from '../activities/ports.ts';
+import { openEngine } from '../adapters/redaction/engine.ts';
 import { describeStore, openStore } from '../adapters/stores/open-store.ts';
 import { loadProject, toProject, withWorkflows } from '../adapters/tasks/project.ts';
 import { childEnvironment, loadSettings } from '../config/load.ts';
 import type { SettingName } from '../config/schema.ts';
+import { createScrubber } from '../domain/redaction/scrub.ts';
 import type { ProjectSpec } from '../domain/task/define.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { type RunningWorker, startWorker } from './start-worker.ts';
@@ -50,7 +52,8 @@ export async function startTollgateWorker(
       : await loadProject(config ?? settings.configPath, process.cwd());
   const store = await openStore(settings);
   try {
-    const logger = createLogger({ level: settings.logLevel, name: 'worker' });
+    const scrubber = createScrubber(openEngine(project.spec.redaction ?? {}));
+    const logger = createLogger({ level: settings.logLevel, name: 'worker', scrub: scrubber.json });
     const { home, taskQueue, searchAttributesOff } = settings;
     const mcpServers = mcpServersOf(settings, project, logger);
     const [temporal, ports] = await Promise.all([temporalTarget(settings), wirePorts(settings, project, store, mcpServers)]);

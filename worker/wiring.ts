@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import type { ActivityPorts } from '../activities/ports.ts';
 import { openLocalKey } from '../adapters/keys/local-key.ts';
+import { openLocalKeyring } from '../adapters/keys/local-keyring.ts';
 import { createPriceSource } from '../adapters/prices/genai-prices.ts';
 import { createModelCatalogue } from '../adapters/providers/model-catalogue.ts';
+import { openEngine } from '../adapters/redaction/engine.ts';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import type { Project } from '../adapters/tasks/project.ts';
@@ -37,12 +39,14 @@ export async function wirePorts(
       `TEMPORAL_ADDRESS is ${settings.temporal.address}: decisions are signed with the local development key, which counts only while Temporal is on this machine. Set TOLLGATE_INSECURE=1 to accept the risk.`,
     );
   const { signer, verifier } = await openLocalKey(settings.home);
+  const redaction = { ...openEngine(spec.redaction ?? {}), keyring: openLocalKeyring(settings.home, store) };
   return {
     store,
     catalogue,
     registry,
     runtimeOf: createToolRuntimes({ registry, store, mcpServers, allowLoopback: isLocal, secret }),
     verifier,
+    redaction,
     unsignedSigner: settings.allowUnsigned ? signer : null,
     requesterMayDecideByDefault: true,
   };

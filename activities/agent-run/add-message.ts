@@ -3,10 +3,11 @@ import type { AddMessageInput, AddMessageOutcome, UserMessage } from '../../cont
 import { TollgateError } from '../../contracts/failures.ts';
 import type { ContentDigest } from '../../contracts/ids.ts';
 import { messageNodeId } from '../../domain/agent-run/user-message.ts';
+import { messageContext } from '../../domain/redaction/sealing-context.ts';
 import { canonicalDigest } from '../digest.ts';
 import { toRunOfText } from '../redaction/run-of-text.ts';
 import type { Redacted } from '../redaction/run-redaction.ts';
-import { admit, messageContext } from '../redaction/travelled.ts';
+import { admit } from '../redaction/travelled.ts';
 import type { ActivityPorts } from '../ports.ts';
 import { loadRun, loadSnapshot } from './snapshot.ts';
 

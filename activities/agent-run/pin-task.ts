@@ -5,12 +5,13 @@ import type { JsonObject } from '../../contracts/json.ts';
 import { type TaskDefinition, type TaskSnapshot, taskDefinitionSchema } from '../../contracts/task.ts';
 import { emptyLedger, nanoUsd } from '../../domain/budget/ledger.ts';
 import { firstUserMessage } from '../../domain/agent-run/first-message.ts';
+import { startContext } from '../../domain/redaction/sealing-context.ts';
 import { resolveCandidates } from '../../domain/task/candidates.ts';
 import { canonicalDigest } from '../digest.ts';
 import type { ActivityPorts } from '../ports.ts';
 import { toRunOfText } from '../redaction/run-of-text.ts';
 import { redactForRun, type RunOfText } from '../redaction/run-redaction.ts';
-import { admit, startContext, valuesOfOtherRun } from '../redaction/travelled.ts';
+import { admit, valuesOfOtherRun } from '../redaction/travelled.ts';
 import { labelOf, loadRun, loadSnapshot } from './snapshot.ts';
 
 const INPUT_NODE_ID = 'input';

@@ -13,7 +13,7 @@ import { callKeyOf } from '../../domain/tool/tool-call.ts';
 import { loadRun, loadSnapshot, toolOf } from '../agent-run/snapshot.ts';
 import { canonicalDigest } from '../digest.ts';
 import type { ActivityPorts } from '../ports.ts';
-import { openTokens } from '../redaction/open-tokens.ts';
+import { openedIn } from '../redaction/opened.ts';
 import { loadCall } from '../tool/loaded-call.ts';
 import { actionDigestOf, destinationOf, RAISE_BUDGET_TOOL } from './gated-action.ts';
 
@@ -33,7 +33,7 @@ export async function openGate(ports: ActivityPorts, input: OpenGateInput): Prom
   const gate = await store.createGate({
     ...described,
     status: 'open',
-    actionDigest: actionDigestOf(described, volatile, await openTokens(ports, { runKey, tenant: run.tenant }, subject.arguments)),
+    actionDigest: actionDigestOf(described, volatile, await openedIn(ports, { runKey, tenant: run.tenant }, subject.arguments)),
     policy,
     requester: run.requester,
     attemptId: input.attemptId,
@@ -64,7 +64,7 @@ async function subjectOf(ports: ActivityPorts, input: OpenGateInput, run: RunRec
 async function actionSubject(ports: ActivityPorts, input: OpenGateInput, { tenant }: RunRecord, snapshot: TaskSnapshot): Promise<Subject> {
   invariant(input.attemptId !== null && input.callIndex !== null, 'an action gate belongs to a tool call');
   const { tool, args, replyText } = await loadCall(ports.store, snapshot, input.runKey, input.attemptId, input.callIndex);
-  const opened = await openTokens(ports, { runKey: input.runKey, tenant }, args);
+  const opened = await openedIn(ports, { runKey: input.runKey, tenant }, args);
   const earlier = await ports.store.findActions(input.runKey, tool.name, canonicalDigest(identifyingArguments(args, opened)));
   const repeated =
     earlier.length === 0

@@ -2,13 +2,13 @@ import { TollgateError } from '../../contracts/failures.ts';
 import type { RunKey } from '../../contracts/ids.ts';
 import type { JsonObject, JsonValue } from '../../contracts/json.ts';
 import type { TaskRedaction } from '../../contracts/redaction.ts';
+import { askRemotes, REMOTE_TIMEOUT_MS } from '../../domain/redaction/ask-remotes.ts';
 import type { RedactionOptions, TokenSource } from '../../domain/redaction/port.ts';
 import type { RedactionCount, RedactionPlace } from '../../domain/redaction/store-port.ts';
 import { replaceTokens } from '../../domain/redaction/token-text.ts';
 import { countTriggers } from '../../domain/redaction/triggers.ts';
 import { type FreshToken, VaultTokens } from '../../domain/redaction/vault-tokens.ts';
 import type { ActivityPorts } from '../ports.ts';
-import { askRemotes } from './remote.ts';
 import { knownTokens, sealed } from './vault.ts';
 
 /** Other calls of the run may add to its vault meanwhile; each time one of them has got somewhere. */
@@ -50,13 +50,13 @@ type Ports = Pick<ActivityPorts, 'store' | 'redaction'>;
 export async function redactForRun<T extends JsonValue>(ports: Ports, run: RunOfText, exit: ExitOptions, value: T): Promise<Redacted<T>> {
   const { store, redaction } = ports;
   const keyed = await redaction.keyring.keyedHash(run.tenant);
-  const remote = await askRemotes(redaction, run.tenant, value);
+  const remote = await askRemotes(redaction, run.tenant, value, AbortSignal.timeout(REMOTE_TIMEOUT_MS));
   for (let tries = 1; tries <= MAX_TRIES; tries += 1) {
     const known = knownTokens(store, run.runKey);
     const tokens = new VaultTokens(known.tokens, (text) => keyed.hash('vault', text));
     const { shown, isGenuine } = withRunTokens(value, exit.genuine, tokens);
     const source: TokenSource = { tokenFor: (type, text) => tokens.tokenFor(type, text), knows: isGenuine };
-    const found = redactOnce(redaction.redactor, shown, optionsFor(run, exit, source, remote.also));
+    const found = redactOnce(redaction.redactor, shown, { ...optionsFor(run, exit, source), ...remote.options });
     // What another call added since may be what this one took for new or forged.
     if (tokens.isGuessing && (await known.refresh())) continue;
     const counts = [...countTriggers(found.findings), ...(exit.also ?? [])].map((count): RedactionCount => ({ ...count, place: exit.place }));
@@ -68,7 +68,7 @@ export async function redactForRun<T extends JsonValue>(ports: Ports, run: RunOf
   throw new TollgateError('storeUnavailable', `The vault of run ${run.runKey.agentRunId} changed ${MAX_TRIES} times while a text was redacted.`);
 }
 
-function optionsFor(run: RunOfText, { place }: ExitOptions, tokens: TokenSource, also: RedactionOptions['also']): RedactionOptions {
+function optionsFor(run: RunOfText, { place }: ExitOptions, tokens: TokenSource): RedactionOptions {
   const { tenant, feature, task } = run;
   return {
     tenant,
@@ -78,7 +78,6 @@ function optionsFor(run: RunOfText, { place }: ExitOptions, tokens: TokenSource,
     // Which tokens are genuine, `tokens` says; forged ones lose their brackets either way.
     origin: 'run',
     tokens,
-    ...(also ? { also } : {}),
   };
 }
 

@@ -6,12 +6,8 @@ import type { RedactionPlace } from '../../domain/redaction/store-port.ts';
 import { mapStrings, tokensIn } from '../../domain/redaction/token-text.ts';
 import { withoutInvisible } from '../../domain/redaction/sanitise.ts';
 import type { ActivityPorts } from '../ports.ts';
-import { openTokens } from './open-tokens.ts';
+import { openedIn } from './opened.ts';
 import { type Redacted, redactForRun, type RunOfText, type TravelledValues } from './run-redaction.ts';
-
-/** What binds what a client sealed to where it goes. The client does not know the run's first execution yet. */
-export const startContext = (agentRunId: string): string => `start ${agentRunId}`;
-export const messageContext = (agentRunId: string, messageId: string): string => `message ${agentRunId} ${messageId}`;
 
 interface Incoming {
   readonly place: RedactionPlace;
@@ -53,6 +49,6 @@ async function openTravelled({ store, redaction }: ActivityPorts, run: RunOfText
 /** Values behind the tokens of another run that stand in `value`, for a run that goes on with its text: parent and child. */
 export async function valuesOfOtherRun(ports: ActivityPorts, tenant: string, other: RunKey, value: JsonValue): Promise<TravelledValues> {
   if (tokensIn(value).length === 0) return new Map();
-  const opened = await openTokens(ports, { runKey: other, tenant }, value);
+  const opened = await openedIn(ports, { runKey: other, tenant }, value);
   return new Map([...opened].flatMap(([token, { type, value: raw }]) => (raw === null ? [] : [[token, { type, value: raw }]])));
 }

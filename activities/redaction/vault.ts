@@ -1,5 +1,6 @@
 import type { RunKey } from '../../contracts/ids.ts';
 import type { Keyring } from '../../domain/encryption/port.ts';
+import { vaultContext } from '../../domain/redaction/sealing-context.ts';
 import type { VaultEntry } from '../../domain/redaction/store-port.ts';
 import { type FreshToken, KnownTokens } from '../../domain/redaction/vault-tokens.ts';
 import type { Store } from '../../domain/store/port.ts';
@@ -44,16 +45,12 @@ export function knownTokens(store: Store, runKey: RunKey): RunTokensSeen {
   };
 }
 
-/** What binds a sealed value to its place. */
-export function contextOf(token: string): string {
-  return `vault ${token}`;
-}
-
+/** Seals values under the key of their run. */
 export async function sealed(
   keyring: Keyring,
   { tenant, runKey }: { readonly tenant: string; readonly runKey: RunKey },
   fresh: readonly FreshToken[],
 ): Promise<VaultEntry[]> {
   const key = await keyring.key({ type: 'run', tenant, runKey });
-  return fresh.map(({ token, type, valueHash, value }) => ({ token, type, valueHash, sealed: key.sealText(value, contextOf(token)) }));
+  return fresh.map(({ token, type, valueHash, value }) => ({ token, type, valueHash, sealed: key.sealText(value, vaultContext(token)) }));
 }

@@ -12,7 +12,7 @@ import { loadRunFacts, loadSnapshot } from '../agent-run/snapshot.ts';
 import { canonicalDigest } from '../digest.ts';
 import { persist, withHeartbeat } from '../heartbeat.ts';
 import type { ActivityPorts } from '../ports.ts';
-import { openTokens } from '../redaction/open-tokens.ts';
+import { openedIn } from '../redaction/opened.ts';
 import { toRunOfText } from '../redaction/run-of-text.ts';
 import type { RunOfText } from '../redaction/run-redaction.ts';
 import { executeIrreversible } from './irreversible.ts';
@@ -72,7 +72,7 @@ async function executeRepeatable(
   const callKey = callKeyOf(attemptId, callIndex);
   const idempotencyKey = canonicalDigest(callKeyParts(runKey, attemptId, callIndex));
   const runtime = runtimeOf(tool);
-  const opened = await openTokens(ports, text, args);
+  const opened = await openedIn(ports, text, args);
   const row: NewToolCall = {
     runKey,
     callKey,

@@ -13,7 +13,7 @@ import { actionDigestOf, destinationOf, provenVotes } from '../approval/gated-ac
 import { canonicalDigest } from '../digest.ts';
 import { persist } from '../heartbeat.ts';
 import type { ActivityPorts } from '../ports.ts';
-import { openTokens } from '../redaction/open-tokens.ts';
+import { openedIn } from '../redaction/opened.ts';
 import type { RunOfText } from '../redaction/run-redaction.ts';
 import { mustNotBeRestored } from '../restored.ts';
 import { type DeployedCall, toolContext } from './execute-tool.ts';
@@ -60,7 +60,7 @@ export async function executeIrreversible(
     atMostOnce: true,
   });
   // Opened once: what the digest binds is what runs.
-  const opened = await openTokens(ports, text, args);
+  const opened = await openedIn(ports, text, args);
   const shown = showCall(call.tool, call.own, args, opened);
   const execution = (intent: ToolCallRecord): Execution => ({ ports, snapshot, call, text, shown, intent, context: contextOf(intent.idempotencyKey) });
   const digest = actionDigestOf(

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openSqliteStore } from '../../adapters/stores/sqlite/sqlite-store.ts';
-import { createAgentClient } from '../../client/agent-client.ts';
+import { createAgentClient } from '../../client/library/main.ts';
 import type { StartableTask } from '../../client/known-task.ts';
 import { childEnvironment } from '../../config/load.ts';
 import type { Store } from '../../domain/store/port.ts';

@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
 import { dirname } from 'node:path';
+import { openLocalKeyring } from '../../adapters/keys/local-keyring.ts';
 import { createPriceSource } from '../../adapters/prices/genai-prices.ts';
 import { priceLine } from '../../adapters/prices/price-line.ts';
 import { explainErrorLine } from '../../adapters/providers/explain-error-line.ts';
+import { openEngine } from '../../adapters/redaction/engine.ts';
 import { lineRedactor } from '../../adapters/redaction/redact-line.ts';
 import { backupStore, restoreStore } from '../../adapters/stores/backup/backup.ts';
 import { checkStore, describeStore, migrateStore, openStore } from '../../adapters/stores/open-store.ts';
@@ -15,6 +17,8 @@ import { childEnvironment, isLoopbackAddress, loadSettings } from '../../config/
 import type { Settings } from '../../config/schema.ts';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { PriceSource } from '../../domain/budget/price-port.ts';
+import type { Keyring } from '../../domain/encryption/port.ts';
+import { createScrubber } from '../../domain/redaction/scrub.ts';
 import type { Store } from '../../domain/store/port.ts';
 import { createAgentClient } from '../agent-client.ts';
 import { apiScript, devProcesses, replayScript, workerScript } from '../dev/dev-parts.ts';
@@ -23,7 +27,7 @@ import { NODE_OPTIONS } from '../dev/own-script.ts';
 import { SAMPLE_TASK } from '../dev/sample-run.ts';
 import { createHttpAgentClient } from '../http-agent-client.ts';
 import { createLocalDoor } from '../local-door.ts';
-import { addressOf, catalogueOf, openSigner } from '../main.ts';
+import { addressOf, catalogueOf, openSigner, redactionOf } from '../main.ts';
 import type { RunsDoor } from '../runs-door.ts';
 import { TemporalConnections } from '../temporal-connection.ts';
 import { runCli } from './program.ts';
@@ -36,11 +40,13 @@ const MCP_TIMEOUT_MS = 60_000;
 const terminal = processTerminal();
 const settings = once(loadSettings);
 let openedStore: Promise<Store> | null = null;
+let openedKeyring: Keyring | null = null;
 const prices = once(priceSource);
 const connections = new TemporalConnections();
 
 const services: CliServices = {
   terminal,
+  scrub: (text) => createScrubber(openEngine({})).text(text),
   runs: once(openRuns),
   api: () => settings().api ?? null,
   cwd: process.cwd(),
@@ -97,10 +103,21 @@ function openRuns(): RunsDoor {
     signer: services.signer,
     project: services.project,
     catalogue: services.catalogue,
+    redaction,
+    keyring,
     storeName: () => `the store at ${describeStore(settings())}`,
     taskQueue: () => taskQueue,
     switchedOffSearchAttributes: services.switchedOffSearchAttributes,
   });
+}
+
+async function redaction() {
+  return redactionOf((await services.project()).spec, await keyring());
+}
+
+async function keyring() {
+  openedKeyring ??= openLocalKeyring(settings().home, await store());
+  return openedKeyring;
 }
 
 function store(): Promise<Store> {
@@ -203,7 +220,13 @@ async function openSample(current: Settings, places: DevPlaces) {
       `The sample run needs the task "${SAMPLE_TASK}", which this project does not have. Use "tollgate dev" without --sample.`,
     );
   const { client } = await connections.get({ ...addressOf(current), address: places.temporalAddress });
-  const agent = createAgentClient({ client, store: await store(), identity: services.identity(), switchedOffSearchAttributes: current.searchAttributesOff });
+  const agent = createAgentClient({
+    client,
+    store: await store(),
+    identity: services.identity(),
+    redaction,
+    switchedOffSearchAttributes: current.searchAttributesOff,
+  });
   return { agent, store: await store(), task };
 }
 

@@ -45,27 +45,27 @@ export function revealArguments(args: JsonObject, opened: OpenedTokens, needs: r
   const tokens = new Set<string>();
   const kept = new Set<string>();
   const erased = new Set<string>();
-  const valueOf = (token: string): string | null => {
+  const valueFor = (token: string): string | null => {
     const found = opened.get(token);
     if (!found) return null;
     const isNeeded = needs.some((need) => need === '*' || need === found.type || need === familyOf(found.type));
     (isNeeded ? (found.value === null ? erased : tokens) : kept).add(token);
     return isNeeded ? found.value : null;
   };
-  const revealed = reveal(args, schema, valueOf) as JsonObject;
+  const revealed = reveal(args, schema, valueFor) as JsonObject;
   return { args: revealed, tokens: [...tokens], kept: [...kept], erased: [...erased] };
 }
 
-function reveal(value: JsonValue, schema: JsonValue | undefined, valueOf: (token: string) => string | null): JsonValue {
+function reveal(value: JsonValue, schema: JsonValue | undefined, valueFor: (token: string) => string | null): JsonValue {
   if (typeof value === 'string') {
-    const shown = replaceTokens(value, valueOf);
+    const shown = replaceTokens(value, valueFor);
     const isNumber = shown !== value && readToken(value) !== null && wantsNumber(schema) && /^-?\d+(?:\.\d+)?$/.test(shown);
     return isNumber ? Number(shown) : shown;
   }
-  if (isList(value)) return value.map((item) => reveal(item, field(schema, 'items'), valueOf));
+  if (isList(value)) return value.map((item) => reveal(item, field(schema, 'items'), valueFor));
   if (typeof value !== 'object' || value === null) return value;
   const properties = field(schema, 'properties');
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [replaceTokens(key, valueOf), reveal(inner, field(properties, key), valueOf)]));
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [replaceTokens(key, valueFor), reveal(inner, field(properties, key), valueFor)]));
 }
 
 function wantsNumber(schema: JsonValue | undefined): boolean {

@@ -11,15 +11,13 @@ export interface Sanitised<T extends JsonValue> {
 }
 
 /**
- * Characters that show nothing and change how a text is read: controls but tab and line ends, soft hyphen, zero-width space,
- * marks, overrides and isolates of direction, invisible operators, byte order mark, tags and supplementary variation selectors,
- * which can carry whole hidden texts. The joiners U+200C and U+200D are looked at apart: scripts and emoji need them.
+ * Characters that show nothing and change how a text is read: controls but tab and line ends, soft hyphens, zero-width spaces,
+ * overrides and isolates of direction, and those that can carry whole hidden texts (tags, variation selectors). What scripts and
+ * emoji need stays: the selectors of text and emoji style, and the joiners, which are looked at apart.
  */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
-const INVISIBLE =
-  /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F\u00AD\u034F\u061C\u115F\u1160\u17B4\u17B5\u180B-\u180F\u200B\u200E\u200F\u202A-\u202E\u2060-\u206F\u3164\uFEFF\uFFA0\uFFF9-\uFFFB\u{E0000}-\u{E0FFF}]/gu;
+const INVISIBLE = /(?!\u200C|\u200D|\uFE0E|\uFE0F)\p{Default_Ignorable_Code_Point}|(?![\t\n\r])\p{Cc}|[\uFFF9-\uFFFB]/gu;
 /** More than one joiner, or one beside an ASCII character, joins nothing: it hides a word, or carries a hidden text. */
-const IDLE_JOINER = /[\u200C\u200D]{2,}|(?<![^\x00-\x7F])[\u200C\u200D]|[\u200C\u200D](?![^\x00-\x7F])/gu;
+const IDLE_JOINER = /(?:\u200C|\u200D){2,}|(?<!\P{ASCII})(?:\u200C|\u200D)|(?:\u200C|\u200D)(?!\P{ASCII})/gu;
 const TOKEN_OR_BRACKET = /⟦[A-Za-z][A-Za-z0-9._-]{0,99}:\d{1,9}⟧|[⟦⟧]/g;
 
 /**
