@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { benchHistory } from './history.ts';
 import { benchRecovery } from './recovery.ts';
+import { benchRedaction } from './redaction.ts';
 import { benchStart } from './start.ts';
 import { benchSteps } from './steps.ts';
 import { benchWaiting } from './waiting.ts';
@@ -16,6 +17,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<string>>> = {
   steps: () => benchSteps(numbers),
   history: () => benchHistory(),
   recovery: () => benchRecovery(numbers),
+  redaction: () => benchRedaction(numbers),
   start: () => benchStart(numbers),
   waiting: () => benchWaiting(numbers),
 };

@@ -107,6 +107,6 @@ export const RULES_BY_LABEL: readonly SecretRule[] = [
   ['yandex-aws-access-token', 'yandex', String.raw`YC[a-zA-Z0-9_\-]{38}`, 0],
   ['zendesk-secret-key', 'zendesk', '[a-z0-9]{40}', 0],
   ['sourcegraph-access-token', 'sourcegraph', '[a-f0-9]{40}', 3],
-  ['freemius-secret-key', 'secret_key', String.raw`sk_\S{29}`, 0],
+  ['freemius-secret-key', 'secret_key', String.raw`sk_[^\s"'\x60\\]{29}`, 0],
   ['atlassian-api-token', 'atlassian,confluence,jira', '[a-z0-9]{20}[a-f0-9]{4}', 3.5],
 ];
