@@ -73,10 +73,16 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
     listen: { address: variables.TOLLGATE_LISTEN, isConfigured: Boolean(env.TOLLGATE_LISTEN) },
     ...optional('localDeveloper', variables.TOLLGATE_LOCAL_DEVELOPER),
     logLevel: variables.TOLLGATE_LOG_LEVEL,
+    ...optional('presidio', presidioOf(variables)),
     ...optional('storeMaxPages', variables.TOLLGATE_STORE_MAX_PAGES),
     searchAttributesOff: variables.TOLLGATE_SEARCH_ATTRIBUTES_OFF,
     secret: (variable) => env[variable] || undefined,
   };
+}
+
+function presidioOf(variables: z.output<typeof environmentSchema>): Settings['presidio'] {
+  const { TOLLGATE_PRESIDIO_URL: url, TOLLGATE_PRESIDIO_LANGUAGE: language, TOLLGATE_PRESIDIO_ENTITIES: entities } = variables;
+  return url === undefined ? undefined : { url, language, entities, timeoutMs: variables.TOLLGATE_PRESIDIO_TIMEOUT_MS };
 }
 
 /** The XDG specification says to ignore a relative path. */

@@ -49,6 +49,21 @@ export const environmentSchema = z.object({
   TOLLGATE_BUILD_ID: versionPart.optional(),
   TOLLGATE_HEALTH_FILE: path.optional(),
   TOLLGATE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  /** A Presidio analyzer that finds names and places; unset, only what has a form is found. */
+  TOLLGATE_PRESIDIO_URL: httpUrl.optional(),
+  /** Its language, one that it has a model for. */
+  TOLLGATE_PRESIDIO_LANGUAGE: z
+    .string()
+    .regex(/^[a-z]{2}$/, 'two letters, e.g. en')
+    .default('en'),
+  /** What it is asked for, by comma. */
+  TOLLGATE_PRESIDIO_ENTITIES: z
+    .string()
+    .regex(/^[A-Z][A-Z0-9_]*(?:\s*,\s*[A-Z][A-Z0-9_]*)*$/, 'names of Presidio by comma, e.g. PERSON,LOCATION')
+    .default('PERSON,LOCATION')
+    .transform((value) => value.split(',').map((entity) => entity.trim())),
+  /** How long one text may take. */
+  TOLLGATE_PRESIDIO_TIMEOUT_MS: z.coerce.number().int().min(50).max(60_000).default(2_000),
   TOLLGATE_STORE_MAX_PAGES: z.coerce.number().int().min(16).optional(),
   TOLLGATE_SEARCH_ATTRIBUTES_OFF: z
     .string()
@@ -99,6 +114,8 @@ export interface Settings {
   /** Whether a request without a key may act as the developer at this machine. Unset: as long as there has never been a key. */
   readonly localDeveloper?: boolean;
   readonly logLevel: string;
+  /** The analyzer that finds names and places. */
+  readonly presidio?: { readonly url: string; readonly language: string; readonly entities: readonly string[]; readonly timeoutMs: number };
   readonly storeMaxPages?: number;
   readonly searchAttributesOff: readonly SearchAttributeTopic[];
   /** The value of an environment variable that a task or an endpoint names; never printed. */

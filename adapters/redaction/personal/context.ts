@@ -3,7 +3,7 @@ const AFTER = 24;
 
 /** Words that say what a number near them is. Matched in lower case; a short one must stand alone (`sin`, not `business`). */
 export function contextWords(...words: readonly string[]): RegExp {
-  const alternatives = words.map((word) => (word.length > 5 ? word : `(?<!\\p{L})${word}(?!\\p{L})`).replaceAll(' ', '[\\s_-]?'));
+  const alternatives = words.map((word) => (word.length > 4 ? word : `(?<!\\p{L})${word}(?!\\p{L})`).replaceAll(' ', '[\\s_-]?'));
   return new RegExp(alternatives.join('|'), 'u');
 }
 

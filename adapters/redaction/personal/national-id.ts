@@ -51,11 +51,11 @@ export const nationalIdDetector: Detector = {
   },
 };
 
-/** An id that begins with a group of two letters: `AB 12 34 56 C`. */
+/** An id that begins with a group of one or two letters: `AB 12 34 56 C`, `X-1234567-L`. */
 function fromLetters(text: string, start: number, context: DetectionContext): Finding | undefined {
-  const isAfterTwoLetters =
-    JOINERS[text[start - 1] ?? ''] !== undefined && isWordAt(text, start - 2) && isWordAt(text, start - 3) && !isWordAt(text, start - 4);
-  return isAfterTwoLetters ? longestFrom(text, start - 3, context) : undefined;
+  if (JOINERS[text[start - 1] ?? ''] === undefined || !isWordAt(text, start - 2)) return undefined;
+  const first = isWordAt(text, start - 3) ? start - 3 : start - 2;
+  return isWordAt(text, first - 1) ? undefined : longestFrom(text, first, context);
 }
 
 /** The longest id that begins here. */

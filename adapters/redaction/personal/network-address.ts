@@ -49,7 +49,7 @@ const isV6Sign = (code: number) => (code >= 46 && code <= 58 && code !== 47) || 
 function isPersonalV6(address: string): boolean {
   const groups = address.split(':').filter((group) => group !== '');
   if (groups.length < 2 || !isIPv6(address)) return false;
-  return groups.length >= 3 || /^(?:2[0-9a-f]{3}|fe80|f[cd][0-9a-f]{2}):/i.test(address);
+  return groups.length >= 3 || /^(?:(?:2[0-9a-f]{3}|fe80|f[cd][0-9a-f]{2}):|::ffff:)/i.test(address);
 }
 
 export const macAddressDetector: Detector = {

@@ -11,8 +11,8 @@ interface Plan {
 /** Each region's plan, out of the library's data: to ask the library itself costs a hundred times as much. */
 const plans = new Map<CountryCode, Plan>();
 for (const [region, plan] of Object.entries(metadata.countries)) {
-  const [, , pattern, , , prefix, prefixForParsing] = plan;
-  if (isSupportedCountry(region))
+  const [, , pattern, , , prefix, prefixForParsing, rewritten] = plan;
+  if (isSupportedCountry(region) && !rewritten)
     plans.set(region, { pattern: new RegExp(`^(?:${pattern})$`), trunk: new RegExp(`^(?:${prefixForParsing || prefix || '0'})`) });
 }
 
@@ -22,7 +22,8 @@ export const supportedRegions = (regions: readonly string[]): readonly CountryCo
 /** Whether the digits can be a number of the region, its trunk prefix before them or not. Says yes to all that are. */
 export function mayBeNational(digits: string, region: CountryCode): boolean {
   const plan = plans.get(region);
-  if (!plan) return false;
+  // Where national numbers are rewritten first (Argentina's mobiles), only the library knows.
+  if (!plan) return true;
   return plan.pattern.test(digits) || plan.pattern.test(digits.replace(plan.trunk, ''));
 }
 

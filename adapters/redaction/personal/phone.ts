@@ -7,7 +7,7 @@ import { isDigitAt, isWordAt, visitDigitWords } from './words.ts';
 
 /** Say what the number after them is. */
 const LABEL =
-  /(?:phone|(?<!\p{L})(?:tele?|telefon[eo]?|teléfono|téléphone|t[ée]l|mob(?:ile?)?|mobiel|m[óo]vil|cell(?:ular(?:e)?)?|celular|portable|handy|fax|whats\s?app|signal|sms|gsm|natel|puhelin|komórka|landline|hotline|telefax|direct line|(?:call|dial|ring|text|reach|contact|fax)(?: (?:me|us|him|her|them))?(?: back)?(?: (?:at|on|under))|answering (?:at|on)|messages? (?:to|at|on)|(?:contact|registered|callback|emergency contact) (?:number|no\.?|is))(?!\p{L})|電話|携帯|电话|手机|전화|телефон|هاتف)[^\p{Nd}]{0,24}$/u;
+  /(?:phone|(?<!\p{L})(?:tele?|telefon[eo]?|teléfono|téléphone|t[ée]l|mob(?:ile?)?|mobiel|m[óo]vil|cell(?:ular(?:e)?)?|celular|portable|handy|fax|whats\s?app|signal|sms|gsm|natel|puhelin|komórka|landline|hotline|telefax|direct line|(?:call|dial|ring|text|reach|contact|fax)(?: (?:me|us|him|her|them))?(?: back)?(?: (?:at|on|under))|answering (?:at|on)|messages? (?:to|at|on)|(?:contact|registered|callback|emergency contact) (?:number|no\.?|is))(?:[\s_-]?(?:number|no|nr)\b)?(?!\p{L})|電話|携帯|电话|手机|전화|телефон|هاتف)[^\p{Nd}]{0,24}$/u;
 /** Also say where somebody is: only right before the number. */
 const PLACE = /(?<!\p{L})(?:office|home|work|main|desk)(?: (?:number|no\.?|line))?[\s:.#-]{1,6}$/u;
 /** Right before a number in groups. */
