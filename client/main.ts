@@ -36,8 +36,8 @@ export async function openSigner({ home, temporal, insecure }: Settings, listene
 }
 
 /** Redaction on the client's side, by the project's rules. Values are sealed for the tenant under the keys of this data folder. */
-export function redactionOf({ redaction = {} }: ProjectSpec, keyring: Keyring): ClientRedaction {
-  return { engine: openEngine(redaction), sealer: clientSealer, publicKey: (tenant) => keyring.publicKey(tenant) };
+export function redactionOf({ presidio }: Pick<Settings, 'presidio'>, { redaction = {} }: ProjectSpec, keyring: Keyring): ClientRedaction {
+  return { engine: openEngine(redaction, presidio), sealer: clientSealer, publicKey: (tenant) => keyring.publicKey(tenant) };
 }
 
 export function catalogueOf({ openai, simulatedUrl, secret }: Settings, spec: ProjectSpec): ModelCatalogue {

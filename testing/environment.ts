@@ -91,7 +91,7 @@ async function open(options: TestEnvironmentOptions, stops: Stops): Promise<Test
   const { client, connection } = await connectTemporal({ address, namespace: 'default' });
   stops.add(() => connection.close());
   const { signer } = await openLocalKey(folder);
-  const redaction = redactionOf(project.spec, openLocalKeyring(folder, store));
+  const redaction = redactionOf({}, project.spec, openLocalKeyring(folder, store));
   const clientOf: ClientOf = (identity) => createAgentClient({ client, taskQueue, store, signer, identity, redaction: async () => redaction });
   const approver = new ApproverLoop(store, clientOf, options.approver ?? (() => 'leave'));
   stops.add(() => approver.stop());

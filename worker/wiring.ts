@@ -39,7 +39,7 @@ export async function wirePorts(
       `TEMPORAL_ADDRESS is ${settings.temporal.address}: decisions are signed with the local development key, which counts only while Temporal is on this machine. Set TOLLGATE_INSECURE=1 to accept the risk.`,
     );
   const { signer, verifier } = await openLocalKey(settings.home);
-  const redaction = { ...openEngine(spec.redaction ?? {}), keyring: openLocalKeyring(settings.home, store) };
+  const redaction = { ...openEngine(spec.redaction ?? {}, settings.presidio), keyring: openLocalKeyring(settings.home, store) };
   return {
     store,
     catalogue,

@@ -112,7 +112,7 @@ function openRuns(): RunsDoor {
 }
 
 async function redaction() {
-  return redactionOf((await services.project()).spec, await keyring());
+  return redactionOf(settings(), (await services.project()).spec, await keyring());
 }
 
 async function keyring() {

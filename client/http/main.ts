@@ -61,7 +61,7 @@ async function demandKeysBeyondLoopback({ listen }: Settings, store: Store): Pro
 async function doorPorts(settings: Settings, store: Store, connections: TemporalConnections): Promise<Omit<LocalDoorPorts, 'identity'>> {
   const project = await loadProject(settings.configPath, process.cwd());
   const keyring = openLocalKeyring(settings.home, store);
-  const redaction = redactionOf(project.spec, keyring);
+  const redaction = redactionOf(settings, project.spec, keyring);
   let signer: Promise<DecisionSigner> | null = null;
   return {
     connect: async (timeoutMs) => (await connections.get(addressOf(settings), timeoutMs)).client,

@@ -64,8 +64,8 @@ export class CanaryStage extends Stage {
   }
 
   override get environment(): NodeJS.ProcessEnv {
-    const { port } = this.#proxy?.address() as AddressInfo;
-    return { ...super.environment, TOLLGATE_SIMULATED_URL: `http://127.0.0.1:${port}/v1` };
+    const address = this.#proxy?.address() as AddressInfo | undefined;
+    return { ...super.environment, TOLLGATE_SIMULATED_URL: `http://127.0.0.1:${address?.port}/v1` };
   }
 
   async #forward(request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse): Promise<void> {
