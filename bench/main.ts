@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { benchCrashes } from './crashes.ts';
 import { benchHistory } from './history.ts';
 import { benchRecovery } from './recovery.ts';
 import { benchRedaction } from './redaction.ts';
@@ -9,7 +10,7 @@ import { benchWaiting } from './waiting.ts';
 /** `npm run bench -- <name> [--rounds N] …`: prints Markdown for docs/benchmarks.md on standard output, progress on standard error. */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string' }, runs: { type: 'string' }, concurrency: { type: 'string' } },
+  options: { rounds: { type: 'string' }, runs: { type: 'string' }, concurrency: { type: 'string' }, seconds: { type: 'string' } },
 });
 const numbers = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, Number(value)]));
 
@@ -18,6 +19,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<string>>> = {
   history: () => benchHistory(),
   recovery: () => benchRecovery(numbers),
   redaction: () => benchRedaction(numbers),
+  crashes: () => benchCrashes(numbers),
   start: () => benchStart(numbers),
   waiting: () => benchWaiting(numbers),
 };

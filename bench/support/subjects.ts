@@ -5,6 +5,7 @@ import { openSqliteStore } from '../../adapters/stores/sqlite/sqlite-store.ts';
 import { createAgentClient } from '../../client/library/main.ts';
 import type { StartableTask } from '../../client/known-task.ts';
 import { childEnvironment } from '../../config/load.ts';
+import type { AgentRunId } from '../../contracts/ids.ts';
 import type { Store } from '../../domain/store/port.ts';
 import type { Ground } from './ground.ts';
 import { type Peer, peerFolder } from './peers.ts';
@@ -23,6 +24,8 @@ export interface Stand {
   addWorker(): Promise<BenchProcess>;
   /** Starts a run of so many steps; `ended` resolves when it has its answer. */
   start(workflowId: string, steps: number): Promise<{ readonly ended: Promise<void> }>;
+  /** Model calls of those runs whose cost is settled or held; absent where a subject keeps no account. */
+  accountedFor?(workflowIds: readonly string[]): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -70,6 +73,15 @@ async function tollgate(ground: Ground, kind: 'steps' | 'local'): Promise<Stand>
         if (outcome.status !== 'completed') throw new Error(`${id} ended ${outcome.status}: ${outcome.message}`);
       });
       return { ended };
+    },
+    async accountedFor(ids) {
+      const attempts = await Promise.all(
+        ids.map(async (id) => {
+          const run = await store.latestRun(id as AgentRunId);
+          return run ? await store.listAttempts(run.runKey) : [];
+        }),
+      );
+      return attempts.flat().filter(({ money }) => money.status === 'held' || (money.settledNanoUsd ?? 0) > 0).length;
     },
     async close() {
       await worker.stop();

@@ -64,7 +64,7 @@ function answered(transcript: readonly TranscriptMessage[], maxToolCallsPerStep:
       messages.push(...unanswered.map((call) => notCarriedOut(call, maxToolCallsPerStep)));
       unanswered = message.role === 'assistant' ? message.toolCalls : [];
     }
-    messages.push(message.role === 'tool' && message.flags ? { ...message, text: asData(message.name, message.text, message.flags) } : message);
+    messages.push(message.role === 'tool' && message.flags ? { ...message, text: asData(message.text, message.flags) } : message);
   }
   return [...messages, ...unanswered.map((call) => notCarriedOut(call, maxToolCallsPerStep))];
 }
