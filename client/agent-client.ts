@@ -18,7 +18,7 @@ import { type ClientRedaction, redactComment, redactOutgoing } from './redaction
 import { type KnownTask, type StartOptions, startDetails, startSearchAttributes, toStartRequest } from './start-request.ts';
 import { typedResult } from './task-output.ts';
 import { type MessageOptions, toUserMessage } from './user-message.ts';
-import { GRPC_INVALID_ARGUMENT, isUnavailable, unavailable } from './temporal-connection.ts';
+import { GRPC_INVALID_ARGUMENT, isUnavailable, readable, unavailable } from './temporal-connection.ts';
 
 /** How long reading a run from Temporal may take, in milliseconds. */
 const READ_TIMEOUT_MS = 3_500;
@@ -42,6 +42,8 @@ export interface AgentClientOptions {
   readonly store?: Store;
   /** Redacts what goes to Temporal, before it leaves this process. Asked for at the first text that does. */
   readonly redaction: () => Promise<ClientRedaction>;
+  /** Keyed hash of a person, for runs that are started with a `subject`. */
+  readonly subjectHash?: (tenant: string, subject: string) => Promise<string>;
   /** Search attributes that the namespace has no room for. */
   readonly switchedOffSearchAttributes?: readonly SearchAttributeTopic[];
 }
@@ -106,7 +108,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
   async function start<Task extends StartableTask>(task: Task, input: InputOf<Task>, startOptions: StartOptions = {}): Promise<StartedRun> {
     const startable: StartableTask = task;
     const known = knownTask(startable);
-    const checked = toStartRequest(known, input, identity.name, startOptions);
+    const checked = await withSubject(options, toStartRequest(known, input, identity.name, startOptions), startOptions.subject);
     const agentRunId = (startOptions.id ?? `${checked.task.name}-${randomUUID()}`) as AgentRunId;
     const request = await redactedStart(await options.redaction(), agentRunId, checked, known);
     const earlier = startOptions.id === undefined ? null : await store?.latestRun(agentRunId);
@@ -174,6 +176,16 @@ async function redactedStart(redaction: ClientRedaction, agentRunId: AgentRunId,
   return { ...start, input: outgoing.value, ...(outgoing.redaction ? { redaction: outgoing.redaction } : {}) };
 }
 
+/** The person goes along as a hash that nobody without the tenant's key can guess at. */
+async function withSubject({ subjectHash }: AgentClientOptions, request: AgentRunStart, subject: string | undefined): Promise<AgentRunStart> {
+  if (subject === undefined) return request;
+  if (subjectHash) return { ...request, subject: await subjectHash(request.tenant, subject) };
+  throw new TollgateError(
+    'invalidInput',
+    'This client has no keys, and naming the person that a run is about needs them. Start it by way of the API or the CLI.',
+  );
+}
+
 async function startWorkflow(options: AgentClientOptions, agentRunId: AgentRunId, request: AgentRunStart, known: KnownTask): Promise<StartedRun> {
   const { client } = options;
   const starting = () =>
@@ -183,10 +195,10 @@ async function startWorkflow(options: AgentClientOptions, agentRunId: AgentRunId
       args: [request],
       workflowIdConflictPolicy: 'USE_EXISTING',
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      memo: { [TENANT_MEMO]: request.tenant },
+      memo: { [TENANT_MEMO]: readable(client, request.tenant) },
       typedSearchAttributes: startSearchAttributes(request, known, options.switchedOffSearchAttributes ?? []),
-      staticSummary: `${request.task.name} · ${request.tenant}`,
-      staticDetails: startDetails(agentRunId, request, known),
+      staticSummary: readable(client, `${request.task.name} · ${request.tenant}`),
+      staticDetails: readable(client, startDetails(agentRunId, request, known)),
     });
   const handle = await reaching(client, () => client.withDeadline(Date.now() + READ_TIMEOUT_MS, starting));
   // A run that was found may be a later execution of its chain; the first one's id is what the store is keyed by.

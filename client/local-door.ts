@@ -47,6 +47,7 @@ export interface LocalDoorPorts {
   storeName(): string;
   taskQueue(): string;
   switchedOffSearchAttributes(): readonly SearchAttributeTopic[];
+  subjectHash(tenant: string, subject: string): Promise<string>;
 }
 
 /** Runs by way of Temporal and the store, from this process. */
@@ -85,6 +86,7 @@ async function openAgentClient(ports: LocalDoorPorts, options: { readonly signs:
     redaction: ports.redaction,
     taskQueue: ports.taskQueue(),
     switchedOffSearchAttributes: ports.switchedOffSearchAttributes(),
+    subjectHash: ports.subjectHash,
     ...(signer ? { signer } : {}),
   });
 }

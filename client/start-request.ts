@@ -15,6 +15,8 @@ export interface StartOptions {
   readonly feature?: string;
   /** Overrides the task's budget, in USD. */
   readonly budgetUsd?: number | string;
+  /** The person that the run is about, by a value or an id; kept as a keyed hash only, so that `tollgate erase --person` finds the run. */
+  readonly subject?: string;
 }
 
 /** What the client knows of a task before it runs. Everything but the name is only known where the definition is at hand. */
@@ -59,6 +61,8 @@ export function toStartRequest(task: KnownTask, input: unknown, requester: strin
     ...(typeof limit === 'number' ? { budgetLimitNanoUsd: limit } : {}),
     requester,
   };
+  if (options.subject !== undefined && (options.subject.trim() === '' || options.subject.length > 1_000))
+    problems.push('subject: expected a value or an id of a person, at most 1,000 characters.');
   const parsed = agentRunStartSchema.safeParse(request);
   if (!parsed.success) problems.push(...parsed.error.issues.filter((issue) => issue.path[0] !== 'input').map(describeIssue));
   if (options.id !== undefined && !/^[\x21-\x7e][\x20-\x7e]{0,199}$/.test(options.id))

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Client, Connection, isGrpcServiceError, ServiceError } from '@temporalio/client';
+import type { PayloadCodec } from '@temporalio/common';
 import { TollgateError } from '../contracts/failures.ts';
 
 /** How long a command waits for a Temporal server, in milliseconds. */
@@ -20,10 +21,10 @@ export interface TemporalConnection {
 }
 
 /**
- * Connects to Temporal within `timeoutMs`.
+ * Connects to Temporal within `timeoutMs`. `codec` opens and seals payloads, as the workers do.
  * @throws TollgateError of type `temporalUnavailable` that names the address and what to set.
  */
-export async function connectTemporal(at: TemporalAddress, timeoutMs: number = CONNECT_TIMEOUT_MS): Promise<TemporalConnection> {
+export async function connectTemporal(at: TemporalAddress, timeoutMs: number = CONNECT_TIMEOUT_MS, codec?: PayloadCodec): Promise<TemporalConnection> {
   const tls = await readTls(at.tls);
   try {
     const connecting = Connection.connect({
@@ -33,7 +34,8 @@ export async function connectTemporal(at: TemporalAddress, timeoutMs: number = C
       ...(tls === undefined ? {} : { tls }),
     });
     const connection = await within(connecting, timeoutMs + 500);
-    return { client: new Client({ connection, namespace: at.namespace }), connection, at };
+    const dataConverter = codec === undefined ? {} : { dataConverter: { payloadCodecs: [codec] } };
+    return { client: new Client({ connection, namespace: at.namespace, ...dataConverter }), connection, at };
   } catch (error) {
     throw unavailable(at.address, error);
   }
@@ -42,13 +44,18 @@ export async function connectTemporal(at: TemporalAddress, timeoutMs: number = C
 /** The connections of a process, one for each server. One that could not be made is tried again when it is next asked for. */
 export class TemporalConnections {
   readonly #connections = new Map<string, Promise<TemporalConnection>>();
+  readonly #codec: PayloadCodec | undefined;
+
+  constructor(codec?: PayloadCodec) {
+    this.#codec = codec;
+  }
 
   /** @throws TollgateError of type `temporalUnavailable`. */
   async get(at: TemporalAddress, timeoutMs?: number): Promise<TemporalConnection> {
     const key = `${at.address} ${at.namespace}`;
     const known = this.#connections.get(key);
     if (known) return await known;
-    const connecting = connectTemporal(at, timeoutMs);
+    const connecting = connectTemporal(at, timeoutMs, this.#codec);
     this.#connections.set(key, connecting);
     connecting.catch(() => this.#connections.delete(key));
     return await connecting;
@@ -58,6 +65,18 @@ export class TemporalConnections {
     const open = await Promise.allSettled(this.#connections.values());
     await Promise.allSettled(open.map((result) => (result.status === 'fulfilled' ? result.value.connection.close() : undefined)));
   }
+}
+
+/** How long the namespace keeps a history after its workflow's end. */
+export async function namespaceRetentionMs({ connection, at }: TemporalConnection): Promise<number> {
+  const { config } = await connection.workflowService.describeNamespace({ namespace: at.namespace });
+  return Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) * 1_000;
+}
+
+/** A text that stays readable in the Temporal Web UI, also where the client has a codec that seals. Nothing raw may be in it. */
+export function readable(client: Client, text: string): string {
+  for (const codec of client.options.loadedDataConverter.payloadCodecs) (codec as { leaveReadable?(text: string): void }).leaveReadable?.(text);
+  return text;
 }
 
 /** The error for a server that does not answer. */

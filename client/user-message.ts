@@ -44,7 +44,7 @@ export async function toUserMessage(
   const { value, redaction } = await redact(text, messageId);
   const beside = redaction ? { redaction: await besideMessage(redaction, store) } : {};
   return store && inlineBytes(value) > MAX_INLINE_MESSAGE_BYTES
-    ? { ...head, ...beside, contentDigest: await store.putContent(value) }
+    ? { ...head, ...beside, contentDigest: await store.putContent(value, run?.runKey) }
     : { ...head, ...beside, text: value };
 }
 

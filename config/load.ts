@@ -66,6 +66,13 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
     ...optional('databaseUrl', variables.DATABASE_URL),
     ...optional('databaseConnections', variables.TOLLGATE_DATABASE_CONNECTIONS),
     ...optional('configPath', variables.TOLLGATE_CONFIG),
+    encryption: encryptionOf(variables),
+    retention: {
+      ...optional('transcripts', variables.TOLLGATE_RETAIN_TRANSCRIPTS),
+      ...optional('journals', variables.TOLLGATE_RETAIN_JOURNALS),
+      ...optional('vault', variables.TOLLGATE_RETAIN_VAULT),
+      ...optional('audit', variables.TOLLGATE_RETAIN_AUDIT),
+    },
     insecure: variables.TOLLGATE_INSECURE,
     allowUnsigned: variables.TOLLGATE_ALLOW_UNSIGNED ?? isLoopbackAddress(address),
     ...optional('as', name && roles ? { name, roles: roles.split(',') } : undefined),
@@ -83,6 +90,17 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
 function presidioOf(variables: z.output<typeof environmentSchema>): Settings['presidio'] {
   const { TOLLGATE_PRESIDIO_URL: url, TOLLGATE_PRESIDIO_LANGUAGE: language, TOLLGATE_PRESIDIO_ENTITIES: entities } = variables;
   return url === undefined ? undefined : { url, language, entities, timeoutMs: variables.TOLLGATE_PRESIDIO_TIMEOUT_MS };
+}
+
+/** Several machines on one Postgres must share the key file, which nobody may be taken by surprise by. */
+function encryptionOf(variables: z.output<typeof environmentSchema>): Settings['encryption'] {
+  const { TOLLGATE_KMS_URL: url, TOLLGATE_KMS_TOKEN: token } = variables;
+  return {
+    store: variables.TOLLGATE_ENCRYPT_STORE ?? (variables.DATABASE_URL === undefined || url !== undefined),
+    history: variables.TOLLGATE_ENCRYPT_HISTORY,
+    ...optional('kms', url === undefined ? undefined : { url, ...optional('token', token) }),
+    codecOrigin: variables.TOLLGATE_CODEC_ORIGIN,
+  };
 }
 
 /** The XDG specification says to ignore a relative path. */

@@ -5,9 +5,14 @@ import { SEARCH_ATTRIBUTES, type SearchAttributeTopic } from '../contracts/searc
 const flag = z.enum(['0', '1', 'true', 'false']).transform((value) => value === '1' || value === 'true');
 const path = z.string().min(1);
 const httpUrl = z.url({ protocol: /^https?$/ }).transform((value) => value.replace(/\/+$/, ''));
+const transitKey = z.url({ protocol: /^https?$/ }).regex(/\/v1\/.+\/keys\/[^/?#]+$/, 'https://…/v1/<mount>/keys/<name>');
 const address = z.string().regex(/^[^\s/:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/, 'host:port, e.g. 127.0.0.1:7233');
 /** Part of a Worker Deployment Version. Both parts stand in the history of every workflow task, so they are kept short. */
 const versionPart = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$/, 'letters, digits, "-" and "_", at most 40');
+const days = z
+  .string()
+  .regex(/^\d{1,5}d$/, 'a number of days, such as 90d')
+  .transform((value) => Number(value.slice(0, -1)) * 86_400_000);
 const topics = Object.keys(SEARCH_ATTRIBUTES) as SearchAttributeTopic[];
 
 /** Every setting, by the environment variable that holds it. An empty variable counts as unset. */
@@ -34,6 +39,20 @@ export const environmentSchema = z.object({
     .string()
     .regex(/^[^:\s]+:[^:\s]+$/, 'name:role,role, e.g. alice:support-lead')
     .optional(),
+  /** Whether what the store holds of a run is sealed. Unset: in a SQLite store, and wherever there is a key service. */
+  TOLLGATE_ENCRYPT_STORE: flag.optional(),
+  /** Whether payloads in Temporal's history are sealed. */
+  TOLLGATE_ENCRYPT_HISTORY: flag.default(false),
+  /** A key of a Vault Transit engine that wraps the tenants' keys, e.g. https://vault:8200/v1/transit/keys/tollgate. */
+  TOLLGATE_KMS_URL: transitKey.optional(),
+  TOLLGATE_KMS_TOKEN: z.string().optional(),
+  /** The Temporal Web UI that may call the codec server. */
+  TOLLGATE_CODEC_ORIGIN: httpUrl.default('http://127.0.0.1:8233'),
+  /** How long what was said is kept after the end of its run, such as 90d; unset: for ever. */
+  TOLLGATE_RETAIN_TRANSCRIPTS: days.optional(),
+  TOLLGATE_RETAIN_JOURNALS: days.optional(),
+  TOLLGATE_RETAIN_VAULT: days.optional(),
+  TOLLGATE_RETAIN_AUDIT: days.optional(),
   TOLLGATE_INSECURE: flag.default(false),
   TOLLGATE_ALLOW_UNSIGNED: flag.optional(),
   TOLLGATE_URL: httpUrl.optional(),
@@ -102,6 +121,16 @@ export interface Settings {
   readonly databaseUrl?: string;
   readonly databaseConnections?: number;
   readonly configPath?: string;
+  readonly encryption: {
+    readonly store: boolean;
+    readonly history: boolean;
+    /** The key service that wraps keys, in place of the key file. */
+    readonly kms?: { readonly url: string; readonly token?: string };
+    /** The web page that may call the codec server. */
+    readonly codecOrigin: string;
+  };
+  /** How long each class of data is kept after the end of its run, in milliseconds; absent: for ever. */
+  readonly retention: { readonly transcripts?: number; readonly journals?: number; readonly vault?: number; readonly audit?: number };
   readonly insecure: boolean;
   /** Whether an unsigned signal counts as a decision. */
   readonly allowUnsigned: boolean;

@@ -30,6 +30,11 @@ export const agentRunStartSchema = z.strictObject({
   requester: z.string().min(1).max(200),
   /** What the client's redaction took out of the input. Absent: an older client, or one without redaction. */
   redaction: travelledSchema.optional(),
+  /** Keyed hash of the person that the run is about, so that an erasure finds it. */
+  subject: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
 });
 export type AgentRunStart = z.infer<typeof agentRunStartSchema>;
 
@@ -194,6 +199,7 @@ export interface PinTaskInput {
   readonly budgetLimitNanoUsd?: number;
   readonly parent?: RunKey;
   readonly redaction?: Travelled;
+  readonly subject?: string;
 }
 export interface PinTaskOutcome {
   readonly pinned: PinnedTask;

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { openLocalKey } from '../adapters/keys/local-key.ts';
-import { openLocalKeyring } from '../adapters/keys/local-keyring.ts';
+import { openKeyring } from '../adapters/keys/open-keyring.ts';
 import { createPriceSource } from '../adapters/prices/genai-prices.ts';
 import { createModelCatalogue } from '../adapters/providers/model-catalogue.ts';
 import { startSimulatedProvider } from '../adapters/providers/simulated/server.ts';
@@ -91,7 +91,7 @@ async function open(options: TestEnvironmentOptions, stops: Stops): Promise<Test
   const { client, connection } = await connectTemporal({ address, namespace: 'default' });
   stops.add(() => connection.close());
   const { signer } = await openLocalKey(folder);
-  const redaction = redactionOf({}, project.spec, openLocalKeyring(folder, store));
+  const redaction = redactionOf({}, project.spec, openKeyring({ home: folder }, store));
   const clientOf: ClientOf = (identity) => createAgentClient({ client, taskQueue, store, signer, identity, redaction: async () => redaction });
   const approver = new ApproverLoop(store, clientOf, options.approver ?? (() => 'leave'));
   stops.add(() => approver.stop());

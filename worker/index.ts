@@ -8,7 +8,7 @@ import { createScrubber } from '../domain/redaction/scrub.ts';
 import type { ProjectSpec } from '../domain/task/define.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { type RunningWorker, startWorker } from './start-worker.ts';
-import { mcpServersOf, temporalTarget, wirePorts } from './wiring.ts';
+import { mcpServersOf, payloadCodec, retainer, temporalTarget, wirePorts } from './wiring.ts';
 
 export { TollgateError } from '../contracts/failures.ts';
 export type { SettingName } from '../config/schema.ts';
@@ -65,6 +65,8 @@ export async function startTollgateWorker(
       ...(settings.healthFile === undefined ? {} : { healthFile: settings.healthFile }),
       searchAttributesOff,
       ports: adapt(ports),
+      codec: payloadCodec(settings, store),
+      retain: retainer(settings, store, logger),
       logger,
       ...(project.workflowsPath === undefined ? {} : { workflowsPath: project.workflowsPath }),
     });

@@ -2,10 +2,14 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { openKeyring } from '../adapters/keys/open-keyring.ts';
+import { PayloadCodec } from '../adapters/keys/payload-codec.ts';
+import { openStore } from '../adapters/stores/open-store.ts';
 import { loadProject } from '../adapters/tasks/project.ts';
 import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
 import { TollgateError } from '../contracts/failures.ts';
+import type { Keyring } from '../domain/encryption/port.ts';
 import { translatedConnectError } from './connect-error.ts';
 import { type ReplayVerdict, replay } from './replay.ts';
 import { historiesInFolder, historiesInNamespace, type RunningRuns, runningRunsQuery, saveHistory, type StoredHistory } from './stored-histories.ts';
@@ -59,11 +63,12 @@ async function* saving(folder: string, histories: AsyncIterable<StoredHistory>):
   }
 }
 
-async function judge({ home, configPath }: Settings, histories: AsyncIterable<StoredHistory>, json: boolean): Promise<number> {
+async function judge(settings: Settings, histories: AsyncIterable<StoredHistory>, json: boolean): Promise<number> {
+  const { home, configPath } = settings;
   const { workflowsPath } = await loadProject(configPath, process.cwd());
   const codePath = await workflowBundle(join(home, 'cache'), workflowsPath);
   const verdicts: ReplayVerdict[] = [];
-  for await (const verdict of replay({ codePath }, histories)) {
+  for await (const verdict of replay({ codePath }, histories, openingCodec(settings))) {
     verdicts.push(verdict);
     if (!json) print(verdict.breaks === null ? `replays  ${verdict.agentRunId}` : `BREAKS   ${verdict.agentRunId}  ${verdict.breaks}`);
   }
@@ -71,6 +76,16 @@ async function judge({ home, configPath }: Settings, histories: AsyncIterable<St
   if (json) print(JSON.stringify({ replayed: verdicts.length, broken: broken.map(({ agentRunId, breaks }) => ({ agentRunId, reason: breaks })) }));
   else print(`${verdicts.length} replayed, ${broken.length} would break under the workflow code of this build.`);
   return broken.length === 0 ? 0 : 1;
+}
+
+/** Opens sealed payloads; the store is opened only where there is one. */
+function openingCodec(settings: Settings): PayloadCodec {
+  let keyring: Promise<Keyring> | null = null;
+  const open = () => {
+    keyring ??= openStore(settings).then((store) => openKeyring(settings, store));
+    return keyring;
+  };
+  return new PayloadCodec(open, { seals: () => false });
 }
 
 function print(line: string): void {

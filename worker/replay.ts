@@ -1,6 +1,7 @@
+import type { PayloadCodec } from '@temporalio/common';
 import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import type { StoredHistory } from './stored-histories.ts';
-import { PAYLOAD_CONVERTER_PATH } from './workflow-bundle.ts';
+import { dataConverter } from './workflow-bundle.ts';
 
 export interface ReplayVerdict {
   readonly agentRunId: string;
@@ -12,8 +13,12 @@ export interface ReplayVerdict {
 const MAX_REASON = 400;
 
 /** Takes each history through the workflow code, without a server and without an activity. Answers one verdict for each. */
-export async function* replay(workflowBundle: WorkflowBundleOption, histories: AsyncIterable<StoredHistory>): AsyncIterable<ReplayVerdict> {
-  const options = { workflowBundle, dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER_PATH } };
+export async function* replay(
+  workflowBundle: WorkflowBundleOption,
+  histories: AsyncIterable<StoredHistory>,
+  codec: PayloadCodec,
+): AsyncIterable<ReplayVerdict> {
+  const options = { workflowBundle, dataConverter: dataConverter(codec) };
   for await (const { workflowId, error } of Worker.runReplayHistories(options, asReplayed(histories)))
     yield { agentRunId: workflowId, breaks: error === undefined ? null : (error.message.split('\n')[0] ?? '').slice(0, MAX_REASON) };
 }

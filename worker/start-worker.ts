@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
+import type { PayloadCodec } from '@temporalio/common';
 import { NativeConnection, type TLSConfig, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from '../activities/index.ts';
@@ -9,7 +10,7 @@ import { translatedConnectError } from './connect-error.ts';
 import type { SearchAttributeTopic } from '../contracts/temporal.ts';
 import { registerSearchAttributes } from './search-attributes.ts';
 import { Sweeper } from './sweeper.ts';
-import { PAYLOAD_CONVERTER_PATH, workflowBundle } from './workflow-bundle.ts';
+import { dataConverter, workflowBundle } from './workflow-bundle.ts';
 
 const SWEEP_INTERVAL_MS = 5_000;
 /** A task handed to a dead worker's own queue is given to another after this long (Temporal's default: 10 s). */
@@ -36,6 +37,10 @@ export interface WorkerOptions {
   readonly healthFile?: string;
   readonly searchAttributesOff: readonly SearchAttributeTopic[];
   readonly ports: ActivityPorts;
+  /** Opens and seals payloads. */
+  readonly codec: PayloadCodec;
+  /** Removes some of what is older than the settings keep it; asked every few seconds. */
+  readonly retain: () => Promise<void>;
   readonly logger: Logger;
   /** A module with workflows of the project's own, bundled with ours. */
   readonly workflowsPath?: string;
@@ -67,7 +72,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     taskQueue,
     workflowBundle: { codePath },
     ...versionOptions(options.versioning, codePath),
-    dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER_PATH },
+    dataConverter: dataConverter(options.codec),
     activities: { ...createActivities(ports) },
     workflowTaskPollerBehavior: POLLERS,
     activityTaskPollerBehavior: POLLERS,
@@ -75,10 +80,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     shutdownGraceTime: SHUTDOWN_GRACE_MS,
     shutdownForceTime: SHUTDOWN_GRACE_MS + 5_000,
   });
-  const client = new Client({ connection, namespace: temporal.namespace });
+  const client = new Client({ connection, namespace: temporal.namespace, dataConverter: { payloadCodecs: [options.codec] } });
   const sweeper = new Sweeper(client, ports.store, taskQueue);
   const lookAround = async () => {
     await sweeper.sweep();
+    await options.retain();
     await connection.workflowService.getSystemInfo({});
     if (options.healthFile !== undefined) await writeFile(options.healthFile, `${new Date().toISOString()}\n`);
   };

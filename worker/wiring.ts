@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { ActivityPorts } from '../activities/ports.ts';
 import { openLocalKey } from '../adapters/keys/local-key.ts';
-import { openLocalKeyring } from '../adapters/keys/local-keyring.ts';
+import { openKeyring } from '../adapters/keys/open-keyring.ts';
+import { PayloadCodec } from '../adapters/keys/payload-codec.ts';
 import { createPriceSource } from '../adapters/prices/genai-prices.ts';
 import { createModelCatalogue } from '../adapters/providers/model-catalogue.ts';
 import { openEngine } from '../adapters/redaction/engine.ts';
@@ -13,8 +14,12 @@ import { createToolRuntimes } from '../adapters/tools/tool-runtimes.ts';
 import { isLoopbackAddress } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
 import { TollgateError } from '../contracts/failures.ts';
+import { applyRetention } from '../domain/erasure/retention.ts';
 import type { Store } from '../domain/store/port.ts';
 import type { WorkerOptions } from './start-worker.ts';
+
+const RUNS_PER_RETENTION = 20;
+const RETENTION_INTERVAL_MS = 60_000;
 
 /** The ports of the activities, as the settings and the project say. @throws TollgateError `invalidInput`. */
 export async function wirePorts(
@@ -39,7 +44,7 @@ export async function wirePorts(
       `TEMPORAL_ADDRESS is ${settings.temporal.address}: decisions are signed with the local development key, which counts only while Temporal is on this machine. Set TOLLGATE_INSECURE=1 to accept the risk.`,
     );
   const { signer, verifier } = await openLocalKey(settings.home);
-  const redaction = { ...openEngine(spec.redaction ?? {}, settings.presidio), keyring: openLocalKeyring(settings.home, store) };
+  const redaction = { ...openEngine(spec.redaction ?? {}, settings.presidio), keyring: openKeyring(settings, store) };
   return {
     store,
     catalogue,
@@ -49,6 +54,24 @@ export async function wirePorts(
     redaction,
     unsignedSigner: settings.allowUnsigned ? signer : null,
     requesterMayDecideByDefault: true,
+  };
+}
+
+/** Opens and seals payloads with the store's keys. */
+export function payloadCodec(settings: Settings, store: Store): PayloadCodec {
+  const keyring = openKeyring(settings, store);
+  return new PayloadCodec(async () => keyring, { seals: () => settings.encryption.history });
+}
+
+/** Bounded work at each call, and a look at the store at most once a minute where there is nothing to do. */
+export function retainer({ retention, ...settings }: Settings, store: Store, logger: Logger): () => Promise<void> {
+  const keyring = openKeyring(settings, store);
+  let nextMs = 0;
+  return async () => {
+    if (Object.keys(retention).length === 0 || Date.now() < nextMs) return;
+    const { removed, isMore } = await applyRetention({ store, keyring }, retention, RUNS_PER_RETENTION);
+    nextMs = Date.now() + (isMore ? 0 : RETENTION_INTERVAL_MS);
+    if (Object.values(removed).some((count) => count > 0)) logger.info({ removed }, 'removed what is older than the settings keep it, by class of data');
   };
 }
 

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameS
 import { createRequire } from 'node:module';
 import { dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { DataConverter, PayloadCodec } from '@temporalio/common';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { TollgateError } from '../contracts/failures.ts';
 import { modulesOf } from './module-files.ts';
@@ -11,7 +12,14 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** `.ts` in the clone, `.js` in the package. */
 const ENDING = extname(import.meta.url);
 const INDEX = join(ROOT, 'workflows', `index${ENDING}`);
-export const PAYLOAD_CONVERTER_PATH = join(ROOT, 'workflows', `payload-converter${ENDING}`);
+const PAYLOAD_CONVERTER_PATH = join(ROOT, 'workflows', `payload-converter${ENDING}`);
+const FAILURE_CONVERTER_PATH = join(ROOT, 'worker', `failure-converter${ENDING}`);
+/** The converters are in the bundle too. */
+export const dataConverter = (codec: PayloadCodec): DataConverter => ({
+  payloadConverterPath: PAYLOAD_CONVERTER_PATH,
+  failureConverterPath: FAILURE_CONVERTER_PATH,
+  payloadCodecs: [codec],
+});
 /** What workflow code is made of. */
 const SOURCES = ['contracts', 'domain', 'workflows'];
 /** The folder in the package that has the bundle which its build made. */
@@ -53,6 +61,7 @@ async function build(workflowsPath: string): Promise<string> {
     const { code } = await bundleWorkflowCode({
       workflowsPath,
       payloadConverterPath: PAYLOAD_CONVERTER_PATH,
+      failureConverterPath: FAILURE_CONVERTER_PATH,
       logger: { log() {}, trace() {}, debug() {}, info() {}, warn: console.warn, error: (message: string) => errors.push(message) },
       webpackConfigHook: (config) => ({
         ...config,
@@ -107,6 +116,7 @@ function sourceDigest(projectFiles: readonly string[]): string {
       .filter((name) => name.endsWith(ENDING))
       .sort())
       hash.update(file).update(readFileSync(join(ROOT, folder, file)));
+  hash.update(readFileSync(FAILURE_CONVERTER_PATH));
   for (const file of projectFiles) hash.update(file).update(readFileSync(file));
   return hash.digest('hex').slice(0, 16);
 }

@@ -1,5 +1,6 @@
 import { ActivityCancellationType, type ActivityOptions, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/port.ts';
+import { readable } from './readable.ts';
 
 /**
  * Set everywhere: what the SDK takes when it is left out is TRY_CANCEL, which closes the workflow before a paid reply
@@ -28,7 +29,7 @@ export const outside = proxyActivities<Pick<Activities, 'callModel' | 'executeTo
 });
 
 export function outsideOptions(ownDeadlineMs: number, summary: string): ActivityOptions {
-  return { startToCloseTimeout: ownDeadlineMs + MARGIN_MS, heartbeatTimeout, summary };
+  return { startToCloseTimeout: ownDeadlineMs + MARGIN_MS, heartbeatTimeout, summary: readable(summary) };
 }
 
 /**

@@ -1,4 +1,5 @@
 import { defaultPayloadConverter, type PayloadConverter } from '@temporalio/workflow';
+import { marked, noticeCodec } from './readable.ts';
 
 /** What stands in for a payload that cannot be read. */
 export interface Undecodable {
@@ -11,9 +12,10 @@ export interface Undecodable {
  * any handler sees it, again and again, and the run with it. Signals are open to everybody who reaches the namespace.
  */
 export const payloadConverter: PayloadConverter = {
-  toPayload: (value, ...rest) => defaultPayloadConverter.toPayload(value, ...rest),
+  toPayload: (value, ...rest) => marked(value, defaultPayloadConverter.toPayload(value, ...rest)),
   fromPayload: <T>(...args: Parameters<PayloadConverter['fromPayload']>): T => {
     try {
+      noticeCodec(args[0]);
       return defaultPayloadConverter.fromPayload<T>(...(args as Parameters<typeof defaultPayloadConverter.fromPayload<T>>));
     } catch (error) {
       const undecodable: Undecodable = { type: 'undecodable', reason: error instanceof Error ? error.message : 'unreadable payload' };

@@ -37,7 +37,17 @@ export async function pinTask(ports: ActivityPorts, input: PinTaskInput): Promis
   const snapshotDigest = earlier?.snapshotDigest ?? (await store.putContent(JSON.stringify(snapshot)));
   const limitNanoUsd = nanoUsd(input.budgetLimitNanoUsd ?? task.budgetLimitNanoUsd);
   const parentRunKeys = input.parent ? await chainOf(ports, input.parent) : [];
-  await store.createRun({ runKey, task: task.name, tenant, feature, requester, snapshotDigest, limitNanoUsd, parentRunKeys });
+  await store.createRun({
+    runKey,
+    task: task.name,
+    tenant,
+    feature,
+    requester,
+    snapshotDigest,
+    limitNanoUsd,
+    parentRunKeys,
+    ...(input.subject === undefined ? {} : { subject: input.subject }),
+  });
   const run = toRunOfText(runKey, { tenant, feature }, snapshot);
   await store.putNode(runKey, INPUT_NODE_ID, { role: 'user', text: firstUserMessage(await admitInput(ports, run, input)) });
   const ledger = (await store.getLedger(runKey)) ?? emptyLedger(limitNanoUsd);

@@ -29,6 +29,10 @@ export class TenantKeys {
     this.hash = keyedHash(createSecretKey(derived(oldest.raw, 'hash')));
   }
 
+  has(keyId: string): boolean {
+    return this.#privateKeys.has(keyId);
+  }
+
   /** @throws TollgateError `unreadable`. */
   openFromClient(sealed: Uint8Array, context: string): Uint8Array {
     const keyId = clientSealedFor(sealed);

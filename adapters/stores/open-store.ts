@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { Store } from '../../domain/store/port.ts';
+import { type KeyringSettings, openKeyring, shareKeyring } from '../keys/open-keyring.ts';
 import { checkPostgresStore, openPostgresStore } from './postgres/postgres-store.ts';
 import { type MigrationReport, migratePostgres } from './postgres/schema.ts';
 import { describeAddress } from './postgres/store-errors.ts';
+import { sealedStore } from './sealed/sealed-store.ts';
 import { openConnection } from './sqlite/connection.ts';
 import { openSqliteStore } from './sqlite/sqlite-store.ts';
 
@@ -15,10 +17,21 @@ export interface StoreSettings {
   readonly databaseUrl?: string;
   readonly databaseConnections?: number;
   readonly storeMaxPages?: number;
+  /** Whether what is written is sealed, and where the keys are. Absent: not. What is sealed already is opened either way. */
+  readonly encryption?: { readonly store: boolean } & KeyringSettings['encryption'];
 }
 
 /** Opens the store that the settings name. @throws TollgateError `storeUnavailable` or `storeFull`, with what to do. */
 export async function openStore(settings: StoreSettings): Promise<Store> {
+  const store = await openPlainStore(settings);
+  const keyring = openKeyring(settings, store);
+  const sealed = sealedStore(store, keyring, { seals: settings.encryption?.store ?? false });
+  shareKeyring(keyring, sealed);
+  return sealed;
+}
+
+/** The store without opening what is sealed in it. */
+async function openPlainStore(settings: StoreSettings): Promise<Store> {
   const { databaseUrl, storeMaxPages } = settings;
   if (databaseUrl !== undefined) return await openPostgresStore(postgresOptions(settings, databaseUrl));
   return await openSqliteStore({ path: storePath(settings), ...(storeMaxPages === undefined ? {} : { maxPages: storeMaxPages }) });

@@ -50,6 +50,7 @@ const SELECT_KEY = `SELECT ${KEY_VALUES}, created_at_ms, destroyed_at_ms FROM ke
 const SAME_KEY = 'kind = :kind AND tenant = :tenant AND name = :name';
 export const INSERT_KEY = `INSERT INTO keys (${KEY_VALUES}, created_at_ms)
   VALUES (:keyId, :kind, :tenant, :name, :version, :wrapped, :now) ON CONFLICT (kind, tenant, name, version) DO NOTHING`;
+export const SELECT_KEY_BY_ID = `${SELECT_KEY} WHERE key_id = :keyId`;
 export const SELECT_KEY_VERSION = `${SELECT_KEY} WHERE ${SAME_KEY} AND version = :version`;
 export const SELECT_KEY_VERSIONS = `${SELECT_KEY} WHERE ${SAME_KEY} ORDER BY version`;
 export const SELECT_TENANT_KEYS = `${SELECT_KEY} WHERE kind = 'tenant' AND destroyed_at_ms IS NULL AND key_id > :afterKeyId ORDER BY key_id LIMIT :limit`;

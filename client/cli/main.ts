@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { dirname } from 'node:path';
-import { openLocalKeyring } from '../../adapters/keys/local-keyring.ts';
 import { createPriceSource } from '../../adapters/prices/genai-prices.ts';
 import { priceLine } from '../../adapters/prices/price-line.ts';
 import { explainErrorLine } from '../../adapters/providers/explain-error-line.ts';
 import { openEngine } from '../../adapters/redaction/engine.ts';
 import { lineRedactor } from '../../adapters/redaction/redact-line.ts';
+import { openKeyring, openWrapper } from '../../adapters/keys/open-keyring.ts';
+import { PayloadCodec } from '../../adapters/keys/payload-codec.ts';
 import { backupStore, restoreStore } from '../../adapters/stores/backup/backup.ts';
 import { checkStore, describeStore, migrateStore, openStore } from '../../adapters/stores/open-store.ts';
 import { loadProject } from '../../adapters/tasks/project.ts';
@@ -17,32 +18,38 @@ import { childEnvironment, isLoopbackAddress, loadSettings } from '../../config/
 import type { Settings } from '../../config/schema.ts';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { PriceSource } from '../../domain/budget/price-port.ts';
-import type { Keyring } from '../../domain/encryption/port.ts';
 import { createScrubber } from '../../domain/redaction/scrub.ts';
+import { DATA_CLASSES } from '../../domain/erasure/store-port.ts';
+import { applyRetention } from '../../domain/erasure/retention.ts';
+import { personHashes } from '../../domain/erasure/person.ts';
 import type { Store } from '../../domain/store/port.ts';
 import { createAgentClient } from '../agent-client.ts';
 import { apiScript, devProcesses, replayScript, workerScript } from '../dev/dev-parts.ts';
 import { type DevPlaces, runDevSession } from '../dev/dev-session.ts';
 import { NODE_OPTIONS } from '../dev/own-script.ts';
 import { SAMPLE_TASK } from '../dev/sample-run.ts';
+import type { ErasurePorts } from '../erasure.ts';
 import { createHttpAgentClient } from '../http-agent-client.ts';
 import { createLocalDoor } from '../local-door.ts';
 import { addressOf, catalogueOf, openSigner, redactionOf } from '../main.ts';
 import type { RunsDoor } from '../runs-door.ts';
-import { TemporalConnections } from '../temporal-connection.ts';
+import { namespaceRetentionMs, TemporalConnections } from '../temporal-connection.ts';
 import { runCli } from './program.ts';
 import type { CliServices, RedactLineOptions } from './services.ts';
 import { processTerminal } from './terminal.ts';
 
 /** An MCP server that is started for the first time may have to be downloaded. */
 const MCP_TIMEOUT_MS = 60_000;
+const RETENTION_TIMEOUT_MS = 2_000;
+/** Runs of one class in one pass. */
+const RETENTION_PASS = 500;
 
 const terminal = processTerminal();
 const settings = once(loadSettings);
 let openedStore: Promise<Store> | null = null;
-let openedKeyring: Keyring | null = null;
 const prices = once(priceSource);
-const connections = new TemporalConnections();
+const keyring = once(async () => openKeyring(settings(), await store()));
+const connections = new TemporalConnections(codec());
 
 const services: CliServices = {
   terminal,
@@ -80,6 +87,10 @@ const services: CliServices = {
   runReplay: (args) => runInForeground(replayScript, settings(), args),
   deployment: () => deploymentOf(settings()),
   runDev: (options) => runDev(settings(), options),
+  keyring,
+  rotateKeys,
+  erasurePorts,
+  runRetention: runAllRetention,
   close,
 };
 
@@ -108,6 +119,7 @@ function openRuns(): RunsDoor {
     storeName: () => `the store at ${describeStore(settings())}`,
     taskQueue: () => taskQueue,
     switchedOffSearchAttributes: services.switchedOffSearchAttributes,
+    subjectHash: async (tenant, subject) => personHashes(await (await keyring()).keyedHash(tenant), subject).subject,
   });
 }
 
@@ -115,14 +127,14 @@ async function redaction() {
   return redactionOf(settings(), (await services.project()).spec, await keyring());
 }
 
-async function keyring() {
-  openedKeyring ??= openLocalKeyring(settings().home, await store());
-  return openedKeyring;
-}
-
 function store(): Promise<Store> {
   openedStore ??= openStore(settings());
   return openedStore;
+}
+
+/** Opens what is sealed in Temporal's history; the store and its keys are opened at the first such payload. */
+function codec(): PayloadCodec {
+  return new PayloadCodec(keyring, { seals: () => settings().encryption.history });
 }
 
 /** Names of MCP servers are checked against the project that carries the task out, where that is this one. */
@@ -228,6 +240,32 @@ async function openSample(current: Settings, places: DevPlaces) {
     switchedOffSearchAttributes: current.searchAttributesOff,
   });
   return { agent, store: await store(), task };
+}
+
+async function rotateKeys(tenant: string | null) {
+  const keys = await keyring();
+  if (tenant !== null) return { ...(await keys.rotate(tenant)), rewrapped: 0 };
+  const { keyId } = await openWrapper(settings()).rotate();
+  return { keyId, rewrapped: await keys.rewrap() };
+}
+
+async function erasurePorts(): Promise<ErasurePorts> {
+  const { spec } = await services.project();
+  const catalogue = services.catalogue(spec);
+  const retentionMs = async () => {
+    const connected = await services.connect(RETENTION_TIMEOUT_MS).catch(() => null);
+    return connected ? await namespaceRetentionMs(connected).catch(() => null) : null;
+  };
+  return { store: await store(), keyring: await keyring(), actor: services.identity().name, endpoint: (name) => catalogue.endpoint(name), retentionMs };
+}
+
+async function runAllRetention() {
+  const removed = { transcripts: 0, journals: 0, vault: 0, audit: 0 };
+  for (;;) {
+    const pass = await applyRetention({ store: await store(), keyring: await keyring() }, settings().retention, RETENTION_PASS);
+    for (const dataClass of DATA_CLASSES) removed[dataClass] += pass.removed[dataClass];
+    if (!pass.isMore) return removed;
+  }
 }
 
 async function close(): Promise<void> {

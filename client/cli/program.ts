@@ -1,8 +1,10 @@
 import { Command } from 'commander';
 import { addApprovalCommands } from './approval-commands.ts';
 import { addDoctorCommand } from './doctor-command.ts';
+import { addEraseCommands } from './erase-command.ts';
 import { printError } from './error-output.ts';
 import type { ExitCode } from './exit-code.ts';
+import { addKeyringCommand } from './keyring-command.ts';
 import { addKeysCommand } from './keys-command.ts';
 import { addLineCommands } from './line-commands.ts';
 import { addMcpCommand } from './mcp-command.ts';
@@ -40,6 +42,8 @@ function createProgram(services: CliServices, end: (code: ExitCode) => void): Co
   addRunsCommand(program, services, end);
   addApprovalCommands(program, services, end);
   addKeysCommand(program, services, end);
+  addKeyringCommand(program, services, end);
+  addEraseCommands(program, services, end);
   addLineCommands(program, services, end);
   addReleaseCommands(program, services, end);
   addMcpCommand(program, services, end);

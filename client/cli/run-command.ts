@@ -16,6 +16,7 @@ interface RunOptions {
   readonly budgetUsd?: string;
   readonly tenant?: string;
   readonly feature?: string;
+  readonly subject?: string;
   readonly id?: string;
   readonly wait?: boolean;
   readonly json?: boolean;
@@ -31,6 +32,7 @@ export function addRunCommand(program: Command, services: CliServices, end: (cod
     .option('--budget-usd <amount>', "overrides the task's budget")
     .option('--tenant <name>', 'whom the run is for')
     .option('--feature <name>', 'what the run is for')
+    .option('--subject <person>', 'the person that the run is about, kept as a keyed hash; "erase --person" finds it')
     .option('--id <id>', 'id of the run; one that is going on under that id is returned, never a second one started')
     .option('--wait', 'wait for the end and print the result')
     .option('--json', 'print JSON')
@@ -85,11 +87,12 @@ async function readInputFile(path: string, shown: string): Promise<string> {
   }
 }
 
-function startOptionsOf({ id, tenant, feature, budgetUsd }: RunOptions): StartOptions {
+function startOptionsOf({ id, tenant, feature, subject, budgetUsd }: RunOptions): StartOptions {
   return {
     ...(id === undefined ? {} : { id }),
     ...(tenant === undefined ? {} : { tenant }),
     ...(feature === undefined ? {} : { feature }),
+    ...(subject === undefined ? {} : { subject }),
     ...(budgetUsd === undefined ? {} : { budgetUsd }),
   };
 }

@@ -1,9 +1,12 @@
 import type { SearchAttributeTopic } from '../../contracts/search-attributes.ts';
+import type { DataClass } from '../../domain/erasure/store-port.ts';
+import type { Keyring } from '../../domain/encryption/port.ts';
 import type { DecisionSigner } from '../../domain/approval/key-port.ts';
 import type { ModelCatalogue } from '../../domain/model/catalogue-port.ts';
 import type { Store } from '../../domain/store/port.ts';
 import type { ProjectSpec } from '../../domain/task/define.ts';
 import type { Identity } from '../decision.ts';
+import type { ErasurePorts } from '../erasure.ts';
 import type { StoredTask } from '../known-task.ts';
 import type { Project } from '../local-door.ts';
 import type { RunsDoor } from '../runs-door.ts';
@@ -87,4 +90,10 @@ export interface CliServices {
   /** Runs everything needed for development until stopped. Answers the exit code. */
   runDev(options: { readonly sample: boolean; readonly scenarios: readonly string[] }): Promise<number>;
   close(): Promise<void>;
+  keyring(): Promise<Keyring>;
+  /** A new key for a tenant, or a new root key where it is null. */
+  rotateKeys(tenant: string | null): Promise<{ readonly keyId: string; readonly rewrapped: number }>;
+  erasurePorts(): Promise<ErasurePorts>;
+  /** Removes all that is older than the settings keep it; answers of how many runs, by class. */
+  runRetention(): Promise<Readonly<Record<DataClass, number>>>;
 }

@@ -8,6 +8,7 @@ import type { RunsDoor } from '../runs-door.ts';
 import { approvalRoutes } from './approval-routes.ts';
 import { authenticate, type Caller, demandScope, isLoopbackHost } from './auth.ts';
 import { bindDoor } from './bound-door.ts';
+import { type CodecRouteOptions, codecRoutes } from './codec-routes.ts';
 import { demandShallow } from './body-depth.ts';
 import { healthRoutes } from './health-routes.ts';
 import { registerOpenapi } from './openapi.ts';
@@ -31,6 +32,8 @@ export interface HttpApiOptions {
   /** Whom a request without a key may act as, from this machine; null where the configuration does not allow it. */
   readonly developer: Identity | null;
   readonly developerBesideKeys: boolean;
+  /** Opens sealed payloads for the Temporal Web UI at `origin` and the Temporal CLI. */
+  readonly codec?: Pick<CodecRouteOptions, 'codec' | 'origin'>;
   readonly logger?: FastifyBaseLogger;
   /** Masks what redaction finds in the text of a problem: it may repeat what the caller sent. */
   readonly scrub: (text: string) => string;
@@ -93,6 +96,11 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
   await app.register(healthRoutes(options));
   await app.register(runRoutes(api));
   await app.register(approvalRoutes(api));
+  if (options.codec) {
+    const callerOf = (request: FastifyRequest, isFromUi: boolean) =>
+      authenticate(authPorts(app, options), isFromUi ? withoutOrigin(request) : originOf(request));
+    await app.register(codecRoutes({ ...options.codec, callerOf }));
+  }
   return app;
 }
 
@@ -150,6 +158,12 @@ function authPorts(app: FastifyInstance, { store, developer, developerBesideKeys
 
 function originOf(request: FastifyRequest) {
   return { headers: request.headers, remoteAddress: request.socket.remoteAddress };
+}
+
+/** As if the page were our own. */
+function withoutOrigin(request: FastifyRequest) {
+  const { origin: _, 'sec-fetch-site': __, ...headers } = request.headers;
+  return { headers, remoteAddress: request.socket.remoteAddress };
 }
 
 function sendProblem({ scrub }: HttpApiOptions, error: unknown, request: FastifyRequest, reply: FastifyReply) {

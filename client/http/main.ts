@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
-import { openLocalKeyring } from '../../adapters/keys/local-keyring.ts';
 import { openEngine } from '../../adapters/redaction/engine.ts';
+import { openKeyring } from '../../adapters/keys/open-keyring.ts';
+import { PayloadCodec } from '../../adapters/keys/payload-codec.ts';
 import { openStore } from '../../adapters/stores/open-store.ts';
 import { loadProject } from '../../adapters/tasks/project.ts';
 import { isLoopbackAddress, loadSettings } from '../../config/load.ts';
@@ -8,6 +9,8 @@ import type { Settings } from '../../config/schema.ts';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { DecisionSigner } from '../../domain/approval/key-port.ts';
 import { createScrubber } from '../../domain/redaction/scrub.ts';
+import type { Keyring } from '../../domain/encryption/port.ts';
+import { personHashes } from '../../domain/erasure/person.ts';
 import type { Store } from '../../domain/store/port.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import type { Identity } from '../decision.ts';
@@ -28,14 +31,17 @@ async function serve(): Promise<void> {
   const logger = createLogger({ level: settings.logLevel, name: 'api', scrub: scrubber.json });
   const store = await openStore(settings);
   await demandKeysBeyondLoopback(settings, store);
-  const connections = new TemporalConnections();
-  const ports = await doorPorts(settings, store, connections);
+  const keyring = openKeyring(settings, store);
+  const codec = new PayloadCodec(async () => keyring, { seals: () => settings.encryption.history });
+  const connections = new TemporalConnections(codec);
+  const ports = await doorPorts(settings, store, keyring, connections);
   const app = await createHttpApi({
     store,
     doorOf: (identity) => createLocalDoor({ ...ports, identity: () => identity }),
     isTemporalUp: () => isTemporalUp(settings, connections),
     developer: developerOf(settings),
     developerBesideKeys: settings.localDeveloper === true,
+    codec: { codec, origin: settings.encryption.codecOrigin },
     logger,
     scrub: scrubber.text,
   });
@@ -58,9 +64,8 @@ async function demandKeysBeyondLoopback({ listen }: Settings, store: Store): Pro
   );
 }
 
-async function doorPorts(settings: Settings, store: Store, connections: TemporalConnections): Promise<Omit<LocalDoorPorts, 'identity'>> {
+async function doorPorts(settings: Settings, store: Store, keyring: Keyring, connections: TemporalConnections): Promise<Omit<LocalDoorPorts, 'identity'>> {
   const project = await loadProject(settings.configPath, process.cwd());
-  const keyring = openLocalKeyring(settings.home, store);
   const redaction = redactionOf(settings, project.spec, keyring);
   let signer: Promise<DecisionSigner> | null = null;
   return {
@@ -80,6 +85,7 @@ async function doorPorts(settings: Settings, store: Store, connections: Temporal
     storeName: () => 'the store',
     taskQueue: () => settings.taskQueue,
     switchedOffSearchAttributes: () => settings.searchAttributesOff,
+    subjectHash: async (tenant, subject) => personHashes(await keyring.keyedHash(tenant), subject).subject,
   };
 }
 

@@ -50,6 +50,7 @@ export const startBody = named(
     tenant: z.string().min(1).max(100).optional(),
     feature: z.string().min(1).max(100).optional(),
     budgetUsd: z.union([z.string().max(40), z.number()]).optional(),
+    subject: z.string().min(1).max(1_000).optional().describe('The person that the run is about; kept as a keyed hash only.'),
   }),
 );
 

@@ -49,8 +49,12 @@ export interface KeyedHash {
 export interface Keyring {
   /** The newest key of a scope. @throws TollgateError `erased` where it was destroyed, `unreadable` where it can't be unwrapped. */
   key(scope: KeyScope): Promise<SealingKey>;
+  /** The same, but none is made: null where there is none. That there is none may be an answer of up to five minutes ago. */
+  existingKey(scope: KeyScope): Promise<SealingKey | null>;
   /** The same where it is in memory already, for code that can't wait; null else. */
   keyInMemory(scope: KeyScope): SealingKey | null;
+  /** The tenant's key with that id, and whose it is, for values that say nothing else; null where there never was such a key. @throws TollgateError `erased`. */
+  opener(keyId: string): Promise<{ readonly tenant: string; readonly key: SealingKey } | null>;
   publicKey(tenant: string): Promise<TenantPublicKey>;
   /** Opens what a client sealed for the tenant. @throws TollgateError `erased`, `unreadable`. */
   openFromClient(tenant: string, sealed: Uint8Array, context: string): Promise<Uint8Array>;

@@ -20,6 +20,7 @@ export type KeyFilter = { readonly tenant: string } & Partial<Pick<KeyRow, 'kind
 export interface KeyStore {
   /** Adds a key, unless that version is there; answers the row that holds. */
   putKey(key: NewKeyRow): Promise<KeyRow>;
+  getKey(keyId: string): Promise<KeyRow | null>;
   /** All versions of one key, oldest first, destroyed ones too. */
   listKeys(key: Pick<KeyRow, 'kind' | 'tenant' | 'name'>): Promise<readonly KeyRow[]>;
   /** The tenants' own keys that are not destroyed, by tenant; those after `afterKeyId`. */

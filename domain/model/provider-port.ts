@@ -26,6 +26,8 @@ export interface ModelEndpoint {
   awaitResponse(responseId: string, options: { readonly signal: AbortSignal }): Promise<ProviderResult>;
   /** Asks the provider to stop a background response; what it cost until then comes from awaitResponse. */
   cancelResponse(responseId: string): Promise<void>;
+  /** Removes a stored response for good; also where it is gone already. Absent where the endpoint keeps none. */
+  deleteResponse?(responseId: string, options: { readonly signal: AbortSignal }): Promise<void>;
   /** Absent where nothing at the endpoint can be asked. */
   readonly lookup?: AttemptLookup;
 }

@@ -8,6 +8,7 @@ import type { Effect, ToolCallStatus } from '../../contracts/tool.ts';
 import type { DecisionTransition, GateRecord } from '../approval/gate.ts';
 import type { LedgerEntry, LedgerEvent } from '../budget/ledger.ts';
 import type { KeyStore } from '../encryption/store-port.ts';
+import type { ErasureStore } from '../erasure/store-port.ts';
 import type { VaultStore } from '../redaction/store-port.ts';
 
 /**
@@ -15,7 +16,18 @@ import type { VaultStore } from '../redaction/store-port.ts';
  * Rules arrive as pure functions and run inside it, under the lock of the rows they decide about, on the store's clock.
  * Errors of the medium are `TollgateError` of type `storeFull` or `storeUnavailable`.
  */
-export interface Store extends RunStore, ContentStore, TranscriptStore, LedgerStore, ToolCallStore, GateStore, AuditStore, ApiKeyStore, KeyStore, VaultStore {
+export interface Store
+  extends RunStore,
+    ContentStore,
+    TranscriptStore,
+    LedgerStore,
+    ToolCallStore,
+    GateStore,
+    AuditStore,
+    ApiKeyStore,
+    KeyStore,
+    ErasureStore,
+    VaultStore {
   /** Milliseconds since 1970 on the store's clock, which decides expiry. */
   nowMs(): Promise<number>;
   /**
@@ -36,6 +48,8 @@ export interface NewRun {
   readonly requester: string;
   readonly snapshotDigest: ContentDigest;
   readonly limitNanoUsd: NanoUsd;
+  /** Keyed hash of the person that the run is about. */
+  readonly subject?: string;
   /** Scopes of other runs this one draws on too (its parents'), nearest first. */
   readonly parentRunKeys: readonly RunKey[];
 }
@@ -77,8 +91,11 @@ export interface RunStore {
 // ── Content and transcript ─────────────────────────────────────────────────────────────────────────────────────────
 
 export interface ContentStore {
-  /** Stores text under the SHA-256 of its UTF-8 bytes. The same text again changes nothing. */
-  putContent(text: string): Promise<ContentDigest>;
+  /**
+   * Stores text under the SHA-256 of its UTF-8 bytes. The same text again changes nothing. With an owner it is kept for
+   * that run alone and sealed where the store seals, so that its digest is another one each time.
+   */
+  putContent(text: string, owner?: RunKey): Promise<ContentDigest>;
   /** Null where the store does not have it. */
   getContent(digest: ContentDigest): Promise<string | null>;
 }

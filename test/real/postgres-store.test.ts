@@ -1,4 +1,9 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe } from 'vitest';
+import { openKeyring } from '../../adapters/keys/open-keyring.ts';
+import { sealedStore } from '../../adapters/stores/sealed/sealed-store.ts';
 import { openPostgresStore } from '../../adapters/stores/postgres/postgres-store.ts';
 import { migratePostgres } from '../../adapters/stores/postgres/schema.ts';
 import { hasPostgres, PostgresServer } from '../support/postgres.ts';
@@ -27,6 +32,23 @@ describe.runIf(hasPostgres())('with a real Postgres', () => {
         await server.sql(url, 'INSERT INTO tollgate.scopes (kind, scope_key, limit_nano_usd) VALUES ($1, $2, $3)', [kind, key, limitNanoUsd]);
       },
       remove: async () => undefined,
+    };
+  });
+
+  describeStoreContract('the Postgres store, sealed', async (now) => {
+    const url = await newDatabase();
+    const home = mkdtempSync(join(tmpdir(), 'tollgate-keys-'));
+    const open = async () => {
+      const store = await openPostgresStore({ url, now });
+      return sealedStore(store, openKeyring({ home }, store), { seals: true });
+    };
+    return {
+      store: await open(),
+      another: open,
+      limitScope: async (kind, key, limitNanoUsd) => {
+        await server.sql(url, 'INSERT INTO tollgate.scopes (kind, scope_key, limit_nano_usd) VALUES ($1, $2, $3)', [kind, key, limitNanoUsd]);
+      },
+      remove: async () => rmSync(home, { recursive: true, force: true }),
     };
   });
 

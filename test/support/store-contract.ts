@@ -3,6 +3,7 @@ import type { NanoUsd, ScopeKind } from '../../contracts/budget.ts';
 import type { Store } from '../../domain/store/port.ts';
 import { describeApiKeyContract } from './store-contract/api-key-contract.ts';
 import { describeContentContract } from './store-contract/content-contract.ts';
+import { describeErasureContract } from './store-contract/erasure-contract.ts';
 import { describeGateContract } from './store-contract/gate-contract.ts';
 import { describeKeyContract } from './store-contract/key-contract.ts';
 import { describeLedgerContract } from './store-contract/ledger-contract.ts';
@@ -53,6 +54,7 @@ export function describeStoreContract(name: string, openStore: OpenStoreHarness)
     describeGateContract(current);
     describeApiKeyContract(current);
     describeKeyContract(current);
+    describeErasureContract(current);
     describeVaultContract(current);
   });
 }

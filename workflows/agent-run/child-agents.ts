@@ -16,6 +16,7 @@ import { AGENT_RUN_WORKFLOW } from '../../contracts/temporal.ts';
 import { childSearchAttributes } from '../../domain/agent-run/description.ts';
 import { formatUsd, parseUsd } from '../../domain/budget/price.ts';
 import type { RunState } from './run-state.ts';
+import { readable } from '../readable.ts';
 
 export interface ChildAgent {
   /** The name of a task, or a definition in the store by its digest. */
@@ -51,8 +52,10 @@ export async function runChildAgent(run: RunState, child: ChildAgent): Promise<C
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
       cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
       typedSearchAttributes: childSearchAttributes(present, input),
-      staticSummary: `${input.task.name} · child of ${run.runKey.agentRunId}`,
-      staticDetails: `A child of \`${run.runKey.agentRunId}\` under its budget, with a limit of its own of ${formatUsd(input.budgetLimitNanoUsd ?? 0)} USD.`,
+      staticSummary: readable(`${input.task.name} · child of ${run.runKey.agentRunId}`),
+      staticDetails: readable(
+        `A child of \`${run.runKey.agentRunId}\` under its budget, with a limit of its own of ${formatUsd(input.budgetLimitNanoUsd ?? 0)} USD.`,
+      ),
     });
     const runKey: RunKey = { agentRunId: id as AgentRunId, firstExecutionRunId: handle.firstExecutionRunId };
     return await handle.result().then(
@@ -84,6 +87,7 @@ function childInput(run: RunState, { task, input, budgetUsd, name, feature }: Ch
       tenant: start.tenant,
       feature: feature ?? start.feature,
       requester: start.requester,
+      ...(start.subject === undefined ? {} : { subject: start.subject }),
       budgetLimitNanoUsd,
       parent: runKey,
     },

@@ -33,9 +33,9 @@ export function openRun(start: AgentRunInput): RunState {
 
 /** Pins the task and opens the run's budget in the store. */
 export async function pinTask(run: RunState): Promise<void> {
-  const { task, input, tenant, feature, requester, budgetLimitNanoUsd, parent, redaction } = run.start;
+  const { task, input, tenant, feature, requester, budgetLimitNanoUsd, parent, subject, redaction } = run.start;
   const limit = budgetLimitNanoUsd === undefined ? {} : { budgetLimitNanoUsd };
-  const above = parent === undefined ? {} : { parent };
+  const above = { ...(parent === undefined ? {} : { parent }), ...(subject === undefined ? {} : { subject }) };
   const taken = redaction === undefined ? {} : { redaction };
   const pinned = await journal.pinTask({ version: 1, runKey: run.runKey, task, input, tenant, feature, requester, ...limit, ...above, ...taken });
   run.pin(pinned.pinned, startPosition(pinned.head, pinned.ledger));

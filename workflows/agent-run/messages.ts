@@ -5,6 +5,7 @@ import { receiveMessage } from '../../domain/agent-run/position.ts';
 import { readUserMessage } from '../../domain/agent-run/user-message.ts';
 import { journal } from '../activity-options.ts';
 import type { RunState } from './run-state.ts';
+import { readable } from '../readable.ts';
 
 /** Messages to a run, in the order in which they came. The same id again is no new message, also after continue-as-new. */
 export class Mailbox {
@@ -64,7 +65,9 @@ export async function takeMessages(
   receive = (position: RunPosition, nodeId: string) => receiveMessage(position, nodeId, run.task.maxSteps),
 ): Promise<void> {
   for (let message = run.mailbox.first; message; message = run.mailbox.first) {
-    const written = await journal.addMessage.executeWithOptions({ summary: `message ${message.messageId}` }, [{ version: 1, runKey: run.runKey, message }]);
+    const written = await journal.addMessage.executeWithOptions({ summary: readable(`message ${message.messageId}`) }, [
+      { version: 1, runKey: run.runKey, message },
+    ]);
     run.mailbox.putFirstAway();
     if (written.type === 'added') run.move((position) => receive(position, written.nodeId));
     else log.warn('refused a message to the run', { reason: written.message });

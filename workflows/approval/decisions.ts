@@ -5,6 +5,7 @@ import { countTry, setGateStatus } from '../../domain/agent-run/position.ts';
 import { objectionTo, readDecisionRequest } from '../../domain/approval/decision-guard.ts';
 import { journal } from '../activity-options.ts';
 import type { RunState } from '../agent-run/run-state.ts';
+import { readable } from '../readable.ts';
 
 /**
  * Registers the update and the two signals by which people decide. All three lead to `decide`; a payload that is no
@@ -27,7 +28,7 @@ export function handleDecisions(run: RunState): void {
     const refused = objection(request);
     if (refused) return { type: 'refused', gateStatus: null, ...refused };
     run.move((position) => countTry(position, request.approvalId));
-    const answer = await journal.recordDecision.executeWithOptions({ summary: `${request.verdict} ${request.approvalId}` }, [
+    const answer = await journal.recordDecision.executeWithOptions({ summary: readable(`${request.verdict} ${request.approvalId}`) }, [
       { version: 1, runKey: run.runKey, request },
     ]);
     const { gateStatus } = answer;

@@ -5,6 +5,7 @@ import type { GateSubject } from '../../domain/agent-run/next-action.ts';
 import { addGate, setGateStatus } from '../../domain/agent-run/position.ts';
 import { journal } from '../activity-options.ts';
 import type { RunState } from '../agent-run/run-state.ts';
+import { readable } from '../readable.ts';
 
 /** Opens a gate: the store has it before anyone is told. */
 export async function openGate(run: RunState, subject: GateSubject): Promise<void> {
@@ -25,7 +26,7 @@ export async function openGate(run: RunState, subject: GateSubject): Promise<voi
     ...(subject.kind === 'budget' && position.shortOfNanoUsd !== null ? { shortOfNanoUsd: position.shortOfNanoUsd } : {}),
   };
   const tool = call?.tool ?? 'tollgate.raiseBudget';
-  const opened = await journal.openGate.executeWithOptions({ summary: `step ${position.step} · gate for ${tool}` }, [input]);
+  const opened = await journal.openGate.executeWithOptions({ summary: readable(`step ${position.step} · gate for ${tool}`) }, [input]);
   const { actionDigest, expiresAtMs } = opened;
   run.move((current) => addGate(current, { approvalId, actionDigest, kind: subject.kind, status: 'open', tool, expiresAtMs, tries: 0, callIndex }));
 }

@@ -7,6 +7,7 @@ import { callKeyOf } from '../../domain/tool/tool-call.ts';
 import { journal, nearby, outside, outsideOptions } from '../activity-options.ts';
 import type { RunState } from '../agent-run/run-state.ts';
 import { openGate } from '../approval/gates.ts';
+import { readable } from '../readable.ts';
 
 /** Carries out one planned call, or answers it where its gate stopped it. */
 export async function carryOut(run: RunState, call: PlannedCall): Promise<void> {
@@ -61,7 +62,7 @@ async function refuse(run: RunState, call: PlannedCall, gate: OpenGate, reason: 
     approvalId: gate.approvalId,
     reason,
   } as const;
-  const { nodeId } = await journal.refuseCall.executeWithOptions({ summary: `step ${run.position.step} · ${call.tool} · ${reason}` }, [input]);
+  const { nodeId } = await journal.refuseCall.executeWithOptions({ summary: readable(`step ${run.position.step} · ${call.tool} · ${reason}`) }, [input]);
   run.move((position) => completeCall(position, call.callIndex, nodeId));
 }
 
@@ -77,7 +78,9 @@ async function resolveDoubt(run: RunState, call: PlannedCall, gate: OpenGate): P
     approvalId: call.approvalId,
     doubtApprovalId: gate.approvalId,
   } as const;
-  const { nodeId } = await journal.resolveInDoubt.executeWithOptions({ summary: `step ${run.position.step} · ${call.tool} · doubt ${gate.status}` }, [input]);
+  const { nodeId } = await journal.resolveInDoubt.executeWithOptions({ summary: readable(`step ${run.position.step} · ${call.tool} · doubt ${gate.status}`) }, [
+    input,
+  ]);
   run.move((position) => completeCall(position, call.callIndex, nodeId));
 }
 

@@ -44,6 +44,11 @@ export function createOpenAiEndpoint(options: OpenAiEndpointOptions): ModelEndpo
     cancelResponse: async (responseId) => {
       await client.responses.cancel(responseId).asResponse();
     },
+    deleteResponse: async (responseId, { signal }) => {
+      await client.responses.delete(responseId, { signal }).catch((error: unknown) => {
+        if (!(error instanceof OpenAI.NotFoundError)) throw error;
+      });
+    },
   };
 }
 

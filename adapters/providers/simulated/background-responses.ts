@@ -32,6 +32,8 @@ export interface BackgroundResponses {
   get(id: string): WireResponse | null;
   /** Stops the work and charges the part that was done; leaves a finished response as it is. */
   cancel(id: string): WireResponse | null;
+  /** Forgets a response for good; what it has cost stays on the bill. Null where it is not known. */
+  delete(id: string): { readonly id: string; readonly object: 'response'; readonly deleted: true } | null;
   /** Charges to come, of responses that are not finished. */
   unbilled(): BillEntry[];
   close(): void;
@@ -104,6 +106,16 @@ class Keep implements BackgroundResponses {
       this.#charge(kept);
     }
     return this.get(id);
+  }
+
+  delete(id: string) {
+    const kept = this.#kept.get(id);
+    if (!kept) return null;
+    this.cancel(id);
+    this.#charge(kept);
+    this.#kept.delete(id);
+    this.#rewrite();
+    return { id, object: 'response', deleted: true } as const;
   }
 
   unbilled(): BillEntry[] {

@@ -37,6 +37,8 @@ async function route(desk: Desk, exchange: Exchange): Promise<void> {
       return await complete(desk, 'responses', exchange);
     case 'GET /responses/:id':
       return sendStored(response, id, desk.background.get(id));
+    case 'DELETE /responses/:id':
+      return sendStored(response, id, desk.background.delete(id));
     case 'POST /responses/:id/cancel':
       return sendStored(response, id, desk.background.cancel(id));
     case 'GET /models':

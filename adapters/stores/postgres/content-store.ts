@@ -9,11 +9,12 @@ import { findRunRow, runRow } from './run-store.ts';
 
 export function createContentStore(db: Database): ContentStore & TranscriptStore {
   return {
-    putContent: async (content) => {
+    putContent: async (content, owner) => {
       // Bytes, because Postgres takes no text with a NUL character in it.
       const body = Buffer.from(content, 'utf8');
       const digest = createHash('sha256').update(body).digest('hex') as ContentDigest;
-      await db.all('INSERT INTO contents (digest, body) VALUES (:digest, :body) ON CONFLICT DO NOTHING', { digest, body });
+      const run = owner ? await runRow(db, owner) : null;
+      await db.all('INSERT INTO contents (digest, body, run) VALUES (:digest, :body, :run) ON CONFLICT DO NOTHING', { digest, body, run });
       return digest;
     },
     getContent: async (digest) => {

@@ -215,4 +215,20 @@ export const MIGRATIONS: readonly Migration[] = [
   );
   `,
   },
+  {
+    name: 'contents of one run, data subjects, erased runs',
+    worksFrom: 1,
+    sql: `
+  ALTER TABLE contents ADD COLUMN run BIGINT REFERENCES runs (id);
+  CREATE INDEX contents_by_run ON contents (run) WHERE run IS NOT NULL;
+  ALTER TABLE runs ADD COLUMN subject TEXT;
+  CREATE INDEX runs_by_subject ON runs (tenant, subject) WHERE subject IS NOT NULL;
+  CREATE INDEX runs_by_tenant ON runs (tenant, id);
+  ALTER TABLE runs ADD COLUMN transcripts_removed BIGINT NOT NULL DEFAULT 0;
+  ALTER TABLE runs ADD COLUMN journals_removed BIGINT NOT NULL DEFAULT 0;
+  ALTER TABLE runs ADD COLUMN vault_removed BIGINT NOT NULL DEFAULT 0;
+  ALTER TABLE runs ADD COLUMN audit_removed BIGINT NOT NULL DEFAULT 0;
+  CREATE INDEX runs_by_end ON runs (ended_at_ms, id) WHERE ended_at_ms IS NOT NULL;
+  `,
+  },
 ];

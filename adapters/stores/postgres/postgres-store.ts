@@ -6,6 +6,7 @@ import { createApiKeyStore } from './api-key-store.ts';
 import { createAuditStore } from './audit-store.ts';
 import { createContentStore } from './content-store.ts';
 import { Database, type DatabaseOptions } from './database.ts';
+import { createErasureStore } from './erasure-store.ts';
 import { createGateStore } from './gate-store.ts';
 import { createKeyStore } from './key-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
@@ -35,6 +36,7 @@ export async function openPostgresStore(options: DatabaseOptions): Promise<Store
     ...createAuditStore(db),
     ...createApiKeyStore(db),
     ...createKeyStore(db),
+    ...createErasureStore(db),
     ...createVaultStore(db),
     nowMs: () => db.nowMs(),
     ensureRoom: (bytes) => ensureRoom(db, bytes),

@@ -78,6 +78,8 @@ export class Connection {
   #prepareFile({ path, maxPages }: ConnectionOptions): Connection['migration'] {
     // FULL is what the journal promises: a reply written down survives power loss.
     this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
+    // What a row gives up is overwritten: an erasure leaves nothing in free space.
+    this.#database.exec('PRAGMA secure_delete = ON');
     if (maxPages !== undefined) this.#database.exec(`PRAGMA max_page_count = ${Math.trunc(maxPages)}`);
     return this.#transact(() => migrate(this.#database, path));
   }
@@ -203,6 +205,11 @@ export class Connection {
   /** True where SQLite finds nothing wrong with the file. */
   isIntact(): boolean {
     return translated(this.#path, () => this.get('PRAGMA quick_check')?.quick_check === 'ok');
+  }
+
+  /** What was removed goes from the log too; where others read just now, at the next time. */
+  forgetOldPages(): void {
+    translated(this.#path, () => this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)'));
   }
 
   /** Writes that still wait are written first. */

@@ -9,9 +9,12 @@ import { findRunRow, runRow } from './run-store.ts';
 
 export function createContentStore(db: Connection): ContentStore & TranscriptStore {
   return {
-    putContent: async (body) => {
+    putContent: async (body, owner) => {
       const digest = createHash('sha256').update(body, 'utf8').digest('hex') as ContentDigest;
-      await db.write(() => db.run('INSERT INTO contents (digest, body) VALUES (:digest, :body) ON CONFLICT DO NOTHING', { digest, body }));
+      await db.write(() => {
+        const run = owner ? runRow(db, owner) : null;
+        db.run('INSERT INTO contents (digest, body, run) VALUES (:digest, :body, :run) ON CONFLICT DO NOTHING', { digest, body, run });
+      });
       return digest;
     },
     getContent: async (digest) => {

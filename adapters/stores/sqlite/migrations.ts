@@ -190,6 +190,19 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (run, place, type, action)
   ) STRICT, WITHOUT ROWID;
   `,
+  // A content that only one run has goes with it; a run may be about a person, whom a keyed hash names.
+  `
+  ALTER TABLE contents ADD COLUMN run INTEGER REFERENCES runs (id);
+  CREATE INDEX contents_by_run ON contents (run) WHERE run IS NOT NULL;
+  ALTER TABLE runs ADD COLUMN subject TEXT;
+  CREATE INDEX runs_by_subject ON runs (tenant, subject) WHERE subject IS NOT NULL;
+  CREATE INDEX runs_by_tenant ON runs (tenant, id);
+  ALTER TABLE runs ADD COLUMN transcripts_removed INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE runs ADD COLUMN journals_removed INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE runs ADD COLUMN vault_removed INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE runs ADD COLUMN audit_removed INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX runs_by_end ON runs (ended_at_ms, id) WHERE ended_at_ms IS NOT NULL;
+  `,
 ];
 
 /** Brings the file up to this version, inside the caller's transaction; answers from and to which. @throws TollgateError where a newer Tollgate wrote it. */

@@ -3,6 +3,7 @@ import { createApiKeyStore } from './api-key-store.ts';
 import { createAuditStore } from './audit-store.ts';
 import { openConnection } from './connection.ts';
 import { createContentStore } from './content-store.ts';
+import { createErasureStore } from './erasure-store.ts';
 import { createGateStore } from './gate-store.ts';
 import { createKeyStore } from './key-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
@@ -31,6 +32,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...createAuditStore(db),
     ...createApiKeyStore(db),
     ...createKeyStore(db),
+    ...createErasureStore(db),
     ...createVaultStore(db),
     nowMs: async () => db.now(),
     ensureRoom: async (bytes) => db.ensureRoom(bytes),

@@ -20,6 +20,8 @@ export function describeKeyContract(subject: Subject): void {
     await store.putKey(newKey({ tenant: 'globex' }));
     await store.putKey(newKey({ name: 'b/first' }));
     await store.putKey(newKey({ kind: 'tenant', name: '' }));
+    expect(await second.getKey(first.keyId)).toEqual(first);
+    expect(await second.getKey('no such key')).toBeNull();
     expect(await second.listKeys({ kind: 'run', tenant: 'acme', name: 'a/first' })).toEqual([first, next]);
     await second.close();
   });

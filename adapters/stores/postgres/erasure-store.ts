@@ -1,0 +1,23 @@
+import type { ErasureStore } from '../../../domain/erasure/store-port.ts';
+import { erasingStatements, SELECT_STORED_RESPONSES, selectErasable, toErasableRun, toStoredResponse } from '../erasure.ts';
+import { listLimit } from '../rows.ts';
+import type { Database } from './database.ts';
+import { findRunRow } from './run-store.ts';
+
+const JSON_SQL = { merge: (column: string, changes: string) => `(${column}::jsonb || ${changes}::jsonb)::text` };
+
+export function createErasureStore(db: Database): ErasureStore {
+  return {
+    listErasable: async (filter) => {
+      const { sql, parameters } = selectErasable({ ...filter, limit: listLimit(filter.limit) });
+      return (await db.all(sql, parameters)).map(toErasableRun);
+    },
+    listStoredResponses: async (runKey) => (await db.all(SELECT_STORED_RESPONSES, { run: (await findRunRow(db, runKey)) ?? -1 })).map(toStoredResponse),
+    eraseRun: (runKey, classes, { keepResponseIds = false } = {}) =>
+      db.transaction(async (session) => {
+        const run = await findRunRow(session, runKey);
+        if (run === null) return;
+        for (const sql of classes.flatMap((dataClass) => erasingStatements(dataClass, JSON_SQL, keepResponseIds))) await session.all(sql, { run });
+      }),
+  };
+}

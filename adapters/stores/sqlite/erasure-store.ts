@@ -1,0 +1,25 @@
+import type { ErasureStore } from '../../../domain/erasure/store-port.ts';
+import { erasingStatements, SELECT_STORED_RESPONSES, selectErasable, toErasableRun, toStoredResponse } from '../erasure.ts';
+import { listLimit } from '../rows.ts';
+import type { Connection } from './connection.ts';
+import { findRunRow } from './run-store.ts';
+
+const JSON_SQL = { merge: (column: string, changes: string) => `json_patch(${column}, ${changes})` };
+
+export function createErasureStore(db: Connection): ErasureStore {
+  return {
+    listErasable: async (filter) => {
+      const { sql, parameters } = selectErasable({ ...filter, limit: listLimit(filter.limit) });
+      return db.read(() => db.all(sql, parameters)).map(toErasableRun);
+    },
+    listStoredResponses: async (runKey) => db.read(() => db.all(SELECT_STORED_RESPONSES, { run: findRunRow(db, runKey) ?? -1 })).map(toStoredResponse),
+    eraseRun: async (runKey, classes, { keepResponseIds = false } = {}) => {
+      await db.write(() => {
+        const run = findRunRow(db, runKey);
+        if (run === null) return;
+        for (const sql of classes.flatMap((dataClass) => erasingStatements(dataClass, JSON_SQL, keepResponseIds))) db.run(sql, { run });
+      });
+      db.forgetOldPages();
+    },
+  };
+}
