@@ -81,5 +81,14 @@ export class VaultTokens implements TokenSource {
   }
 }
 
-/** For texts that no run owns (logs, failures, comments): a value is masked, whatever looks like a token of some run stays. */
-export const MASKING: TokenSource = { tokenFor: maskFor, knows: () => true };
+/** Loopback and private networks: an operator needs them, and they are nobody's. */
+const OWN_ADDRESS = /^(?:127\.|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|0\.0\.0\.0$|::1$|f[cd][0-9a-f]{2}:|fe80:)/i;
+
+/**
+ * For texts that no run owns (logs, failures, comments): a value is masked, whatever looks like a token of some run stays, and so
+ * do addresses of one's own machines, which tell what could not be reached.
+ */
+export const MASKING: TokenSource = {
+  tokenFor: (type, value) => (type === 'ipAddress' && OWN_ADDRESS.test(value) ? value : maskFor(type)),
+  knows: () => true,
+};
