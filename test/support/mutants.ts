@@ -9,6 +9,7 @@ export interface Mutant {
 
 const PROCESSES = 'test/adapters/sqlite-store-processes.test.ts';
 const LATE = 'test/activities/late-sender.test.ts';
+const REDACTION = 'test/activities/redaction.test.ts';
 const MCP = 'test/adapters/mcp-tool.test.ts';
 const DECISIONS = 'test/workflows/decisions.test.ts';
 const OWN_WORKFLOWS = 'test/workflows/own-workflows.test.ts';
@@ -160,5 +161,33 @@ export const MUTANTS: readonly Mutant[] = [
     safeguard: 'if (attempt === 1) return;',
     without: 'if (attempt >= 1) return;',
     tests: [LATE],
+  },
+  {
+    name: 'the hash of what was opened in an action digest',
+    file: 'domain/redaction/open-tokens.ts',
+    safeguard: "return [token, { type, value: opened, valueHash: keyed.hash('vault', opened) }];",
+    without: "return [token, { type, value: opened, valueHash: keyed.hash('vault', opened) && valueHash }];",
+    tests: [REDACTION],
+  },
+  {
+    name: 'the brackets of forged tokens',
+    file: 'activities/redaction/run-redaction.ts',
+    safeguard: 'own.get(token) ?? `[${token.slice(1, -1)}]`',
+    without: 'own.get(token) ?? token',
+    tests: [REDACTION],
+  },
+  {
+    name: 'the other look where another call may have given out a token',
+    file: 'activities/redaction/run-redaction.ts',
+    safeguard: "=== 'recorded') return",
+    without: "!== 'nothing') return",
+    tests: [REDACTION],
+  },
+  {
+    name: 'redaction of a reply before it is journalled',
+    file: 'activities/model/send-attempt.ts',
+    safeguard: 'const result = await redactedResult(ports, attempt, answered);',
+    without: 'const result = answered;',
+    tests: [REDACTION],
   },
 ];
