@@ -4,7 +4,6 @@ import { createPriceSource } from '../../adapters/prices/genai-prices.ts';
 import { priceLine } from '../../adapters/prices/price-line.ts';
 import { explainErrorLine } from '../../adapters/providers/explain-error-line.ts';
 import { openEngine } from '../../adapters/redaction/engine.ts';
-import { lineRedactor } from '../../adapters/redaction/redact-line.ts';
 import { openKeyring, openWrapper } from '../../adapters/keys/open-keyring.ts';
 import { PayloadCodec } from '../../adapters/keys/payload-codec.ts';
 import { backupStore, restoreStore } from '../../adapters/stores/backup/backup.ts';
@@ -161,7 +160,9 @@ async function priceSource(): Promise<PriceSource> {
   return createPriceSource({ ...(spec.models ? { stated: spec.models } : {}), file: spec.prices });
 }
 
+/** Loaded here, because no other command of the CLI needs the detectors. */
 async function openLineRedactor(options: RedactLineOptions): Promise<(line: string) => string> {
+  const { lineRedactor } = await import('../../adapters/redaction/redact-line.ts');
   const redact = lineRedactor((await services.project()).spec.redaction ?? {}, options);
   return (line) => JSON.stringify(redact(parseLine(line)));
 }

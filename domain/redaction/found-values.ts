@@ -10,17 +10,27 @@ const MOST = 100;
  * it stands without.
  */
 export class FoundValues {
-  readonly #types = new Map<string, string>();
+  readonly #values = new Set<string>();
+  readonly #inOrder: { readonly type: string; readonly value: string }[] = [];
 
-  add(type: string, value: string): void {
-    if (value.length >= SHORTEST && this.#types.size < MOST && !this.#types.has(value)) this.#types.set(value, type);
+  get count(): number {
+    return this.#inOrder.length;
   }
 
-  placesIn(text: string): Finding[] {
+  add(type: string, value: string): void {
+    if (value.length < SHORTEST || this.count === MOST || this.#values.has(value)) return;
+    this.#values.add(value);
+    this.#inOrder.push({ type, value });
+  }
+
+  /** Where values stand, without those that were there before the count was `since`. */
+  placesIn(text: string, since: number): Finding[] {
     const places: Finding[] = [];
-    for (const [value, type] of this.#types)
+    for (let index = since; index < this.count; index++) {
+      const { type, value } = this.#inOrder[index] as { type: string; value: string };
       for (let start = text.indexOf(value); start !== -1; start = text.indexOf(value, start + value.length))
         places.push({ type, start, end: start + value.length });
+    }
     return places;
   }
 }

@@ -17,11 +17,13 @@ interface Walk {
   readonly redact: RedactString;
   readonly findings: JsonFinding[];
   readonly blocked: Set<string>;
+  /** Keys in which nothing was found, since the last finding: lists of objects have the same ones over and over. */
+  readonly plainKeys: Set<string>;
 }
 
 /** Redacts every string, key and long whole number of a JSON value; what has no finding stays as it is. */
 export function redactJson(value: JsonValue, redact: RedactString): RedactedJson {
-  const walk: Walk = { redact, findings: [], blocked: new Set() };
+  const walk: Walk = { redact, findings: [], blocked: new Set(), plainKeys: new Set() };
   return { value: redactValue(value, '', null, 0, walk), findings: walk.findings, blocked: [...walk.blocked] };
 }
 
@@ -40,10 +42,11 @@ function redactValue(value: JsonValue, pointer: string, key: string | null, dept
 function redactObject(object: { readonly [key: string]: JsonValue }, pointer: string, depth: number, walk: Walk): JsonValue {
   const entries = new Map<string, JsonValue>();
   for (const [key, value] of Object.entries(object)) {
-    const shown = walk.redact(key, ALONE);
-    const name = freeName(shown.text, entries);
+    const shown = walk.plainKeys.has(key) ? null : walk.redact(key, ALONE);
+    const name = freeName(shown?.text ?? key, entries);
     const place = `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-    note(shown, place, true, walk);
+    if (shown?.text === key) walk.plainKeys.add(key);
+    if (shown !== null) note(shown, place, true, walk);
     entries.set(name, redactValue(value, place, key, depth + 1, walk));
   }
   return Object.fromEntries(entries);
@@ -66,6 +69,7 @@ function redactNumber(value: number, pointer: string, key: string | null, walk: 
 function note({ findings, blocked }: RedactedText, pointer: string, inKey: boolean, walk: Walk): void {
   for (const finding of findings) walk.findings.push({ ...finding, pointer, inKey });
   for (const type of blocked) walk.blocked.add(type);
+  if (findings.length > 0) walk.plainKeys.clear();
 }
 
 /** Two keys may be masked alike; both stay. */

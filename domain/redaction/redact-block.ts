@@ -50,16 +50,17 @@ interface Piece {
 export function redactBlock(block: string, marks: readonly Finding[], { rules, found: values }: Passage, around: Surroundings): RedactedBlock {
   let pieces = piecesBetween(block, marks);
   const findings: AppliedFinding[] = [];
+  let lookedFor = 0;
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const shown = pieces.map(({ raw, text }) => (raw ? text : OPAQUE.repeat(text.length))).join('');
-    const found = withoutOverlaps(shown, [
-      ...detect(shown, rules, around),
-      ...values.placesIn(shown).map((place) => ({ ...place, action: rules.actionFor(place.type) })),
-    ]);
+    const again = values.placesIn(shown, lookedFor).map((place) => ({ ...place, action: rules.actionFor(place.type) }));
+    const found = withoutOverlaps(shown, [...detect(shown, rules, around), ...again]);
     if (round === 0) findings.push(...found.filter(({ action }) => action === 'allow'));
     const placed = found.filter(({ action }) => action !== 'allow').flatMap((finding) => withinRawPieces(finding, pieces));
     if (placed.length === 0) break;
     findings.push(...placed);
+    // What is dropped may join what stood on both sides of it.
+    lookedFor = placed.some(({ action }) => action === 'drop') ? 0 : values.count;
     for (const { type, start, end } of placed) values.add(type, block.slice(start, end));
     pieces = replace(pieces, placed, block, rules.tokens);
   }

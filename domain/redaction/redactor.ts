@@ -36,7 +36,7 @@ interface Exit {
 
 function exitOf({ settings, detectors, ownDetectors }: RedactorParts, options: RedactionOptions): Exit {
   const all = [...detectors, ...ownDetectors(options.tenant), ...(options.also ?? [])];
-  const types = new Set([DETECTOR_FAILURE, ...all.flatMap((detector) => detector.types)]);
+  const isType = (type: string) => type === DETECTOR_FAILURE || all.some(({ types }) => types.includes(type));
   return {
     rules: {
       detectors: all,
@@ -44,7 +44,7 @@ function exitOf({ settings, detectors, ownDetectors }: RedactorParts, options: R
       actionFor: (type) => actionFor(type, settings, options),
       tokens: options.tokens,
     },
-    known: options.origin === 'outside' ? null : { tokens: options.tokens, types },
+    known: options.origin === 'outside' ? null : { tokens: options.tokens, isType },
   };
 }
 

@@ -37,7 +37,7 @@ export class RunTokens implements TokenSource {
 /** What may stay between the brackets: tokens that the run gave out, and masks of types that there are. */
 export interface KnownMarks {
   readonly tokens: TokenSource;
-  readonly types: ReadonlySet<string>;
+  readonly isType: (type: string) => boolean;
 }
 
 /**
@@ -56,10 +56,10 @@ export function disarm(text: string, known: KnownMarks | null): { readonly text:
   return { text: disarmed + withoutBrackets(text.slice(from)), marks };
 }
 
-function genuineMarks(text: string, { tokens, types }: KnownMarks): Finding[] {
+function genuineMarks(text: string, { tokens, isType }: KnownMarks): Finding[] {
   return [...text.matchAll(MARK)].flatMap((match): Finding[] => {
     const [mark, type = ''] = match;
-    const isGenuine = mark === maskFor(type) ? types.has(type) : tokens.knows(mark);
+    const isGenuine = mark === maskFor(type) ? isType(type) : tokens.knows(mark);
     return isGenuine ? [{ type, start: match.index, end: match.index + mark.length }] : [];
   });
 }

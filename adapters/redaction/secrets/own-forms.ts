@@ -70,8 +70,13 @@ const WORDS = /^[/.~]{0,3}WORD(?:[-_./=+~]{1,3}WORD)*[-_./=+~]{0,3}$/.source.rep
 const READS = new RegExp(WORDS);
 const DATE = /^\d{4}-\d{2}-\d{2}/;
 
+/** Names of keys and tokens that nobody hides: of pages, of rows, of what is public. */
+const NO_SECRET_NAME =
+  /(?:next|page|paging|continuation|cursor|sync|public|primary|foreign|partition|sort|cache|idempotency|row|object|translation)[\w-]{0,8}[ _.-]?$/i;
+
 /** A random value behind a word such as key or token. What reads like words, paths, dates or ids is none. */
-function generic(text: string, _start: number, end: number) {
+function generic(text: string, start: number, end: number) {
+  if (NO_SECRET_NAME.test(text.slice(Math.max(0, start - 24), start))) return null;
   const found = matchAt(GENERIC, text, end);
   if (found === null) return null;
   const raw = text.slice(found.start, found.end);

@@ -82,7 +82,7 @@ describe('values that only their label gives away', () => {
   test.each([
     'password: required',
     'password = process.env.PASSWORD',
-    'password: ${DB_PASSWORD}',
+    ['password: $', '{DB_PASSWORD}'].join(''),
     'password: "********"',
     'PASSWORD=<your password>',
     '{"password":"string"}',
@@ -93,6 +93,9 @@ describe('values that only their label gives away', () => {
     'the key point: everything is measured',
     'access: 2024-05-06T10:00:00Z',
     'token: getTokenFromVault(name)',
+    '{"nextPageToken":"CAoQAA7f3kQ9zX1"}',
+    'Idempotency-Key: 7f3kQ9zX1bV5nM2',
+    'public_key = 7f3kQ9zX1bV5nM2',
   ])('none in: %s', (text) => {
     expect(valuesIn(text)).toEqual([]);
   });
