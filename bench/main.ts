@@ -3,6 +3,7 @@ import { benchCrashes } from './crashes.ts';
 import { benchHistory } from './history.ts';
 import { benchRecovery } from './recovery.ts';
 import { benchRedaction } from './redaction.ts';
+import { benchRedactionQuality } from './redaction-quality.ts';
 import { benchStart } from './start.ts';
 import { benchSteps } from './steps.ts';
 import { benchWaiting } from './waiting.ts';
@@ -10,9 +11,17 @@ import { benchWaiting } from './waiting.ts';
 /** `npm run bench -- <name> [--rounds N] …`: prints Markdown for docs/benchmarks.md on standard output, progress on standard error. */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string' }, runs: { type: 'string' }, concurrency: { type: 'string' }, seconds: { type: 'string' } },
+  options: {
+    rounds: { type: 'string' },
+    runs: { type: 'string' },
+    concurrency: { type: 'string' },
+    seconds: { type: 'string' },
+    'presidio-research': { type: 'string' },
+    gitleaks: { type: 'string' },
+  },
 });
-const numbers = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, Number(value)]));
+const { 'presidio-research': presidioResearch, gitleaks, ...counts } = values;
+const numbers = Object.fromEntries(Object.entries(counts).map(([name, value]) => [name, Number(value)]));
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<string>>> = {
   steps: () => benchSteps(numbers),
@@ -20,6 +29,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<string>>> = {
   recovery: () => benchRecovery(numbers),
   redaction: () => benchRedaction(numbers),
   crashes: () => benchCrashes(numbers),
+  'redaction-quality': () => benchRedactionQuality({ ...(presidioResearch ? { presidioResearch } : {}), ...(gitleaks ? { gitleaks } : {}) }),
   start: () => benchStart(numbers),
   waiting: () => benchWaiting(numbers),
 };

@@ -51,6 +51,7 @@ export const LAYERS: readonly Layer[] = [
       '@pydantic/genai-prices',
       '@modelcontextprotocol/sdk',
       '@secretlint/secretlint-rule-preset-recommend',
+      'libphonenumber-js',
       'node:*',
     ],
     says: 'domain, contracts, telemetry, vendor packages; nothing of Temporal',

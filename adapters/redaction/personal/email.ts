@@ -38,7 +38,7 @@ function startOfLocal(text: string, at: number, from: number): number {
   while (start > earliest && isLocal(text, start - 1)) start -= 1;
   // Signs that may be in an address but rather quote or separate it: 'a@b.de', user=a@b.de, //a@b.de, dots at the ends.
   const local = text.slice(start, at);
-  const skipped = /^.*[=/`'{|?&](?=[^=/`'{|?&]*$)/su.exec(local)?.[0].length ?? 0;
+  const skipped = /^.*[=/`'{|}?&](?=[^=/`'{|}?&]*$)/su.exec(local)?.[0].length ?? 0;
   start += skipped;
   while (start < at && /[.!#$*+?^~}-]/.test(text[start] ?? '')) start += 1;
   return text[at - 1] === '.' ? at : start;

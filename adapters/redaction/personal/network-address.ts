@@ -23,8 +23,8 @@ export const ipAddressDetector: Detector = {
   },
 };
 
-/** Unspecified, broadcast and netmasks say nothing about anybody. */
-const isNobodys = (address: string) => /^(?:0\.0\.0\.0|255\.)/.test(address);
+/** Unspecified, loopback, broadcast and netmasks say nothing about anybody. */
+const isNobodys = (address: string) => /^(?:0\.0\.0\.0|127\.|255\.)/.test(address);
 
 function ipv6In(text: string): readonly Finding[] {
   const findings: Finding[] = [];

@@ -11,7 +11,7 @@ const SECRET_PARAMETERS = new Set(
 );
 const PARAMETER = /[?#&;]([\w.%-]{1,40})=/g;
 /** Values that are no secret whatever their name. */
-const PLAIN = /^(?:true|false|null|undefined|\d{1,3}|[\w-]{1,3}|\$\{?.*|<.*|\*+|x+)$/i;
+const PLAIN = /^(?:true|false|null|undefined|[\w-]{1,3}|\$.*|<.*|\{.*|\*+|[xX]+|[A-Z]{2,12}(?:_[A-Z]{2,12})+)$/;
 
 /** What in a URL lets somebody in: a name with its password before the host, and tokens in query and fragment. */
 export const urlDetector: Detector = {
