@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { benchCrashes } from './crashes.ts';
 import { benchHistory } from './history.ts';
+import { benchPrivacy } from './privacy.ts';
 import { benchRecovery } from './recovery.ts';
 import { benchRedaction } from './redaction.ts';
 import { benchRedactionQuality } from './redaction-quality.ts';
@@ -31,6 +32,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<string>>> = {
   crashes: () => benchCrashes(numbers),
   'redaction-quality': () => benchRedactionQuality({ ...(presidioResearch ? { presidioResearch } : {}), ...(gitleaks ? { gitleaks } : {}) }),
   start: () => benchStart(numbers),
+  privacy: () => benchPrivacy(numbers),
   waiting: () => benchWaiting(numbers),
 };
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { openLocalKey } from '../adapters/keys/local-key.ts';
-import { openSqliteStore } from '../adapters/stores/sqlite/sqlite-store.ts';
+import { openStore } from '../adapters/stores/open-store.ts';
 import { createAgentClient } from '../client/library/main.ts';
 import { resolveTemporalCli } from '../client/dev/temporal-cli.ts';
 import { startTemporalServer } from '../client/dev/temporal-server.ts';
@@ -41,7 +41,7 @@ export async function benchWaiting({ runs = 1_000 } = {}): Promise<string> {
     TOLLGATE_SIMULATED_URL: 'http://127.0.0.1:17991/v1',
   });
   const worker = await startProcess(process.execPath, script('worker/main.ts'), { env, ready: 'worker ready', logPath: join(folder, 'worker.log') });
-  const store = await openSqliteStore({ path: join(folder, 'tollgate.db') });
+  const store = await openStore({ home: folder });
   const connection = await Connection.connect({ address: server.address });
   try {
     const idleMb = peakRssMb(worker.pid);

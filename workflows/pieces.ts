@@ -23,3 +23,4 @@ export {
   textOf,
 } from './agent-run/own-workflow.ts';
 export type { RunState } from './agent-run/run-state.ts';
+export { readable } from './readable.ts';

@@ -91,8 +91,12 @@ function withRunTokens<T extends JsonValue>(
   if ('sent' in genuine) return { shown: value, isGenuine: (token) => genuine.sent.has(token) };
   const own = new Map([...genuine.travelled].map(([token, { type, value: raw }]) => [token, tokens.adopt(token, type, raw)]));
   const genuineHere = new Set(own.values());
-  const shown = replaceTokens(value, (token) => own.get(token) ?? `[${token.slice(1, -1)}]`);
+  const shown = replaceTokens(value, (token) => own.get(token) ?? withoutBrackets(token));
   return { shown, isGenuine: (token) => genuineHere.has(token) };
+}
+
+function withoutBrackets(token: string): string {
+  return `[${token.slice(1, -1)}]`;
 }
 
 function redactOnce<T extends JsonValue>(redactor: ActivityPorts['redaction']['redactor'], value: T, options: RedactionOptions) {

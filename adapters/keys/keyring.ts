@@ -9,6 +9,8 @@ import { type RawKey, TenantKeys } from './tenant-keys.ts';
 const CACHED_KEYS = 1_024;
 /** How long a process may go on with a key that another one destroyed. */
 const CACHE_TTL_MS = 5 * 60_000;
+/** How long a process may take it that a key does not exist. */
+const ABSENCE_TTL_MS = 1_000;
 const REWRAP_PAGE = 100;
 
 export interface KeyringOptions {
@@ -29,7 +31,7 @@ type OwnScope = Exclude<KeyScope, { type: 'tenant' }>;
 export function createKeyring({ wrapper, keys, now = Date.now }: KeyringOptions): Keyring {
   const bounds = { size: CACHED_KEYS, ttlMs: CACHE_TTL_MS, now };
   const own = new KeyCache<SealingKey>(bounds);
-  const existing = new KeyCache<boolean>(bounds);
+  const existing = new KeyCache<boolean>({ ...bounds, ttlMs: ABSENCE_TTL_MS });
   const openers = new KeyCache<Awaited<ReturnType<Keyring['opener']>>>(bounds);
   const ground: Ground = { wrapper, keys, tenants: new KeyCache(bounds) };
   return {

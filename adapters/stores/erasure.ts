@@ -5,7 +5,7 @@ import { integer, integerOrNull, type Row, text } from './rows.ts';
 /** What both stores need to remove what was said, in SQL that reads the same in both. */
 
 const ERASED_MESSAGE = '{"role":"user","text":"[erased]"}';
-const ERASED_REPLY = '{"text":"[erased]","refusal":null,"toolCalls":[],"finishReason":"stop","responseId":null,"responseModel":null,"serviceTier":null}';
+const ERASED_REPLY = '{"text":"[erased]","refusal": null,"toolCalls":[],"finishReason":"stop","responseId": null,"responseModel": null,"serviceTier": null}';
 const REMOVED: Readonly<Record<DataClass, string>> = {
   transcripts: 'transcripts_removed',
   journals: 'journals_removed',

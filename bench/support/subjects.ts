@@ -1,7 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openSqliteStore } from '../../adapters/stores/sqlite/sqlite-store.ts';
+import { Client } from '@temporalio/client';
+import { openKeyring } from '../../adapters/keys/open-keyring.ts';
+import { PayloadCodec } from '../../adapters/keys/payload-codec.ts';
+import { openStore } from '../../adapters/stores/open-store.ts';
 import { createAgentClient } from '../../client/library/main.ts';
 import type { StartableTask } from '../../client/known-task.ts';
 import { childEnvironment } from '../../config/load.ts';
@@ -31,16 +34,17 @@ export interface Stand {
 
 let stands = 0;
 
-export async function openStand(ground: Ground, subject: Subject): Promise<Stand> {
+/** `settings` are further ones of a worker of ours. */
+export async function openStand(ground: Ground, subject: Subject, settings: Readonly<Record<string, string>> = {}): Promise<Stand> {
   stands += 1;
-  if (subject === 'tollgate') return tollgate(ground, 'steps');
+  if (subject === 'tollgate') return tollgate(ground, 'steps', settings);
   if (subject === 'tollgate, local reads') return tollgate(ground, 'local');
   if (subject === 'floor') return peer(ground, 'floor', 'two');
   if (subject === 'floor, local') return peer(ground, 'floor', 'local');
   return peer(ground, subject);
 }
 
-async function tollgate(ground: Ground, kind: 'steps' | 'local'): Promise<Stand> {
+async function tollgate(ground: Ground, kind: 'steps' | 'local', settings: Readonly<Record<string, string>> = {}): Promise<Stand> {
   // Its own store for each stand, as each peer has its own process; the bundle is kept, as a package ships it.
   const home = join(ground.folder, `home-${stands}`);
   const taskQueue = `tollgate-${stands}`;
@@ -53,6 +57,7 @@ async function tollgate(ground: Ground, kind: 'steps' | 'local'): Promise<Stand>
     OPENAI_API_KEY: 'unused',
     OPENAI_BASE_URL: ground.providerUrl,
     TOLLGATE_LOG_LEVEL: 'info',
+    ...settings,
   });
   const addWorker = () =>
     startProcess(process.execPath, ['--conditions=tollgate-source', join(ROOT, 'worker', 'main.ts')], {
@@ -61,8 +66,10 @@ async function tollgate(ground: Ground, kind: 'steps' | 'local'): Promise<Stand>
       logPath: join(ground.folder, 'logs', `${taskQueue}.log`),
     });
   const worker = await addWorker();
-  const store: Store = await openSqliteStore({ path: join(home, 'tollgate.db') });
-  const agent = createAgentClient({ client: ground.client, store, taskQueue, identity: { name: 'bench', roles: [] } });
+  const store: Store = await openStore({ home });
+  const codec = new PayloadCodec(async () => openKeyring({ home }, store), { seals: () => settings.TOLLGATE_ENCRYPT_HISTORY === '1' });
+  const client = new Client({ connection: ground.client.connection, dataConverter: { payloadCodecs: [codec] } });
+  const agent = createAgentClient({ client, store, taskQueue, identity: { name: 'bench', roles: [] } });
   const input = { message: 'policy text for the agent to follow. '.repeat(27) };
   return {
     worker,

@@ -42,6 +42,7 @@ export async function diagnose(services: CliServices): Promise<readonly Check[]>
     return ok(`${configPath}: ${[...registry.tasks.keys()].join(', ') || 'no tasks'}`);
   });
   await check('store', async () => ok(await services.store.check()));
+  await check('encryption', () => checkKeys(services));
   await check('local key', async () => {
     await services.signer();
     return ok('present, and Temporal is on this machine or TOLLGATE_INSECURE is set');
@@ -70,6 +71,15 @@ function checkNode(): Finding {
     `${process.versions.node} runs this`,
     `Node ${NODE_MAJOR} or newer is needed. Install it, or start through "npx tollgate", which finds the one that a clone brings.`,
   );
+}
+
+/** Whether this process has the keys of what lies sealed in the store. */
+async function checkKeys(services: CliServices): Promise<Finding> {
+  const { store, history, keys } = services.encryption();
+  const [newest] = await (await services.openStore()).listTenantKeys({ limit: 1 });
+  if (newest) await (await services.keyring()).opener(newest.keyId);
+  const said = (isOn: boolean) => (isOn ? 'sealed' : 'not sealed');
+  return ok(`store ${said(store)}, history ${said(history)}; tenants' keys are wrapped by the ${keys}${newest ? ', which opens them' : ''}`);
 }
 
 function checkProvider(services: CliServices): Finding {

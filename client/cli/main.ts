@@ -86,6 +86,7 @@ const services: CliServices = {
   runReplay: (args) => runInForeground(replayScript, settings(), args),
   deployment: () => deploymentOf(settings()),
   runDev: (options) => runDev(settings(), options),
+  encryption: () => ({ ...settings().encryption, keys: settings().encryption.kms ? 'key service' : 'key file' }),
   keyring,
   rotateKeys,
   erasurePorts,

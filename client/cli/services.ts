@@ -90,6 +90,8 @@ export interface CliServices {
   /** Runs everything needed for development until stopped. Answers the exit code. */
   runDev(options: { readonly sample: boolean; readonly scenarios: readonly string[] }): Promise<number>;
   close(): Promise<void>;
+  /** What is sealed, and what wraps the keys: `key file` or `key service`. */
+  encryption(): { readonly store: boolean; readonly history: boolean; readonly keys: string };
   keyring(): Promise<Keyring>;
   /** A new key for a tenant, or a new root key where it is null. */
   rotateKeys(tenant: string | null): Promise<{ readonly keyId: string; readonly rewrapped: number }>;

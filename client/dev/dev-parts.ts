@@ -32,6 +32,11 @@ export function devProcesses(settings: Settings, cwd: string, scenarios: readonl
   let temporalPorts: { readonly port: number; readonly uiPort: number } | null = null;
   let providerPort = 0;
   let apiAddress: string | null = null;
+  let uiUrl: string | null = null;
+  const placeOfApi = async () => {
+    apiAddress ??= settings.listen.isConfigured ? settings.listen.address : `127.0.0.1:${await freePort(portOf(settings.listen.address))}`;
+    return apiAddress;
+  };
   return {
     home,
     namespace: temporal.namespace,
@@ -46,7 +51,9 @@ export function devProcesses(settings: Settings, cwd: string, scenarios: readonl
       });
       note(`Temporal dev server: ${path} (${source})`);
       const ports = temporalPorts ?? { port: TEMPORAL_PORT, uiPort: TEMPORAL_UI_PORT };
-      const server = await startTemporalServer({ cliPath: path, folder: join(home, 'temporal'), namespace: temporal.namespace, ...ports });
+      const codec = settings.encryption.history ? { codecEndpoint: `http://${await placeOfApi()}/codec` } : {};
+      const server = await startTemporalServer({ cliPath: path, folder: join(home, 'temporal'), namespace: temporal.namespace, ...ports, ...codec });
+      uiUrl = server.uiUrl;
       temporalPorts = { port: portOf(server.address), uiPort: portOf(server.uiUrl) };
       return server;
     },
@@ -68,11 +75,12 @@ export function devProcesses(settings: Settings, cwd: string, scenarios: readonl
     },
     startWorker: (places) => startWorker(settings, places, cwd),
     async startApi(places): Promise<ApiChild> {
-      apiAddress ??= settings.listen.isConfigured ? settings.listen.address : `127.0.0.1:${await freePort(portOf(settings.listen.address))}`;
+      // The one Web UI that may have payloads opened is the one that we started.
+      const origin = uiUrl === null ? {} : { TOLLGATE_CODEC_ORIGIN: uiUrl };
       const child = await startChild({
         name: 'HTTP API',
         script: API_SCRIPT,
-        env: { ...environmentAt(places), TOLLGATE_LISTEN: apiAddress },
+        env: { ...environmentAt(places), TOLLGATE_LISTEN: await placeOfApi(), ...origin },
         cwd,
         logPath: join(home, 'logs', 'api.log'),
       });

@@ -19,6 +19,8 @@ export interface TemporalServerOptions {
   /** Preferred ports; others are taken where these are in use. */
   readonly port?: number;
   readonly uiPort?: number;
+  /** The codec server that the Web UI asks for what is sealed. */
+  readonly codecEndpoint?: string;
   /** Without the Web UI. */
   readonly headless?: boolean;
   /** Further dynamic configuration, `name=value`. */
@@ -35,13 +37,14 @@ export interface TemporalServer extends RunningChild {
  * cut a step from 198 to 33 ms, and WAL with NORMAL survives a kill of the server.
  */
 export async function startTemporalServer(options: TemporalServerOptions): Promise<TemporalServer> {
-  const { cliPath, folder, namespace, headless = false, dynamicConfig = [] } = options;
+  const { cliPath, folder, namespace, headless = false, dynamicConfig = [], codecEndpoint } = options;
   mkdirSync(folder, { recursive: true });
   const port = await freePort(options.port);
   const uiPort = headless ? 0 : await freePort(options.uiPort);
   const flags = [...POLL_RATES, ...dynamicConfig].flatMap((flag) => ['--dynamic-config-value', flag]);
   const storage = ['--db-filename', join(folder, 'temporal.db'), '--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=NORMAL'];
-  const ui = headless ? ['--headless'] : ['--ui-port', String(uiPort)];
+  const codec = codecEndpoint === undefined ? [] : ['--ui-codec-endpoint', codecEndpoint];
+  const ui = headless ? ['--headless'] : ['--ui-port', String(uiPort), ...codec];
   const child = spawn(
     cliPath,
     ['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--namespace', namespace, '--log-level', 'warn', ...ui, ...flags, ...storage],

@@ -49,7 +49,7 @@ export interface KeyedHash {
 export interface Keyring {
   /** The newest key of a scope. @throws TollgateError `erased` where it was destroyed, `unreadable` where it can't be unwrapped. */
   key(scope: KeyScope): Promise<SealingKey>;
-  /** The same, but none is made: null where there is none. That there is none may be an answer of up to five minutes ago. */
+  /** The same, but none is made: null where there is none. That there is none may be an answer of a second ago. */
   existingKey(scope: KeyScope): Promise<SealingKey | null>;
   /** The same where it is in memory already, for code that can't wait; null else. */
   keyInMemory(scope: KeyScope): SealingKey | null;

@@ -33,7 +33,7 @@ describe('a sealed value', () => {
     holdsFor(fc.tuple(fc.uint8Array({ maxLength: 300 }), fc.string()), ([plain, context]) => {
       const sealed = key.seal(plain, context);
       expect(sealed.length).toBe(plain.length + SEALED_OVERHEAD_BYTES);
-      expect(Buffer.from(key.open(sealed, context))).toEqual(Buffer.from(plain));
+      expect(Buffer.compare(key.open(sealed, context), plain)).toBe(0);
     });
     holdsFor(fc.string({ unit: 'binary' }), (text) => expect(key.openText(key.sealText(text, 'x'), 'x')).toBe(Buffer.from(text).toString()));
   });
@@ -46,7 +46,7 @@ describe('a sealed value', () => {
       changed[at % changed.length] = (changed[at % changed.length] ?? 0) ^ (1 << bit);
       for (const wrong of [changed, sealed.subarray(0, at % sealed.length), Buffer.concat([sealed, Buffer.of(bit)])])
         expect(() => key.open(wrong, 'here')).toThrow(unreadable);
-      expect(() => key.open(sealed, 'there')).toThrow(unreadable);
+      for (const elsewhere of ['there', 'gone']) expect(() => key.open(sealed, elsewhere)).toThrow(unreadable);
     });
   });
 

@@ -15,7 +15,7 @@ describe.runIf(hasPostgres())('a run full of canaries on a real Postgres', () =>
     await migratePostgres(url);
     await stage.openCanary({ databaseUrl: url });
     await playCanaryRun(stage, 'canary-run');
-  });
+  }, 300_000);
   afterAll(async () => {
     await stage.close();
     await server?.close();

@@ -172,7 +172,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the brackets of forged tokens',
     file: 'activities/redaction/run-redaction.ts',
-    safeguard: 'own.get(token) ?? `[${token.slice(1, -1)}]`',
+    safeguard: 'own.get(token) ?? withoutBrackets(token)',
     without: 'own.get(token) ?? token',
     tests: [REDACTION],
   },
@@ -189,5 +189,33 @@ export const MUTANTS: readonly Mutant[] = [
     safeguard: 'const result = await redactedResult(ports, attempt, answered);',
     without: 'const result = answered;',
     tests: [REDACTION],
+  },
+  {
+    name: 'the place that a sealed value is bound to',
+    file: 'adapters/keys/sealed.ts',
+    safeguard: "data.write(context, header.length, 'utf8');",
+    without: 'data.fill(0, header.length);',
+    tests: ['test/adapters/keyring.test.ts'],
+  },
+  {
+    name: 'the tenant of a caller of the codec server',
+    file: 'client/http/codec-routes.ts',
+    safeguard: 'if (tenant !== null && (await codec.sealedFor(payload)) !== tenant) return payload;',
+    without: 'void tenant;',
+    tests: ['test/workflows/sealed-history.test.ts'],
+  },
+  {
+    name: 'the record of a response whose cost is held, at an erasure',
+    file: 'client/erasure.ts',
+    safeguard: "const reason = isHeld ? 'its cost is still held; reconcile or write it off first' : await deleteAt(endpoint(name), name, responseId);",
+    without: 'const reason = isHeld && !name ? null : await deleteAt(endpoint(name), name, responseId);',
+    tests: ['test/client/erasure.test.ts'],
+  },
+  {
+    name: 'the end that a run must have before it is erased',
+    file: 'client/erasure.ts',
+    safeguard: 'if (run.endedAtMs === null) {',
+    without: 'if (run.endedAtMs === -1) {',
+    tests: ['test/client/erasure.test.ts'],
   },
 ];

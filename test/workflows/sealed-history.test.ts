@@ -4,6 +4,7 @@ import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { openKeyring } from '../../adapters/keys/open-keyring.ts';
 import { PayloadCodec } from '../../adapters/keys/payload-codec.ts';
+import { newApiKey } from '../../client/api-key.ts';
 import { startChild, type ReadyChild } from '../../client/dev/child-process.ts';
 import type { AgentRunResult } from '../../contracts/agent-run.ts';
 import { Stage } from '../support/stage.ts';
@@ -121,4 +122,23 @@ test('what a failed run says is sealed too', async () => {
   expect(text).toContain('Encoded failure');
   expect(text).not.toContain('No configured endpoint');
   expect(plainTextOf(shown('sealed-failure', '--codec-endpoint', `${api.ready.url}/codec`))).toContain('no-such-model');
+});
+
+// Last: since the first key, every request needs one.
+test('a key of the API opens payloads of its own tenant alone, and needs the scope for it', async () => {
+  const keyOf = async (scopes: readonly string[], tenant: string) => {
+    const { key, secret } = newApiKey({ name: `${tenant}-${scopes.join('-')}`, scopes, roles: [], tenant });
+    await stage.store.putApiKey(key);
+    return secret;
+  };
+  const [acme, globex, starter] = [await keyOf(['read'], 'acme'), await keyOf(['read'], 'globex'), await keyOf(['start'], 'acme')];
+  const show = (secret: string) => plainTextOf(shown('sealed-answer', '--codec-endpoint', `${api.ready.url}/codec`, '--codec-auth', `Bearer ${secret}`));
+  expect(show(acme)).toContain('zanzibar-answer');
+  const other = show(globex);
+  expect(other).not.toContain('zanzibar');
+  expect(other).toContain('YmluYXJ5L3NlYWxlZA==');
+  for (const secret of [starter, 'tg_nonsense']) expect(() => show(secret)).toThrow();
+  expect(
+    (await fetch(`${api.ready.url}/codec/decode`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"payloads":[]}' })).status,
+  ).toBe(401);
 });

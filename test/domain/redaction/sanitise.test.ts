@@ -8,7 +8,7 @@ describe('what comes in from outside', () => {
     const selectors = String.fromCodePoint(0xe0105, 0xe0110);
     const text = `al\u200bice\u202e@\u2066exa\u00admple.org${tags}${selectors}\u0007\u001b[31m\ufeff`;
     expect(withoutInvisible(text)).toBe('alice@example.org[31m');
-    const { value, flags } = sanitise({ [`ke\u200by`]: text });
+    const { value, flags } = sanitise({ 'ke\u200by': text });
     expect(value).toEqual({ key: 'alice@example.org[31m' });
     expect(flags.get('invisibleCharacters')).toBeGreaterThan(15);
   });

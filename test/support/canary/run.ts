@@ -16,16 +16,15 @@ export async function playCanaryRun(stage: CanaryStage, id: string): Promise<Wor
   await stage.http(`/v1/approvals/${first.approvalId}`);
   expect(await stage.cli(['deny', first.approvalId, '--reason', `Not so: ${canaryText('reason')}`])).toMatchObject({ code: 0 });
   const second = await nextGate(stage, handle, first);
-  await stage.cli(['approvals', 'list', '--json']);
   expect(await stage.cli(['approve', second.approvalId, '--digest', second.actionDigest, '--comment', canaryText('reason')])).toMatchObject({ code: 0 });
   await handle.result();
-  for (const args of [
-    ['runs', 'show', id, '--json'],
-    ['runs', 'show', id],
-    ['runs', 'list'],
-    ['runs', 'watch', id],
-  ])
-    await stage.cli(args);
+  await Promise.all(
+    [
+      ['runs', 'show', id, '--json'],
+      ['runs', 'list'],
+      ['runs', 'watch', id],
+    ].map((args) => stage.cli(args)),
+  );
   await stage.http(`/v1/runs/${id}`);
   await stage.http('/v1/runs');
   return handle;
@@ -41,10 +40,12 @@ async function nextGate(stage: CanaryStage, handle: WorkflowHandle, { approvalId
 /** What is given to the doors and can't be done: their errors repeat what was sent. */
 export async function askForTrouble(stage: CanaryStage): Promise<void> {
   const text = canaryText('input');
-  await stage.cli(['run', 'canary', '--input', '-'], JSON.stringify([text]));
-  await stage.cli(['run', canaryOf('input', 'email'), '--input', '-'], '{"message":"x"}');
-  await stage.cli(['runs', 'show', canaryOf('input', 'email')]);
-  await stage.cli(['run', 'canary', '--input', '-', '--budget-usd', canaryOf('input', 'githubToken')], '{"message":"x"}');
+  await Promise.all([
+    stage.cli(['run', 'canary', '--input', '-'], JSON.stringify([text])),
+    stage.cli(['run', canaryOf('input', 'email'), '--input', '-'], '{"message":"x"}'),
+    stage.cli(['runs', 'show', canaryOf('input', 'email')]),
+    stage.cli(['run', 'canary', '--input', '-', '--budget-usd', canaryOf('input', 'githubToken')], '{"message":"x"}'),
+  ]);
   const headers = { 'content-type': 'application/json' };
   const post = (body: unknown) => stage.http('/v1/runs', { method: 'POST', headers, body: JSON.stringify(body) });
   await post({ task: canaryOf('input', 'email'), input: { message: text } });
