@@ -13,6 +13,7 @@ import { candidateAt, labelOf, loadRunFacts, loadSnapshot, type RunFacts } from 
 import { canonicalDigest } from '../digest.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import type { ActivityPorts } from '../ports.ts';
+import { redactingEndpoint } from '../redaction/redact-reply.ts';
 import { mustNotBeRestored } from '../restored.ts';
 import { outcomeOfAttempt } from './attempt-outcome.ts';
 import { type Dispatch, recoverAttempt, sendAttempt } from './send-attempt.ts';
@@ -58,7 +59,8 @@ export async function callModel(ports: ActivityPorts, input: CallModelInput): Pr
 async function recover(ports: ActivityPorts, snapshot: TaskSnapshot, attempt: AttemptRecord): Promise<CallModelOutcome> {
   const candidate = snapshot.candidates.find(({ model, endpoint }) => model === attempt.model && endpoint === attempt.endpoint);
   invariant(candidate, `attempt ${attempt.attemptId} used a model of the pinned task`);
-  const endpoint = ports.catalogue.endpoint(attempt.endpoint);
+  const configured = ports.catalogue.endpoint(attempt.endpoint);
+  const endpoint = configured && redactingEndpoint(ports, attempt, configured);
   const recovered = await recoverAttempt(
     ports,
     { attempt, candidate, endpoint, timeoutMs: snapshot.task.limits.modelTimeoutMs },
@@ -88,7 +90,16 @@ async function reserve(ports: ActivityPorts, input: CallModelInput, { snapshotDi
     const reserved = await store.reserveAttempt(attempt);
     if (reserved.type === 'exists') return reserved;
     if (reserved.type === 'reserved')
-      return { type: 'reserved', dispatch: { attempt: reserved.attempt, candidate, endpoint, request, timeoutMs: snapshot.task.limits.modelTimeoutMs } };
+      return {
+        type: 'reserved',
+        dispatch: {
+          attempt: reserved.attempt,
+          candidate,
+          endpoint: redactingEndpoint(ports, reserved.attempt, endpoint),
+          request,
+          timeoutMs: snapshot.task.limits.modelTimeoutMs,
+        },
+      };
     rejected ??= reserved;
   }
   invariant(rejected, 'a reservation was tried');

@@ -8,7 +8,6 @@ import { outcomeOfReply } from '../../domain/model/reply-outcome.ts';
 import type { AttemptRecord, OutcomeReport } from '../../domain/store/port.ts';
 import { persist } from '../heartbeat.ts';
 import type { ActivityPorts } from '../ports.ts';
-import { redactedResult } from '../redaction/redact-reply.ts';
 
 /** How long a cancelled run still waits for a reply that it pays for anyway. */
 const CANCELLATION_GRACE_MS = 10_000;
@@ -22,8 +21,7 @@ export interface Dispatch {
 }
 
 /** Sends a reserved attempt once and journals what came of it, whoever still listens. A sender that is late does not send. */
-export async function sendAttempt(ports: ActivityPorts, dispatch: Dispatch, cancelled: AbortSignal): Promise<AttemptRecord> {
-  const { store } = ports;
+export async function sendAttempt({ store }: ActivityPorts, dispatch: Dispatch, cancelled: AbortSignal): Promise<AttemptRecord> {
   const { attempt, candidate, endpoint, request } = dispatch;
   const { runKey, attemptId } = attempt;
   if ((await store.nowMs()) > attempt.dispatchDeadlineMs || cancelled.aborted) {
@@ -35,7 +33,7 @@ export async function sendAttempt(ports: ActivityPorts, dispatch: Dispatch, canc
   }
   let responseId: string | null = null;
   const signal = deadlineSignal(dispatch.timeoutMs, cancelled, () => responseId && endpoint.cancelResponse(responseId));
-  const answered = await endpoint.send(request, {
+  const result = await endpoint.send(request, {
     signal,
     clientRequestId: attemptId,
     onResponseId: async (id) => {
@@ -43,7 +41,6 @@ export async function sendAttempt(ports: ActivityPorts, dispatch: Dispatch, canc
       await persist(() => store.setResponseId(runKey, attemptId, id));
     },
   });
-  const result = await redactedResult(ports, attempt, answered);
   return persist(async () => store.reportAttempt(runKey, attemptId, reportOf(result, candidate, await store.nowMs())));
 }
 
@@ -56,11 +53,10 @@ export interface Recovery {
 
 /** Finds out what an attempt of an earlier execution came to, without sending it: its outcome, its stored response, or nothing known. */
 export async function recoverAttempt(
-  ports: ActivityPorts,
+  { store }: ActivityPorts,
   { attempt, candidate, endpoint, timeoutMs }: Recovery,
   cancelled: AbortSignal,
 ): Promise<AttemptRecord> {
-  const { store } = ports;
   const { runKey, attemptId, responseId, outcome } = attempt;
   if (outcome) return attempt;
   if (responseId === null || !endpoint) {
@@ -69,7 +65,7 @@ export async function recoverAttempt(
     return persist(() => store.reportAttempt(runKey, attemptId, { outcome: { type: 'failed', verdict, message } }));
   }
   const signal = deadlineSignal(timeoutMs, cancelled, () => endpoint.cancelResponse(responseId));
-  const result = await redactedResult(ports, attempt, await endpoint.awaitResponse(responseId, { signal }));
+  const result = await endpoint.awaitResponse(responseId, { signal });
   return persist(async () => store.reportAttempt(runKey, attemptId, reportOf(result, candidate, await store.nowMs())));
 }
 

@@ -1,6 +1,6 @@
 import type { JsonValue } from '../../contracts/json.ts';
 import type { ModelReply, ModelToolCall } from '../../contracts/model.ts';
-import type { ProviderResult } from '../../domain/model/provider-port.ts';
+import type { ModelEndpoint, ProviderResult } from '../../domain/model/provider-port.ts';
 import { createScrubber } from '../../domain/redaction/scrub.ts';
 import type { AttemptRecord } from '../../domain/store/port.ts';
 import { persist } from '../heartbeat.ts';
@@ -9,11 +9,20 @@ import { orMasked } from './or-masked.ts';
 import { redactForRun, type RunOfText } from './run-redaction.ts';
 import { runOfText } from './run-of-text.ts';
 
+/** An endpoint whose answers are fit to be journalled. */
+export function redactingEndpoint(ports: ActivityPorts, attempt: AttemptRecord, endpoint: ModelEndpoint): ModelEndpoint {
+  return {
+    ...endpoint,
+    send: async (request, options) => await redactedResult(ports, attempt, await endpoint.send(request, options)),
+    awaitResponse: async (responseId, options) => await redactedResult(ports, attempt, await endpoint.awaitResponse(responseId, options)),
+  };
+}
+
 /**
- * What a provider answered, fit to be journalled: text redacted, arguments tokenised or blocked, error messages masked. A reply is
- * paid for, so it never gets lost here: where the vault can't be had, values are masked and gone.
+ * What a provider answered: text redacted, arguments tokenised or blocked, error messages masked. A reply is paid for, so it never
+ * gets lost here: where the vault can't be had, values are masked and gone.
  */
-export async function redactedResult(ports: ActivityPorts, { runKey, attemptId }: AttemptRecord, result: ProviderResult): Promise<ProviderResult> {
+async function redactedResult(ports: ActivityPorts, { runKey, attemptId }: AttemptRecord, result: ProviderResult): Promise<ProviderResult> {
   const run = await persist(() => runOfText(ports.store, runKey));
   if (result.type !== 'reply') return { ...result, message: createScrubber(ports.redaction).text(result.message, run) };
   const reply = await persist(() =>

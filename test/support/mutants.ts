@@ -185,9 +185,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'redaction of a reply before it is journalled',
-    file: 'activities/model/send-attempt.ts',
-    safeguard: 'const result = await redactedResult(ports, attempt, answered);',
-    without: 'const result = answered;',
+    file: 'activities/redaction/redact-reply.ts',
+    safeguard: 'await redactedResult(ports, attempt, await endpoint.send(request, options)),',
+    without: 'await endpoint.send(request, options),',
     tests: [REDACTION],
   },
   {
