@@ -4,7 +4,6 @@ import { integer, integerOrNull, type Row, text } from './rows.ts';
 
 /** What both stores need to remove what was said, in SQL that reads the same in both. */
 
-const ERASED_MESSAGE = '{"role":"user","text":"[erased]"}';
 const ERASED_REPLY = '{"text":"[erased]","refusal": null,"toolCalls":[],"finishReason":"stop","responseId": null,"responseModel": null,"serviceTier": null}';
 const REMOVED: Readonly<Record<DataClass, string>> = {
   transcripts: 'transcripts_removed',
@@ -27,7 +26,8 @@ export function erasingStatements(dataClass: DataClass, sql: JsonSql, keepRespon
   switch (dataClass) {
     case 'transcripts':
       return [
-        `UPDATE nodes SET message_json = '${ERASED_MESSAGE}' WHERE run = :run`,
+        // A reset must not go on from a transcript with holes: without its nodes it is missing, and nothing is sent.
+        'DELETE FROM nodes WHERE run = :run',
         `UPDATE attempts SET reply_json = '${ERASED_REPLY}' WHERE run = :run AND reply_json IS NOT NULL`,
         `UPDATE attempts SET outcome_json = ${failed} WHERE run = :run AND outcome_json IS NOT NULL AND outcome_json <> '{"type":"reply"}'`,
         `UPDATE attempts SET request_digest = 'erased' WHERE run = :run`,

@@ -40,7 +40,7 @@ export function unescaped(text: string): string {
 const NO_SEAL: Seal = { seal: escaped, open: unescaped };
 
 /** What is written for an erased run is not kept, and what was sealed for it can't be had. */
-const ERASED_SEAL: Seal = { seal: () => ERASED, open: (text) => (isSealedText(text) ? ERASED : unescaped(text)) };
+export const ERASED_SEAL: Seal = { seal: () => ERASED, open: (text) => (isSealedText(text) ? ERASED : unescaped(text)) };
 
 /** The seals of runs, by the keys of their tenants. */
 export class RunSeals {

@@ -4,7 +4,7 @@ import type { Keyring } from '../../../domain/encryption/port.ts';
 import type { GateRecord } from '../../../domain/approval/gate.ts';
 import type { AttemptRecord, AuditEntry, ReserveResult, Store, ToolCallRecord } from '../../../domain/store/port.ts';
 import { isSealedText } from '../../keys/sealed.ts';
-import { RunSeals, type Seal, unescaped } from './run-seals.ts';
+import { ERASED_SEAL, RunSeals, type Seal, unescaped } from './run-seals.ts';
 import {
   openAttempt,
   openAuditData,
@@ -52,6 +52,8 @@ function sealedContent(store: Store, seals: RunSeals, keyring: Keyring): Part<'p
     putNode: async (runKey, nodeId, message) => store.putNode(runKey, nodeId, sealMessage(await seals.of(runKey), message)),
     loadTranscript: async (runKey, head) => {
       const seal = await seals.of(runKey);
+      // Nobody goes on from a transcript of which nothing is left.
+      if (seal === ERASED_SEAL) return { type: 'missing', what: 'the transcript, which was erased' };
       const loaded = await store.loadTranscript(runKey, head);
       return loaded.type === 'missing' ? loaded : { ...loaded, messages: loaded.messages.map((message) => openMessage(seal, message)) };
     },
