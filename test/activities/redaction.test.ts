@@ -173,6 +173,15 @@ describe('what comes in', () => {
     expect(await add('m2', { text: sent.value, redaction: sent.redaction })).toMatchObject({ type: 'refused' });
     for (const broken of [{ version: 1, triggers: [], sealed: 'AAAA' }, { version: 2 }, { version: 1, triggers: [], sealedDigest: 'ab'.repeat(32) }])
       expect(await add('m3', { text: 'x', redaction: broken })).toMatchObject({ type: 'refused' });
+    // A stranger guesses the token that its own value will get.
+    const sealed = clientSealer.seal(
+      await ports.redaction.keyring.publicKey('t'),
+      Buffer.from(JSON.stringify([['⟦email:1⟧', 'email', 'zoe@example.org']])),
+      messageContext('run-1', 'm5'),
+    );
+    const guessed = { text: 'mine ⟦email:1⟧, guessed ⟦email:3⟧', redaction: { version: 1, triggers: [], sealed: Buffer.from(sealed).toString('base64') } };
+    expect(await add('m5', guessed)).toMatchObject({ type: 'added' });
+    expect(await transcript(null, runKey, ['message:m5'])).toEqual([{ role: 'user', text: 'mine ⟦email:3⟧, guessed [email:3]' }]);
     expect(await add('m4', { text: `raw ${BOB} ⟦email:1⟧` })).toMatchObject({ type: 'added' });
     expect(await transcript(null, runKey, ['message:m4'])).toEqual([{ role: 'user', text: 'raw ⟦email:2⟧ [email:1]' }]);
   });
