@@ -1,16 +1,33 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { FAILURES, TollgateError } from '../contracts/failures.ts';
+import type { Scrubber } from '../domain/redaction/scrub.ts';
 
 /**
  * Runs an activity's body and gives what it throws a type that Temporal and people can act on: types that get better
- * with time are retried, the others end the run. An error of no known type is a defect and is retried.
+ * with time are retried, the others end the run. An error of no known type is a defect and is retried. Messages and stack traces
+ * go into history, so they are scrubbed first.
  */
-export async function translated<T>(body: () => Promise<T>): Promise<T> {
+export async function translated<T>(scrubber: Scrubber, body: () => Promise<T>): Promise<T> {
   try {
     return await body();
   } catch (error) {
-    if (error instanceof TollgateError)
-      throw ApplicationFailure.create({ message: error.message, type: error.type, nonRetryable: !FAILURES[error.type].retryable, cause: error });
-    throw error;
+    if (error instanceof TollgateError) throw toFailure(scrubber, error, error.type, !FAILURES[error.type].retryable);
+    // Failures of Temporal's own (a cancellation) mean something to it.
+    if (!(error instanceof Error) || /Cancel|CompleteAsync|ApplicationFailure/.test(error.name)) throw error;
+    throw toFailure(scrubber, error, error.name, false);
   }
+}
+
+function toFailure(scrubber: Scrubber, error: Error, type: string, nonRetryable: boolean): ApplicationFailure {
+  const failure = ApplicationFailure.create({ message: scrubber.text(error.message), type, nonRetryable, ...causeOf(scrubber, error) });
+  failure.stack = scrubber.text(error.stack ?? '');
+  return failure;
+}
+
+function causeOf(scrubber: Scrubber, { cause }: Error): { cause?: Error } {
+  if (!(cause instanceof Error)) return {};
+  const shown = new Error(scrubber.text(cause.message));
+  shown.name = cause.name;
+  shown.stack = scrubber.text(cause.stack ?? '');
+  return { cause: shown };
 }

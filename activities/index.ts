@@ -7,6 +7,7 @@ import { raiseBudget, recordDecision } from './approval/record-decision.ts';
 import { reconcileBatch } from './budget/reconcile-batch.ts';
 import { takeOver } from './approval/take-over.ts';
 import { translated } from './failure.ts';
+import { createScrubber } from '../domain/redaction/scrub.ts';
 import { callModel } from './model/call-model.ts';
 import type { Activities } from './port.ts';
 import type { ActivityPorts } from './ports.ts';
@@ -15,21 +16,23 @@ import { executeTool } from './tool/execute-tool.ts';
 
 /** The activities of a worker over its ports. */
 export function createActivities(ports: ActivityPorts): Activities {
+  const scrubber = createScrubber(ports.redaction);
+  const answering = <T>(body: () => Promise<T>) => translated(scrubber, body);
   return {
-    pinTask: (input) => translated(() => pinTask(ports, input)),
-    callModel: (input) => translated(() => callModel(ports, input)),
-    executeTool: (input) => translated(() => executeTool(ports, input)),
-    addMessage: (input) => translated(() => addMessage(ports, input)),
-    addNote: (input) => translated(() => addNote(ports, input)),
-    readAnswer: (input) => translated(() => readAnswer(ports, input)),
-    openGate: (input) => translated(() => openGate(ports, input)),
-    recordDecision: (input) => translated(() => recordDecision(ports, input)),
-    closeGate: ({ runKey, approvalId, status }) => translated(async () => ({ gateStatus: await ports.store.closeGate(runKey, approvalId, status) })),
-    refuseCall: (input) => translated(() => refuseCall(ports, input)),
-    resolveInDoubt: (input) => translated(() => resolveInDoubt(ports, input)),
-    takeOver: (input) => translated(() => takeOver(ports, input)),
-    raiseBudget: (input) => translated(() => raiseBudget(ports, input)),
-    reconcileBatch: (input) => translated(() => reconcileBatch(ports, input)),
-    finishRun: (input) => translated(() => finishRun(ports, input)),
+    pinTask: (input) => answering(() => pinTask(ports, input)),
+    callModel: (input) => answering(() => callModel(ports, input)),
+    executeTool: (input) => answering(() => executeTool(ports, input)),
+    addMessage: (input) => answering(() => addMessage(ports, input)),
+    addNote: (input) => answering(() => addNote(ports, input)),
+    readAnswer: (input) => answering(() => readAnswer(ports, input)),
+    openGate: (input) => answering(() => openGate(ports, input)),
+    recordDecision: (input) => answering(() => recordDecision(ports, input)),
+    closeGate: ({ runKey, approvalId, status }) => answering(async () => ({ gateStatus: await ports.store.closeGate(runKey, approvalId, status) })),
+    refuseCall: (input) => answering(() => refuseCall(ports, input)),
+    resolveInDoubt: (input) => answering(() => resolveInDoubt(ports, input)),
+    takeOver: (input) => answering(() => takeOver(ports, input)),
+    raiseBudget: (input) => answering(() => raiseBudget(ports, input)),
+    reconcileBatch: (input) => answering(() => reconcileBatch(ports, input)),
+    finishRun: (input) => answering(() => finishRun(ports, input)),
   };
 }

@@ -1,4 +1,6 @@
 import type { DecisionSigner, DecisionVerifier } from '../domain/approval/key-port.ts';
+import type { Keyring } from '../domain/encryption/port.ts';
+import type { RedactionEngine } from '../domain/redaction/exit-port.ts';
 import type { ModelCatalogue } from '../domain/model/catalogue-port.ts';
 import type { Store } from '../domain/store/port.ts';
 import type { TaskRegistry } from '../domain/task/registry-port.ts';
@@ -12,6 +14,8 @@ export interface ActivityPorts {
   readonly registry: TaskRegistry;
   readonly runtimeOf: (tool: ToolDefinition) => ToolBindingRuntime;
   readonly verifier: DecisionVerifier;
+  /** Redaction at the exits of a run, and the keys of its vault. */
+  readonly redaction: RedactionEngine & { readonly keyring: Keyring };
   /** Signs bare signals as `unverified`. Null where an unsigned decision does not count. */
   readonly unsignedSigner: DecisionSigner | null;
   /** Whether the person who asked for a run may decide where the policy does not say. */

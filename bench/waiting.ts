@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { openLocalKey } from '../adapters/keys/local-key.ts';
 import { openStore } from '../adapters/stores/open-store.ts';
-import { createAgentClient } from '../client/agent-client.ts';
+import { createAgentClient } from '../client/library/main.ts';
 import { resolveTemporalCli } from '../client/dev/temporal-cli.ts';
 import { startTemporalServer } from '../client/dev/temporal-server.ts';
 import { childEnvironment } from '../config/load.ts';

@@ -7,6 +7,7 @@ import type { ActionDigest, AgentRunId, ApprovalId, RunKey } from '../contracts/
 import type { SearchAttributeTopic } from '../contracts/search-attributes.ts';
 import { AGENT_RUN_WORKFLOW, addUserMessageSignal, getRunStatusQuery, TASK_QUEUE } from '../contracts/temporal.ts';
 import type { DecisionSigner } from '../domain/approval/key-port.ts';
+import { messageContext, startContext } from '../domain/redaction/sealing-context.ts';
 import type { RunFilter, Store } from '../domain/store/port.ts';
 import { type DecisionResult, type Identity, sendDecision, settled, toDecisionRequest } from './decision.ts';
 import { type InputOf, knownTask, putTask, type StartableTask } from './known-task.ts';
@@ -14,6 +15,7 @@ import { fairShareOf } from './fairness.ts';
 import { reportGate, type GateReport } from './gate-report.ts';
 import { completeOutcome, outcomeOfFailure, outcomeOfResult, type OutputOf, type RunOutcome } from './run-result.ts';
 import { type RunSummary, summarizeRun } from './run-report.ts';
+import { type ClientRedaction, redactComment, redactOutgoing } from './redaction.ts';
 import { type KnownTask, type StartOptions, startDetails, startSearchAttributes, toStartRequest } from './start-request.ts';
 import { typedResult } from './task-output.ts';
 import { type MessageOptions, toUserMessage } from './user-message.ts';
@@ -39,6 +41,8 @@ export interface AgentClientOptions {
   readonly signer?: DecisionSigner;
   /** Needed for tasks given as data, for lists, and for the ledger of runs that Temporal closed. */
   readonly store?: Store;
+  /** Redacts what goes to Temporal, before it leaves this process. Asked for at the first text that does. */
+  readonly redaction: () => Promise<ClientRedaction>;
   /** Keyed hash of a person, for runs that are started with a `subject`. */
   readonly subjectHash?: (tenant: string, subject: string) => Promise<string>;
   /** Search attributes that the namespace has no room for. */
@@ -107,8 +111,9 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
   async function start<Task extends StartableTask>(task: Task, input: InputOf<Task>, startOptions: StartOptions = {}): Promise<StartedRun> {
     const startable: StartableTask = task;
     const known = knownTask(startable);
-    const request = await withSubject(options, toStartRequest(known, input, identity.name, startOptions), startOptions.subject);
-    const agentRunId = (startOptions.id ?? `${request.task.name}-${randomUUID()}`) as AgentRunId;
+    const checked = await withSubject(options, toStartRequest(known, input, identity.name, startOptions), startOptions.subject);
+    const agentRunId = (startOptions.id ?? `${checked.task.name}-${randomUUID()}`) as AgentRunId;
+    const request = await redactedStart(await options.redaction(), agentRunId, checked, known);
     const earlier = startOptions.id === undefined ? null : await store?.latestRun(agentRunId);
     if (earlier && earlier.tenant !== request.tenant) throw idTaken(agentRunId);
     await store?.ensureRoom(ROOM_FOR_A_RUN_BYTES);
@@ -134,7 +139,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       approvalId: approvalId as ApprovalId,
       actionDigest: digest as ActionDigest,
       verdict,
-      ...(comment === undefined ? {} : { comment }),
+      ...(comment === undefined ? {} : { comment: redactComment(await options.redaction(), comment) }),
     };
     const request = toDecisionRequest(toSend, identity, options.signer, Date.now());
     const result = await reaching(client, () => sendDecision(client, runKey, request));
@@ -165,6 +170,13 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       return gates.map(reportGate);
     },
   };
+}
+
+async function redactedStart(redaction: ClientRedaction, agentRunId: AgentRunId, start: AgentRunStart, { redaction: task }: KnownTask): Promise<AgentRunStart> {
+  const { tenant, feature, input } = start;
+  const text = { tenant, feature, ...(task ? { task } : {}), context: startContext(agentRunId), refusal: 'The run was not started.' };
+  const outgoing = await redactOutgoing(redaction, text, input);
+  return { ...start, input: outgoing.value, ...(outgoing.redaction ? { redaction: outgoing.redaction } : {}) };
 }
 
 /** The person goes along as a hash that nobody without the tenant's key can guess at. */
@@ -234,7 +246,12 @@ async function sendMessage(options: AgentClientOptions, agentRunId: AgentRunId, 
   const { client, store, identity } = options;
   const execution = await readExecution(options, agentRunId);
   if (execution.closedAt) throw new TollgateError('notFound', `The run "${agentRunId}" has ended already and takes no message. Start a new one.`);
-  const message = await toUserMessage(text, identity.name, messageOptions, store, (await store?.getRun(execution.runKey)) ?? null);
+  const run = (await store?.getRun(execution.runKey)) ?? null;
+  const message = await toUserMessage(text, identity.name, messageOptions, store, run, async (said, messageId) => {
+    const whose = { tenant: run?.tenant ?? execution.tenant ?? 'default', feature: run?.feature ?? '' };
+    const context = messageContext(agentRunId, messageId);
+    return await redactOutgoing(await options.redaction(), { ...whose, context, refusal: 'The message was not sent.' }, said);
+  });
   const { firstExecutionRunId } = execution.runKey;
   const handle = client.workflow.getHandle(agentRunId, undefined, { firstExecutionRunId });
   const view = await client.withDeadline(Date.now() + ROOM_TIMEOUT_MS, () => handle.query(getRunStatusQuery)).catch(() => null);

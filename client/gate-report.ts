@@ -10,6 +10,8 @@ export interface GateReport {
   readonly toolVersion: string;
   readonly destination: string;
   readonly arguments: JsonValue;
+  /** What tokens in the arguments stand for, where the person who looks may see it. */
+  readonly values?: Readonly<Record<string, string>>;
   readonly actionDigest: string;
   readonly status: string;
   readonly role: string;

@@ -1,5 +1,5 @@
-export type { AgentClient, AgentClientOptions, DecideOptions, RunDescription, StartedRun } from './agent-client.ts';
-export { createAgentClient } from './agent-client.ts';
+export type { AgentClient, DecideOptions, RunDescription, StartedRun } from './agent-client.ts';
+export { createAgentClient, type LibraryClientOptions as AgentClientOptions } from './library/main.ts';
 export type { DecisionResult, Identity } from './decision.ts';
 export type { GateReport } from './gate-report.ts';
 export type { HttpAgentClientOptions } from './http-transport.ts';

@@ -2,7 +2,9 @@ import type { Client } from '@temporalio/client';
 import { TollgateError } from '../contracts/failures.ts';
 import type { SearchAttributeTopic } from '../contracts/search-attributes.ts';
 import type { TaskDefinition } from '../contracts/task.ts';
+import type { ApprovalId } from '../contracts/ids.ts';
 import type { DecisionSigner } from '../domain/approval/key-port.ts';
+import type { Keyring } from '../domain/encryption/port.ts';
 import type { ModelCatalogue } from '../domain/model/catalogue-port.ts';
 import type { Store } from '../domain/store/port.ts';
 import { resolveCandidates } from '../domain/task/candidates.ts';
@@ -12,8 +14,10 @@ import { type AgentClient, createAgentClient } from './agent-client.ts';
 import type { Identity } from './decision.ts';
 import { knownTask, type StartableTask, type StoredTask } from './known-task.ts';
 import { createMoneyDoor } from './money-door.ts';
-import { createRunReader } from './run-reader.ts';
+import type { ClientRedaction } from './redaction.ts';
+import { createRunReader, noSuchGate } from './run-reader.ts';
 import type { RunsDoor } from './runs-door.ts';
+import { showGate } from './shown-gate.ts';
 import { type StartOptions, toStartRequest } from './start-request.ts';
 
 /** How long a read waits for Temporal, in milliseconds: the store has nearly all there is to tell. */
@@ -37,6 +41,10 @@ export interface LocalDoorPorts {
   signer(): Promise<DecisionSigner>;
   project(): Promise<Project>;
   catalogue(spec: ProjectSpec): ModelCatalogue;
+  /** Opens what an approver may see. */
+  keyring(): Promise<Keyring>;
+  /** Redacts what goes to Temporal. */
+  redaction(): Promise<ClientRedaction>;
   storeName(): string;
   taskQueue(): string;
   switchedOffSearchAttributes(): readonly SearchAttributeTopic[];
@@ -51,6 +59,13 @@ export function createLocalDoor(ports: LocalDoorPorts): RunsDoor {
   return {
     ...createRunReader({ openStore: ports.openStore, glance, storeName: ports.storeName }),
     ...createMoneyDoor({ openStore: ports.openStore, connect: () => ports.connect(), actor: () => ports.identity().name, taskQueue: ports.taskQueue }),
+    async approval(approvalId) {
+      const store = await ports.openStore();
+      const gate = await store.findGate(approvalId as ApprovalId);
+      if (!gate) throw noSuchGate(approvalId);
+      const settings = (await ports.project()).spec.redaction ?? {};
+      return await showGate({ store, keyring: await ports.keyring(), settings, identity: ports.identity() }, gate);
+    },
     async start(task, input, options = {}) {
       const checked = await checkStart(ports, task, input, options);
       return await (await open({ signs: false })).start(checked, input as Record<string, unknown>, options);
@@ -71,6 +86,7 @@ async function openAgentClient(ports: LocalDoorPorts, options: { readonly signs:
     client,
     store: await ports.openStore(),
     identity: ports.identity(),
+    redaction: ports.redaction,
     taskQueue: ports.taskQueue(),
     switchedOffSearchAttributes: ports.switchedOffSearchAttributes(),
     tenantWeights: ports.tenantWeights(),

@@ -1,12 +1,16 @@
+import { clientSealer } from '../adapters/keys/client-sealer.ts';
 import { openLocalKey } from '../adapters/keys/local-key.ts';
 import { createPriceSource } from '../adapters/prices/genai-prices.ts';
+import { openEngine } from '../adapters/redaction/engine.ts';
 import { createModelCatalogue } from '../adapters/providers/model-catalogue.ts';
 import { isLoopbackAddress } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
 import { TollgateError } from '../contracts/failures.ts';
 import type { DecisionSigner } from '../domain/approval/key-port.ts';
+import type { Keyring } from '../domain/encryption/port.ts';
 import type { ModelCatalogue } from '../domain/model/catalogue-port.ts';
 import type { ProjectSpec } from '../domain/task/define.ts';
+import type { ClientRedaction } from './redaction.ts';
 import type { TemporalAddress } from './temporal-connection.ts';
 
 // What the processes on the client's side (the CLI, the API) are wired from.
@@ -29,6 +33,11 @@ export async function openSigner({ home, temporal, insecure }: Settings, listene
       : null;
   if (elsewhere !== null && !insecure) throw new TollgateError('invalidInput', `${elsewhere} Set TOLLGATE_INSECURE=1 to accept the risk.`);
   return (await openLocalKey(home)).signer;
+}
+
+/** Redaction on the client's side, by the project's rules. Values are sealed for the tenant under the keys of this data folder. */
+export function redactionOf({ presidio }: Pick<Settings, 'presidio'>, { redaction = {} }: ProjectSpec, keyring: Keyring): ClientRedaction {
+  return { engine: openEngine(redaction, presidio), sealer: clientSealer, publicKey: (tenant) => keyring.publicKey(tenant) };
 }
 
 export function catalogueOf({ openai, simulatedUrl, secret }: Settings, spec: ProjectSpec): ModelCatalogue {

@@ -2,6 +2,7 @@ import type { WorkflowOptions } from '@temporalio/client';
 import { type AgentRunStart, agentRunStartSchema, type TaskReference } from '../contracts/agent-run.ts';
 import { TollgateError } from '../contracts/failures.ts';
 import type { JsonObject } from '../contracts/json.ts';
+import type { TaskRedaction } from '../contracts/redaction.ts';
 import { limitsSchema } from '../contracts/task.ts';
 import { SEARCH_ATTRIBUTES, type SearchAttributeTopic } from '../contracts/search-attributes.ts';
 import { formatUsd, parseUsd } from '../domain/budget/price.ts';
@@ -31,6 +32,7 @@ export interface KnownTask {
     ): { readonly success: true; readonly data: unknown } | { readonly success: false; readonly error: { readonly issues: readonly Issue[] } };
   };
   readonly maxMessageBytes?: number;
+  readonly redaction?: TaskRedaction;
   readonly models?: readonly string[];
   readonly promptVersion?: string;
   readonly budgetLimitNanoUsd?: number;

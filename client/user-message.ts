@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { UserMessage } from '../contracts/agent-run.ts';
 import { TollgateError } from '../contracts/failures.ts';
 import { limitsSchema, type TaskSnapshot } from '../contracts/task.ts';
-import { inlineBytes, isMessageId, MAX_INLINE_MESSAGE_BYTES } from '../domain/agent-run/user-message.ts';
+import type { Travelled } from '../contracts/travelled.ts';
+import { inlineBytes, isMessageId, MAX_INLINE_MESSAGE_BYTES, MAX_TRAVELLED_LENGTH } from '../domain/agent-run/user-message.ts';
 import type { RunRecord, Store } from '../domain/store/port.ts';
+import type { Outgoing } from './redaction.ts';
 
 export interface MessageOptions {
   /** The same id again is the same message, so that sending it again is safe. Default: made up. */
@@ -20,6 +22,7 @@ export async function toUserMessage(
   { messageId = randomUUID() }: MessageOptions,
   store: Store | undefined,
   run: RunRecord | null,
+  redact: (text: string, messageId: string) => Promise<Outgoing<string>>,
 ): Promise<UserMessage> {
   const problems: string[] = [];
   if (!isMessageId(messageId))
@@ -38,7 +41,22 @@ export async function toUserMessage(
   }
   if (problems.length > 0) throw new TollgateError('invalidInput', `The message was not sent. ${problems.join('\n')}`);
   const head = { messageId, sender: sender.slice(0, 200) };
-  return store && inlineBytes(text) > MAX_INLINE_MESSAGE_BYTES ? { ...head, contentDigest: await store.putContent(text, run?.runKey) } : { ...head, text };
+  const { value, redaction } = await redact(text, messageId);
+  const beside = redaction ? { redaction: await besideMessage(redaction, store) } : {};
+  return store && inlineBytes(value) > MAX_INLINE_MESSAGE_BYTES
+    ? { ...head, ...beside, contentDigest: await store.putContent(value, run?.runKey) }
+    : { ...head, ...beside, text: value };
+}
+
+/** Sealed values that are too long for history travel through the store. */
+async function besideMessage({ sealed, ...rest }: Travelled, store: Store | undefined): Promise<Travelled> {
+  if (sealed === undefined || JSON.stringify({ sealed, ...rest }).length <= MAX_TRAVELLED_LENGTH)
+    return { ...(sealed === undefined ? {} : { sealed }), ...rest };
+  if (store) return { ...rest, sealedDigest: await store.putContent(sealed) };
+  throw new TollgateError(
+    'invalidInput',
+    'The message was not sent. text: it has so many personal values that they have to travel through the store, and this client has none: give createAgentClient({ store }), or shorten it.',
+  );
 }
 
 async function maxMessageBytes(store: Store | undefined, run: RunRecord | null): Promise<number> {

@@ -6,6 +6,7 @@ import type { JsonObject, JsonValue } from './json.ts';
 import type { ErrorVerdict, OutcomeClass, SkipReason } from './model.ts';
 import type { QuotaDenial } from './quota.ts';
 import { jsonObjectSchema } from './task.ts';
+import { type Travelled, travelledSchema } from './travelled.ts';
 import type { Effect } from './tool.ts';
 
 export type AgentRunStatus = 'running' | 'awaitingApproval' | 'paused' | AgentRunEndStatus;
@@ -30,6 +31,8 @@ export const agentRunStartSchema = z.strictObject({
   budgetLimitTokens: z.int().min(1).max(1_000_000_000_000).optional(),
   /** Who asked for the run, as the client that started it says. */
   requester: z.string().min(1).max(200),
+  /** What the client's redaction took out of the input. Absent: an older client, or one without redaction. */
+  redaction: travelledSchema.optional(),
   /** Keyed hash of the person that the run is about, so that an erasure finds it. */
   subject: z
     .string()
@@ -67,7 +70,7 @@ export interface AgentRunResult {
  * What the signal `addUserMessage` carries. Anybody may send it, so it is checked by a guard in domain. A text too long for
  * history lies in the store under its digest. The same `messageId` again changes nothing.
  */
-export type UserMessage = { readonly messageId: string /** Who sent it, as the sender says. */; readonly sender?: string } & (
+export type UserMessage = { readonly messageId: string /** Who sent it, as the sender says. */; readonly sender?: string; readonly redaction?: Travelled } & (
   | { readonly text: string }
   | { readonly contentDigest: string }
 );
@@ -234,6 +237,7 @@ export interface PinTaskInput {
   readonly budgetLimitNanoUsd?: number;
   readonly budgetLimitTokens?: number;
   readonly parent?: RunKey;
+  readonly redaction?: Travelled;
   readonly subject?: string;
 }
 export interface PinTaskOutcome {

@@ -28,6 +28,7 @@ export const FAILURES = {
   maxStepsReached: { retryable: false, summary: 'The run took as many steps as it may and had no answer yet.' },
   timeLimitReached: { retryable: false, summary: 'The run took as long as it may and had no answer yet.' },
   budgetExhausted: { retryable: false, summary: 'The next model call could cost more than what is left of the budget.' },
+  redactionBlocked: { retryable: false, summary: 'Redaction policy keeps something that was found from going on.' },
   notPermitted: { retryable: false, summary: 'An irreversible action was asked for without a valid approval. Nothing was sent.' },
   temporalUnavailable: { retryable: true, summary: 'No Temporal server answers at the configured address.' },
   searchAttributesMissing: { retryable: true, summary: 'The Temporal namespace lacks search attributes that runs are started with.' },

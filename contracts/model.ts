@@ -85,6 +85,8 @@ export interface ModelToolCall {
   readonly name: string;
   /** As the model wrote them; may not be JSON. */
   readonly argumentsText: string;
+  /** What redaction found in the arguments and keeps out of tools: the call is answered and never carried out. */
+  readonly blocked?: readonly string[];
 }
 
 export type TranscriptMessage =
@@ -98,7 +100,14 @@ export type TranscriptMessage =
       /** Model and api that made `providerItems`; they are left out for any other. */
       readonly providerItemsFor?: string;
     }
-  | { readonly role: 'tool'; readonly toolCallId: ToolCallId; readonly name: string; readonly text: string; readonly isError: boolean };
+  | {
+      readonly role: 'tool';
+      readonly toolCallId: ToolCallId;
+      readonly name: string;
+      readonly text: string;
+      readonly isError: boolean /** Set where the text came from outside: what was suspicious about it. */;
+      readonly flags?: readonly string[];
+    };
 
 export interface ToolSchema {
   readonly name: string;
@@ -144,4 +153,6 @@ export interface ModelReply {
   readonly providerItems?: readonly JsonValue[];
   /** `<api>:<model>` that made `providerItems`. */
   readonly providerItemsFor?: string;
+  /** What redaction found in the text and policy lets go nowhere: the step ends. */
+  readonly blocked?: readonly string[];
 }

@@ -51,6 +51,8 @@ export const redactionSettingsSchema = z.strictObject({
   ...layerShape,
   tenants: z.record(z.string().min(1).max(200), z.strictObject(layerShape)).optional(),
   /** A remote detector (Presidio) that fails or is late: the text may not go on, or it goes on with what the others found. */
+  /** Types of values, families or `*`, that approvers of a role see in place of tokens when they look at a gate. Default: tokens alone. */
+  approversSee: z.record(z.string().min(1).max(100), z.array(z.string().min(1).max(100)).max(100)).optional(),
   onDetectorFailure: z.enum(['block', 'goOn']).optional(),
 });
 export type RedactionSettings = Readonly<z.infer<typeof redactionSettingsSchema>>;

@@ -64,6 +64,11 @@ const toolFields = z.strictObject({
   /** Names of top-level arguments that may differ between what was approved and what runs. Every other one binds. */
   volatileArguments: z.array(z.string()).max(64).default([]),
   gate: gatePolicySchema.optional(),
+  /**
+   * Types of values (`email`, a family such as `nationalId`, or `*`) that the tool gets in place of their tokens, at the moment of
+   * the call. Unset: it gets the tokens.
+   */
+  needs: z.array(z.string().min(1).max(100)).max(64).optional(),
   /** A short read, carried out within the workflow task: less history and less work for the server. See docs/local-reads.md. */
   local: z.boolean().optional(),
 });

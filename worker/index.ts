@@ -1,8 +1,10 @@
 import type { ActivityPorts } from '../activities/ports.ts';
+import { openEngine } from '../adapters/redaction/engine.ts';
 import { describeStore, openStore } from '../adapters/stores/open-store.ts';
 import { loadProject, toProject, withWorkflows } from '../adapters/tasks/project.ts';
 import { childEnvironment, loadSettings } from '../config/load.ts';
 import type { SettingName } from '../config/schema.ts';
+import { createScrubber } from '../domain/redaction/scrub.ts';
 import type { ProjectSpec } from '../domain/task/define.ts';
 import { readQuota } from '../domain/quota/quota-spec.ts';
 import type { QuotaRule } from '../contracts/quota.ts';
@@ -53,7 +55,8 @@ export async function startTollgateWorker(
   const store = await openStore(settings);
   try {
     await store.syncQuotas(quotasOf(project.spec));
-    const logger = createLogger({ level: settings.logLevel, name: 'worker' });
+    const scrubber = createScrubber(openEngine(project.spec.redaction ?? {}));
+    const logger = createLogger({ level: settings.logLevel, name: 'worker', scrub: scrubber.json });
     const { home, taskQueue, searchAttributesOff, reconcileEveryMinutes } = settings;
     const mcpServers = mcpServersOf(settings, project, logger);
     const [temporal, ports] = await Promise.all([temporalTarget(settings), wirePorts(settings, project, store, mcpServers)]);

@@ -5,6 +5,7 @@ import { openKeyring } from '../adapters/keys/open-keyring.ts';
 import { PayloadCodec } from '../adapters/keys/payload-codec.ts';
 import { createPriceSource } from '../adapters/prices/genai-prices.ts';
 import { createModelCatalogue } from '../adapters/providers/model-catalogue.ts';
+import { openEngine } from '../adapters/redaction/engine.ts';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import type { Project } from '../adapters/tasks/project.ts';
@@ -43,12 +44,14 @@ export async function wirePorts(
       `TEMPORAL_ADDRESS is ${settings.temporal.address}: decisions are signed with the local development key, which counts only while Temporal is on this machine. Set TOLLGATE_INSECURE=1 to accept the risk.`,
     );
   const { signer, verifier } = await openLocalKey(settings.home);
+  const redaction = { ...openEngine(spec.redaction ?? {}, settings.presidio), keyring: openKeyring(settings, store) };
   return {
     store,
     catalogue,
     registry,
     runtimeOf: createToolRuntimes({ registry, store, mcpServers, allowLoopback: isLocal, secret }),
     verifier,
+    redaction,
     unsignedSigner: settings.allowUnsigned ? signer : null,
     requesterMayDecideByDefault: true,
   };

@@ -3,20 +3,39 @@ import { TollgateError } from '../../contracts/failures.ts';
 import type { AttemptId, RunKey } from '../../contracts/ids.ts';
 import type { Store } from '../../domain/store/port.ts';
 import type { ActivityPorts } from '../ports.ts';
-import { loadRun, loadSnapshot } from './snapshot.ts';
+import { runOfText } from '../redaction/run-of-text.ts';
+import { type ExitOptions, redactForRun, type RunOfText } from '../redaction/run-redaction.ts';
+import { valuesOfOtherRun } from '../redaction/travelled.ts';
+import { loadRun, loadRunFacts, loadSnapshot } from './snapshot.ts';
 import { cutOff } from '../tool/loaded-call.ts';
 
 /** What a workflow may read of an answer: it travels through history. */
 const MAX_READ_BYTES = 12_288;
 
 /** Writes a message of the workflow itself as a transcript node. An answer of a child never passes through history: it is taken from the store. */
-export async function addNote({ store }: ActivityPorts, { runKey, noteId, text, answerOf }: AddNoteInput): Promise<NodeOutcome> {
+export async function addNote(ports: ActivityPorts, { runKey, noteId, text, answerOf }: AddNoteInput): Promise<NodeOutcome> {
+  const { store } = ports;
   const { limits } = (await loadSnapshot(store, (await loadRun(store, runKey)).snapshotDigest)).task;
+  const run = await runOfText(store, runKey);
   const answer = answerOf ? await answerOfChild(store, runKey, answerOf) : null;
-  const parts = answer === null ? [text] : [text, cutOff(answer, limits.maxMessageBytes, 'limits.maxMessageBytes')];
+  const said = await noted(ports, run, 'ofRun', text);
+  const parts =
+    answer === null || !answerOf ? [said] : [said, await ofChild(ports, run, answerOf, cutOff(answer, limits.maxMessageBytes, 'limits.maxMessageBytes'))];
   const nodeId = `note:${noteId}`;
   await store.putNode(runKey, nodeId, { role: 'user', text: parts.filter((part) => part !== '').join('\n\n') });
   return { nodeId };
+}
+
+/** A child's answer has its own tokens: the values move to the parent's vault. */
+async function ofChild(ports: ActivityPorts, run: RunOfText, child: RunKey, answer: string): Promise<string> {
+  const { tenant } = await loadRunFacts(ports.store, child);
+  return await noted(ports, run, { travelled: await valuesOfOtherRun(ports, tenant, child, answer) }, answer);
+}
+
+async function noted(ports: ActivityPorts, run: RunOfText, genuine: ExitOptions['genuine'], text: string): Promise<string> {
+  const { value, blocked } = await redactForRun(ports, run, { place: 'note', genuine }, text);
+  if (blocked.length === 0) return value;
+  throw new TollgateError('redactionBlocked', `What the workflow says has ${blocked.join(', ')}, which redaction policy blocks. Nothing of it went on.`);
 }
 
 async function answerOfChild(store: Store, parent: RunKey, child: RunKey): Promise<string> {

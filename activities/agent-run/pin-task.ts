@@ -1,12 +1,17 @@
 import type { PinnedTask, PinTaskInput, PinTaskOutcome } from '../../contracts/agent-run.ts';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { ContentDigest, RunKey } from '../../contracts/ids.ts';
+import type { JsonObject } from '../../contracts/json.ts';
 import { type TaskDefinition, type TaskSnapshot, taskDefinitionSchema } from '../../contracts/task.ts';
 import { emptyLedger, nanoUsd } from '../../domain/budget/ledger.ts';
 import { firstUserMessage } from '../../domain/agent-run/first-message.ts';
+import { startContext } from '../../domain/redaction/sealing-context.ts';
 import { resolveCandidates } from '../../domain/task/candidates.ts';
 import { canonicalDigest } from '../digest.ts';
 import type { ActivityPorts } from '../ports.ts';
+import { toRunOfText } from '../redaction/run-of-text.ts';
+import { redactForRun, type RunOfText } from '../redaction/run-redaction.ts';
+import { admit, valuesOfOtherRun } from '../redaction/travelled.ts';
 import { labelOf, loadRun, loadSnapshot } from './snapshot.ts';
 
 const INPUT_NODE_ID = 'input';
@@ -25,8 +30,7 @@ export async function pinTask(ports: ActivityPorts, input: PinTaskInput): Promis
   const { store } = ports;
   const { runKey, tenant, feature, requester } = input;
   const task = await findTask(ports, input);
-  const text = firstUserMessage(input.input);
-  const bytes = Buffer.byteLength(text, 'utf8');
+  const bytes = Buffer.byteLength(firstUserMessage(input.input), 'utf8');
   if (bytes > task.limits.maxMessageBytes)
     throw new TollgateError('invalidInput', `The input has ${bytes} bytes; the task takes ${task.limits.maxMessageBytes} (limits.maxMessageBytes).`);
 
@@ -49,9 +53,19 @@ export async function pinTask(ports: ActivityPorts, input: PinTaskInput): Promis
     parentRunKeys,
     ...(input.subject === undefined ? {} : { subject: input.subject }),
   });
-  await store.putNode(runKey, INPUT_NODE_ID, { role: 'user', text });
+  const run = toRunOfText(runKey, { tenant, feature }, snapshot);
+  await store.putNode(runKey, INPUT_NODE_ID, { role: 'user', text: firstUserMessage(await admitInput(ports, run, input)) });
   const ledger = (await store.getLedger(runKey)) ?? emptyLedger(limitNanoUsd);
   return { pinned: pinnedTask(snapshot, snapshotDigest), ledger, head: { attemptId: null, nodeIds: [INPUT_NODE_ID] } };
+}
+
+/** The input by the worker's own rules. A child's is its parent's text: the values behind its tokens move to the child's vault. */
+async function admitInput(ports: ActivityPorts, run: RunOfText, { runKey, input, parent, redaction }: PinTaskInput): Promise<JsonObject> {
+  const { value, blocked } = parent
+    ? await redactForRun(ports, run, { place: 'input', genuine: { travelled: await valuesOfOtherRun(ports, run.tenant, parent, input) } }, input)
+    : await admit(ports, run, { place: 'input', context: startContext(runKey.agentRunId), travelled: redaction }, input);
+  if (blocked.length === 0) return value;
+  throw new TollgateError('redactionBlocked', `The input has ${blocked.join(', ')}, which redaction policy blocks. Nothing of it went on.`);
 }
 
 /** The parent and all above it, nearest first, as the store has them: a child can't be started past a budget above its parent's. */
@@ -97,7 +111,10 @@ function takeSnapshot({ catalogue }: ActivityPorts, task: TaskDefinition): TaskS
   }
   const policies = {
     gates: task.gates,
-    tools: task.tools.map(({ name, version, effect, gate, volatileArguments }) => ({ name, version, effect, gate: gate ?? null, volatileArguments })),
+    tools: task.tools.map(({ name, version, effect, gate, volatileArguments, needs }) => ({
+      ...{ name, version, effect, gate: gate ?? null, volatileArguments },
+      ...(needs ? { needs } : {}),
+    })),
   };
   return { version: 1, task, candidates: resolved.candidates, promptDigest: canonicalDigest(task.prompt), policyVersion: canonicalDigest(policies) };
 }

@@ -31,7 +31,7 @@ function keep<T>(cache: Map<string, T>, key: string, value: T, limit: number): v
 }
 
 /** What never changes about a run. */
-export type RunFacts = Pick<RunRecord, 'snapshotDigest' | 'tenant'>;
+export type RunFacts = Pick<RunRecord, 'snapshotDigest' | 'tenant' | 'feature'>;
 
 /**
  * What never changes about a run, read once per process. Whether the store still has the run is found out by the
@@ -43,9 +43,9 @@ export async function loadRunFacts(store: Store, runKey: RunKey): Promise<RunFac
   runs.set(store, known);
   const cached = known.get(key);
   if (cached) return cached;
-  const { snapshotDigest, tenant } = await loadRun(store, runKey);
-  keep(known, key, { snapshotDigest, tenant }, MAX_RUNS);
-  return { snapshotDigest, tenant };
+  const { snapshotDigest, tenant, feature } = await loadRun(store, runKey);
+  keep(known, key, { snapshotDigest, tenant, feature }, MAX_RUNS);
+  return { snapshotDigest, tenant, feature };
 }
 
 /** The run's row. @throws TollgateError `journalMissing` where history knows the run and the store does not. */

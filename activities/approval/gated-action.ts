@@ -4,6 +4,7 @@ import type { JsonObject } from '../../contracts/json.ts';
 import type { ToolDefinition } from '../../contracts/task.ts';
 import { bindingArguments } from '../../domain/approval/policy.ts';
 import type { GateRecord, Vote } from '../../domain/approval/gate.ts';
+import { boundArguments, type OpenedTokens } from '../../domain/redaction/revealed-arguments.ts';
 import { canonicalDigest } from '../digest.ts';
 import type { ActivityPorts } from '../ports.ts';
 
@@ -12,8 +13,8 @@ export const TAKE_OVER_TOOL = 'tollgate.takeOver';
 
 type Described = Pick<GateRecord, 'runKey' | 'approvalId' | 'kind' | 'tool' | 'toolVersion' | 'destination' | 'arguments' | 'occurrence' | 'policyVersion'>;
 
-/** SHA-256 over the canonical form of what a gate asks for. */
-export function actionDigestOf(gate: Described, volatileArguments: readonly string[]): ActionDigest {
+/** SHA-256 over the canonical form of what a gate asks for: tokens in the arguments together with the keyed hashes of their values. */
+export function actionDigestOf(gate: Described, volatileArguments: readonly string[], opened: OpenedTokens): ActionDigest {
   const action: GatedAction = {
     approvalId: gate.approvalId,
     agentRunId: gate.runKey.agentRunId,
@@ -22,7 +23,7 @@ export function actionDigestOf(gate: Described, volatileArguments: readonly stri
     tool: gate.tool,
     toolVersion: gate.toolVersion,
     destination: gate.destination,
-    arguments: bindingArguments(gate.arguments as JsonObject, volatileArguments),
+    arguments: bindingArguments(boundArguments(gate.arguments as JsonObject, opened), volatileArguments),
     occurrence: gate.occurrence,
     policyVersion: gate.policyVersion,
   };

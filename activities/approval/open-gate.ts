@@ -9,10 +9,12 @@ import { policyFor } from '../../domain/approval/policy.ts';
 import { remainingNanoUsd } from '../../domain/budget/ledger.ts';
 import { formatUsd } from '../../domain/budget/price.ts';
 import type { RunRecord, ToolCallRecord } from '../../domain/store/port.ts';
+import { identifyingArguments } from '../../domain/redaction/revealed-arguments.ts';
 import { callKeyOf } from '../../domain/tool/tool-call.ts';
 import { loadRun, loadSnapshot, toolOf } from '../agent-run/snapshot.ts';
 import { canonicalDigest } from '../digest.ts';
 import type { ActivityPorts } from '../ports.ts';
+import { openedIn } from '../redaction/opened.ts';
 import { loadCall } from '../tool/loaded-call.ts';
 import { actionDigestOf, destinationOf, RAISE_BUDGET_TOOL, TAKE_OVER_TOOL } from './gated-action.ts';
 
@@ -32,7 +34,7 @@ export async function openGate(ports: ActivityPorts, input: OpenGateInput): Prom
   const gate = await store.createGate({
     ...described,
     status: 'open',
-    actionDigest: actionDigestOf(described, volatile),
+    actionDigest: actionDigestOf(described, volatile, await openedIn(ports, { runKey, tenant: run.tenant }, subject.arguments)),
     policy,
     requester: run.requester,
     attemptId: input.attemptId,
@@ -52,7 +54,7 @@ export async function openGate(ports: ActivityPorts, input: OpenGateInput): Prom
 async function subjectOf(ports: ActivityPorts, input: OpenGateInput, run: RunRecord, snapshot: TaskSnapshot): Promise<Subject> {
   switch (input.kind) {
     case 'action':
-      return actionSubject(ports, input, snapshot);
+      return actionSubject(ports, input, run, snapshot);
     case 'inDoubt':
       return doubtSubject(ports, input, snapshot);
     case 'budget':
@@ -62,10 +64,11 @@ async function subjectOf(ports: ActivityPorts, input: OpenGateInput, run: RunRec
   }
 }
 
-async function actionSubject(ports: ActivityPorts, input: OpenGateInput, snapshot: TaskSnapshot): Promise<Subject> {
+async function actionSubject(ports: ActivityPorts, input: OpenGateInput, { tenant }: RunRecord, snapshot: TaskSnapshot): Promise<Subject> {
   invariant(input.attemptId !== null && input.callIndex !== null, 'an action gate belongs to a tool call');
   const { tool, args, replyText } = await loadCall(ports.store, snapshot, input.runKey, input.attemptId, input.callIndex);
-  const earlier = await ports.store.findActions(input.runKey, tool.name, canonicalDigest(args));
+  const opened = await openedIn(ports, { runKey: input.runKey, tenant }, args);
+  const earlier = await ports.store.findActions(input.runKey, tool.name, canonicalDigest(identifyingArguments(args, opened)));
   const repeated =
     earlier.length === 0
       ? ''

@@ -4,15 +4,23 @@ import type { RunKey } from '../../contracts/ids.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import { decide, permits } from '../../domain/approval/gate.ts';
 import { nanoUsd } from '../../domain/budget/ledger.ts';
+import { NOTHING_OPENED } from '../../domain/redaction/revealed-arguments.ts';
+import { createScrubber } from '../../domain/redaction/scrub.ts';
 import { canonicalDigest } from '../digest.ts';
 import type { ActivityPorts } from '../ports.ts';
+import { runOfText } from '../redaction/run-of-text.ts';
 import { actionDigestOf, provenVotes } from './gated-action.ts';
 
 const UNSIGNED_VALID_FOR_MS = 3_600_000;
 
 /** Verifies who decided, applies the decision to its gate, and audits it whatever comes of it. */
-export async function recordDecision(ports: ActivityPorts, { runKey, request }: RecordDecisionInput): Promise<DecisionAnswer> {
+export async function recordDecision(ports: ActivityPorts, { runKey, request: sent }: RecordDecisionInput): Promise<DecisionAnswer> {
   const { store, verifier } = ports;
+  // Also a decision about a run that the store does not know is answered.
+  const run = await runOfText(store, runKey).catch(() => ({}));
+  const shown = <T extends { readonly comment?: string | undefined }>(said: T): T =>
+    said.comment === undefined ? said : { ...said, comment: createScrubber(ports.redaction).text(said.comment, run) };
+  const request = shown(sent);
   const signed = request.signedDecision ?? signUnverified(ports, runKey, request, await store.nowMs());
   if (signed === null)
     return refuse(
@@ -37,7 +45,7 @@ export async function recordDecision(ports: ActivityPorts, { runKey, request }: 
   const answer = await store.decideGate(
     runKey,
     request.approvalId,
-    (gate, nowMs) => decide(gate, { decision, signedDecision: signed, requesterMayDecideByDefault: ports.requesterMayDecideByDefault }, nowMs),
+    (gate, nowMs) => decide(gate, { decision: shown(decision), signedDecision: signed, requesterMayDecideByDefault: ports.requesterMayDecideByDefault }, nowMs),
     (given) => ({ type: `decision.${given.type}`, runKey, actor: decision.approver, data: auditData(request, given, decision) }),
   );
   return answer ?? refuse(ports, runKey, request, 'unknownGate', `The store has no gate ${request.approvalId} of this run.`);
@@ -87,7 +95,7 @@ export async function raiseBudget(ports: ActivityPorts, { runKey, approvalId }: 
   const { store } = ports;
   const gate = await store.getGate(runKey, approvalId);
   if (gate?.kind !== 'budget') return { type: 'notPermitted', message: `${approvalId} is no budget gate of this run.` };
-  const digest = actionDigestOf(gate, []);
+  const digest = actionDigestOf(gate, [], NOTHING_OPENED);
   const { amountNanoUsd, amountTokens = 0 } = gate.arguments as JsonObject;
   const amount = { nanoUsd: nanoUsd(Number(amountNanoUsd)), tokens: Number(amountTokens) };
   const raised = await store.raiseLimit(runKey, approvalId, amount, (row, nowMs) => permits(row, provenVotes(ports, row, digest), nowMs));

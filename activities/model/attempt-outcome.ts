@@ -1,5 +1,5 @@
 import type { CallModelOutcome } from '../../contracts/agent-run.ts';
-import { invariant } from '../../contracts/failures.ts';
+import { invariant, TollgateError } from '../../contracts/failures.ts';
 import type { TaskSnapshot } from '../../contracts/task.ts';
 import { ZERO_NANO_USD } from '../../domain/budget/ledger.ts';
 import type { AttemptRecord } from '../../domain/store/port.ts';
@@ -22,6 +22,11 @@ export async function outcomeOfAttempt(ports: ActivityPorts, snapshot: TaskSnaps
   if (outcome.type === 'failed') return { type: 'failed', verdict: outcome.verdict, message: outcome.message.slice(0, 2_000), ledger };
 
   invariant(reply, `attempt ${attemptId} has its reply`);
+  if (reply.blocked)
+    throw new TollgateError(
+      'redactionBlocked',
+      `The model's reply has ${reply.blocked.join(', ')}, which redaction policy blocks. It was paid for and went nowhere.`,
+    );
   for (const [index, call] of reply.toolCalls.slice(0, snapshot.task.limits.maxToolCallsPerStep).entries()) {
     const read = readCall(snapshot, call);
     if (read.type === 'invalid')

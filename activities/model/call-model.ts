@@ -11,6 +11,7 @@ import { candidateAt, loadRunFacts, loadSnapshot, type RunFacts } from '../agent
 import { canonicalDigest } from '../digest.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import type { ActivityPorts } from '../ports.ts';
+import { redactingEndpoint } from '../redaction/redact-reply.ts';
 import { mustNotBeRestored } from '../restored.ts';
 import { outcomeOfAttempt } from './attempt-outcome.ts';
 import { admitToEndpoint, type EndpointAdmission, giveLeaseBack, reportRecovered, reportToBreaker } from './breaker.ts';
@@ -62,7 +63,8 @@ export async function callModel(ports: ActivityPorts, input: CallModelInput): Pr
 async function recover(ports: ActivityPorts, snapshot: TaskSnapshot, attempt: AttemptRecord): Promise<CallModelOutcome> {
   const candidate = snapshot.candidates.find(({ model, endpoint }) => model === attempt.model && endpoint === attempt.endpoint);
   invariant(candidate, `attempt ${attempt.attemptId} used a model of the pinned task`);
-  const endpoint = ports.catalogue.endpoint(attempt.endpoint);
+  const configured = ports.catalogue.endpoint(attempt.endpoint);
+  const endpoint = configured && redactingEndpoint(ports, attempt, configured);
   const recovered = await recoverAttempt(
     ports,
     { attempt, candidate, endpoint, timeoutMs: snapshot.task.limits.modelTimeoutMs },
@@ -98,6 +100,7 @@ async function reserve(ports: ActivityPorts, input: CallModelInput, { snapshotDi
     admission ??= await admitToEndpoint(store, candidate, input.attemptId, timeoutMs);
     if (admission.type === 'refused') return { type: 'answer', outcome: await passOver(ports, input, candidate, { reason: 'breakerOpen', ...admission }) };
     // By its bytes first, which costs nothing; counted only where that does not fit.
+    const dispatchOf = (attempt: AttemptRecord) => ({ attempt, candidate, endpoint: redactingEndpoint(ports, attempt, endpoint), request, timeoutMs });
     for (const boundOf of [boundByBytes, boundByTokens]) {
       const bound = await boundOf(ports, { candidate, endpoint, request });
       if (bound === null) continue;
@@ -105,8 +108,7 @@ async function reserve(ports: ActivityPorts, input: CallModelInput, { snapshotDi
       const attempt = newAttempt(input, { snapshot, snapshotDigest, head, bound, aside, nowMs: await store.nowMs() });
       const reserved = await store.reserveAttempt(attempt);
       if (reserved.type === 'exists') return reserved;
-      if (reserved.type === 'reserved')
-        return { type: 'reserved', dispatch: { attempt: reserved.attempt, candidate, endpoint, request, timeoutMs }, isProbe: admission.type === 'probe' };
+      if (reserved.type === 'reserved') return { type: 'reserved', dispatch: dispatchOf(reserved.attempt), isProbe: admission.type === 'probe' };
       // What is asked of people is what the nearest place needs, as closely as it is known.
       if (head === input.head || rejected === null || rejected === 'contextTooSmall') rejected = reserved;
     }

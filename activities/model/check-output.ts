@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import type { InvalidOutput } from '../../contracts/agent-run.ts';
 import type { AttemptId, RunKey } from '../../contracts/ids.ts';
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject, JsonValue } from '../../contracts/json.ts';
 import type { TaskSnapshot } from '../../contracts/task.ts';
 import type { TaskRegistry } from '../../domain/task/registry-port.ts';
 import { canonicalDigest } from '../digest.ts';
 import type { ActivityPorts } from '../ports.ts';
+import { onlyTokens } from './reply-calls.ts';
 
 const MAX_PROBLEM_LENGTH = 2_000;
 /** In the run's history and its end. */
@@ -43,9 +44,9 @@ async function problemOf(text: string, schema: JsonObject, own: z.ZodType | null
     return `It is not JSON: ${(error as Error).message}.`;
   }
   const parsed = validatorOf(schema).safeParse(answer);
-  if (!parsed.success) return z.prettifyError(parsed.error);
+  if (!parsed.success && !onlyTokens(parsed.error, answer as JsonValue)) return z.prettifyError(parsed.error);
   const strict = await own?.safeParseAsync(answer);
-  return strict?.success === false ? z.prettifyError(strict.error) : undefined;
+  return strict?.success === false && !onlyTokens(strict.error, answer as JsonValue) ? z.prettifyError(strict.error) : undefined;
 }
 
 const validators = new WeakMap<JsonObject, z.ZodType>();

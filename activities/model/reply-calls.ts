@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { ReplyCall } from '../../contracts/agent-run.ts';
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject, JsonValue } from '../../contracts/json.ts';
 import type { ModelReply, ModelToolCall } from '../../contracts/model.ts';
 import type { TaskSnapshot, ToolDefinition } from '../../contracts/task.ts';
+import { hasToken } from '../../domain/redaction/token-text.ts';
 import { toolOf } from '../agent-run/snapshot.ts';
 
 export type ReadCall =
@@ -17,6 +18,11 @@ export function readCall(snapshot: TaskSnapshot, call: ModelToolCall): ReadCall 
   const tool = toolOf(snapshot, call.name);
   if (!tool)
     return { type: 'invalid', message: `There is no tool "${call.name}". Tools: ${snapshot.task.tools.map(({ name }) => name).join(', ') || 'none'}.` };
+  if (call.blocked)
+    return {
+      type: 'invalid',
+      message: `The arguments have ${call.blocked.join(', ')}, which redaction policy keeps out of tools. Nothing was done. Leave it out.`,
+    };
   let args: unknown;
   try {
     args = JSON.parse(call.argumentsText.trim() === '' ? '{}' : call.argumentsText);
@@ -29,8 +35,19 @@ export function readCall(snapshot: TaskSnapshot, call: ModelToolCall): ReadCall 
   if (typeof args !== 'object' || args === null || Array.isArray(args))
     return { type: 'invalid', message: 'The arguments must be a JSON object. Nothing was done.' };
   const parsed = validatorOf(tool).safeParse(args);
-  if (parsed.success) return { type: 'valid', tool, args: args as JsonObject };
+  if (parsed.success || onlyTokens(parsed.error, args as JsonObject)) return { type: 'valid', tool, args: args as JsonObject };
   return { type: 'invalid', message: `The arguments do not fit the tool's schema. Nothing was done. ${z.prettifyError(parsed.error)}` };
+}
+
+/**
+ * Whether every problem is about a text with a token in it: whether the value behind it has the right format shows when the tool
+ * gets it.
+ */
+export function onlyTokens(error: z.ZodError, value: JsonValue): boolean {
+  return error.issues.every(({ path }) => {
+    const at = path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown> | null | undefined)?.[key], value);
+    return typeof at === 'string' && hasToken(at);
+  });
 }
 
 function validatorOf(tool: ToolDefinition): z.ZodType {

@@ -1,9 +1,10 @@
 import type { NodeOutcome, RefuseCallInput, ResolveInDoubtInput } from '../../contracts/agent-run.ts';
 import { invariant } from '../../contracts/failures.ts';
 import { callKeyOf } from '../../domain/tool/tool-call.ts';
-import { loadSnapshot } from '../agent-run/snapshot.ts';
+import { loadRunFacts, loadSnapshot } from '../agent-run/snapshot.ts';
 import { actionDigestOf, provenVotes } from '../approval/gated-action.ts';
 import type { ActivityPorts } from '../ports.ts';
+import { openedIn } from '../redaction/opened.ts';
 import { loadCall, resultMessage } from './loaded-call.ts';
 
 /** Tells the model that a gate stopped its call, with the reason a person gave, as a result it can act on. */
@@ -31,7 +32,9 @@ export async function resolveInDoubt(ports: ActivityPorts, input: ResolveInDoubt
   const call = await loadCall(store, snapshot, runKey, attemptId, callIndex);
   const gate = await store.getGate(runKey, input.doubtApprovalId);
   invariant(gate, `gate ${input.doubtApprovalId} is in the store`);
-  const votes = provenVotes(ports, gate, actionDigestOf(gate, call.tool.volatileArguments));
+  const { tenant } = await loadRunFacts(store, runKey);
+  const opened = await openedIn(ports, { runKey, tenant }, gate.arguments);
+  const votes = provenVotes(ports, gate, actionDigestOf(gate, call.tool.volatileArguments, opened));
   const callKey = callKeyOf(attemptId, callIndex, approvalId);
   const said = answerOf(gate.status, votes);
   const text = {

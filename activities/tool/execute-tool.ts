@@ -2,8 +2,9 @@ import { activityInfo, Context } from '@temporalio/activity';
 import type { ExecuteToolInput, ExecuteToolOutcome } from '../../contracts/agent-run.ts';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { RunKey } from '../../contracts/ids.ts';
-import type { TaskSnapshot } from '../../contracts/task.ts';
+import type { TaskSnapshot, ToolDefinition } from '../../contracts/task.ts';
 import type { NewToolCall, ToolCallOutcome } from '../../domain/store/port.ts';
+import { identifyingArguments } from '../../domain/redaction/revealed-arguments.ts';
 import { callKeyParts } from '../../domain/tool/action-key.ts';
 import { callKeyOf } from '../../domain/tool/tool-call.ts';
 import type { ToolContext } from '../../domain/tool/runtime-port.ts';
@@ -11,11 +12,18 @@ import { loadRunFacts, loadSnapshot } from '../agent-run/snapshot.ts';
 import { canonicalDigest } from '../digest.ts';
 import { persist, withHeartbeat } from '../heartbeat.ts';
 import type { ActivityPorts } from '../ports.ts';
+import { openedIn } from '../redaction/opened.ts';
+import { toRunOfText } from '../redaction/run-of-text.ts';
+import type { RunOfText } from '../redaction/run-redaction.ts';
 import { executeIrreversible } from './irreversible.ts';
 import { type LoadedCall, loadCall, resultMessage } from './loaded-call.ts';
+import { auditReveal, demandValues, errorText, hintAtNeeds, receiveResult, showCall } from './values.ts';
 
 /** Tries of a read or write that fails in a way another try may cure; then the model is told. */
 const MAX_TRIES = 3;
+
+/** A call with its tool as this worker has it, where it has it at all. */
+export type DeployedCall = LoadedCall & { readonly own: ToolDefinition | undefined };
 
 /** Carries out one tool call. The effect is the pinned tool's, raised where this worker's own configuration is stricter. */
 export function executeTool(ports: ActivityPorts, input: ExecuteToolInput): Promise<ExecuteToolOutcome> {
@@ -28,13 +36,14 @@ async function execute(ports: ActivityPorts, input: ExecuteToolInput): Promise<E
   const call = await loadCall(ports.store, snapshot, input.runKey, input.attemptId, input.callIndex);
   const own = ports.registry.tasks.get(snapshot.task.name)?.tools.find((tool) => tool.name === call.tool.name && tool.version === call.tool.version);
   const isIrreversible = call.tool.effect === 'irreversible' || own?.effect === 'irreversible';
-  if (!isIrreversible) return executeRepeatable(ports, input, snapshot, call, run.tenant);
+  const text = toRunOfText(input.runKey, run, snapshot);
+  if (!isIrreversible) return executeRepeatable(ports, input, snapshot, { ...call, own }, text);
   if (!input.approvalId)
     throw new TollgateError(
       'notPermitted',
       `"${call.tool.name}" is irreversible and runs only by the approvalId of its gate; none was given. Nothing was sent.`,
     );
-  return executeIrreversible(ports, { ...input, approvalId: input.approvalId }, snapshot, call, run.tenant);
+  return executeIrreversible(ports, { ...input, approvalId: input.approvalId }, snapshot, { ...call, own }, text);
 }
 
 /** A tool that is no longer the pinned one is refused for as long as that lasts: each doubling of the tries is in the audit. */
@@ -53,16 +62,17 @@ async function executeRepeatable(
   ports: ActivityPorts,
   input: ExecuteToolInput,
   snapshot: TaskSnapshot,
-  call: LoadedCall,
-  tenant: string,
+  call: DeployedCall,
+  text: RunOfText,
 ): Promise<ExecuteToolOutcome> {
   const { store, runtimeOf } = ports;
   const { runKey, attemptId, callIndex } = input;
-  const { tool, args } = call;
+  const { tool, args, own } = call;
   const { toolTimeoutMs, maxToolResultBytes } = snapshot.task.limits;
   const callKey = callKeyOf(attemptId, callIndex);
   const idempotencyKey = canonicalDigest(callKeyParts(runKey, attemptId, callIndex));
   const runtime = runtimeOf(tool);
+  const opened = await openedIn(ports, text, args);
   const row: NewToolCall = {
     runKey,
     callKey,
@@ -71,7 +81,7 @@ async function executeRepeatable(
     tool: tool.name,
     toolVersion: tool.version,
     effect: tool.effect,
-    argumentsDigest: canonicalDigest(args),
+    argumentsDigest: canonicalDigest(identifyingArguments(args, opened)),
     idempotencyKey,
     approvalId: null,
     occurrence: 0,
@@ -82,12 +92,16 @@ async function executeRepeatable(
   const known = isBrief ? await store.getToolCall(runKey, callKey) : (await store.beginToolCall(row)).call;
   if (known?.status === 'done' || known?.status === 'failed') return { type: 'done', isError: known.isError };
 
-  const dispatched = await runtime.dispatch(tool, args, toolContext(runKey, callKey, idempotencyKey, tenant, toolTimeoutMs));
-  if (dispatched.type === 'unknown' && activityInfo().attempt < MAX_TRIES) throw new TollgateError('toolFailed', `${tool.name}: ${dispatched.message}`);
+  const shown = showCall(tool, own, args, opened);
+  demandValues(tool.name, shown);
+  await auditReveal(ports, text, tool.name, callKey, shown);
+  const dispatched = await runtime.dispatch(tool, shown.args, toolContext(runKey, callKey, idempotencyKey, text.tenant, toolTimeoutMs));
   const isError = dispatched.type !== 'done';
-  const result = dispatched.type === 'done' ? dispatched.result : { error: dispatched.message };
-  const message = resultMessage(call, result, isError, maxToolResultBytes);
-  const outcome: ToolCallOutcome = { status: isError ? 'failed' : 'done', result, isError, message };
+  const said = dispatched.type === 'done' ? dispatched.result : { error: hintAtNeeds(dispatched.message, shown) };
+  const received = await receiveResult(ports, text, tool.name, shown, said);
+  if (dispatched.type === 'unknown' && activityInfo().attempt < MAX_TRIES) throw new TollgateError('toolFailed', `${tool.name}: ${errorText(received)}`);
+  const message = resultMessage(call, received.value, isError, maxToolResultBytes, received.flags);
+  const outcome: ToolCallOutcome = { status: isError ? 'failed' : 'done', result: received.value, isError, message };
   await persist(() => (isBrief ? store.journalRead(row, outcome) : store.finishToolCall(runKey, callKey, outcome)));
   return { type: 'done', isError };
 }

@@ -5,6 +5,7 @@ import type { TaskDefinition, TaskSnapshot, ToolDefinition } from '../../contrac
 import { type GateRecord, isProven, permits } from '../../domain/approval/gate.ts';
 import { isStricter, policyFor } from '../../domain/approval/policy.ts';
 import type { NewToolCall, ToolCallRecord } from '../../domain/store/port.ts';
+import { identifyingArguments } from '../../domain/redaction/revealed-arguments.ts';
 import { actionKeyParts } from '../../domain/tool/action-key.ts';
 import type { ToolContext } from '../../domain/tool/runtime-port.ts';
 import { callKeyOf } from '../../domain/tool/tool-call.ts';
@@ -12,9 +13,12 @@ import { actionDigestOf, destinationOf, provenVotes } from '../approval/gated-ac
 import { canonicalDigest } from '../digest.ts';
 import { persist } from '../heartbeat.ts';
 import type { ActivityPorts } from '../ports.ts';
+import { openedIn } from '../redaction/opened.ts';
+import type { RunOfText } from '../redaction/run-redaction.ts';
 import { mustNotBeRestored } from '../restored.ts';
-import { toolContext } from './execute-tool.ts';
+import { type DeployedCall, toolContext } from './execute-tool.ts';
 import { type LoadedCall, resultMessage } from './loaded-call.ts';
+import { auditReveal, demandValues, errorText, hintAtNeeds, receiveResult, type ShownCall, showCall } from './values.ts';
 
 /** After this long from its intent a sender no longer dispatches. Shorter than the heartbeat timeout, after which another takes over. */
 const DISPATCH_WINDOW_MS = 3_000;
@@ -24,9 +28,10 @@ type GatedInput = ExecuteToolInput & { readonly approvalId: ApprovalId };
 interface Execution {
   readonly ports: ActivityPorts;
   readonly snapshot: TaskSnapshot;
-  readonly call: LoadedCall;
-  /** What runs: the bytes stored with the gate. */
-  readonly args: JsonObject;
+  readonly call: DeployedCall;
+  readonly text: RunOfText;
+  /** What runs: the bytes stored with the gate, with the values that the tool needs in place of their tokens. */
+  readonly shown: ShownCall;
   readonly intent: ToolCallRecord;
   readonly context: ToolContext;
 }
@@ -39,8 +44,8 @@ export async function executeIrreversible(
   ports: ActivityPorts,
   input: GatedInput,
   snapshot: TaskSnapshot,
-  call: LoadedCall,
-  tenant: string,
+  call: DeployedCall,
+  text: RunOfText,
 ): Promise<ExecuteToolOutcome> {
   const { store } = ports;
   const { runKey, approvalId } = input;
@@ -51,13 +56,17 @@ export async function executeIrreversible(
   const args = gate.arguments as JsonObject;
   const callKey = callKeyOf(input.attemptId, input.callIndex, approvalId);
   const contextOf = (idempotencyKey: string): ToolContext => ({
-    ...toolContext(runKey, callKey, idempotencyKey, tenant, snapshot.task.limits.toolTimeoutMs),
+    ...toolContext(runKey, callKey, idempotencyKey, text.tenant, snapshot.task.limits.toolTimeoutMs),
     atMostOnce: true,
   });
-  const execution = (intent: ToolCallRecord): Execution => ({ ports, snapshot, call, args, intent, context: contextOf(intent.idempotencyKey) });
+  // Opened once: what the digest binds is what runs.
+  const opened = await openedIn(ports, text, args);
+  const shown = showCall(call.tool, call.own, args, opened);
+  const execution = (intent: ToolCallRecord): Execution => ({ ports, snapshot, call, text, shown, intent, context: contextOf(intent.idempotencyKey) });
   const digest = actionDigestOf(
     { ...gate, tool: call.tool.name, toolVersion: call.tool.version, destination: destinationOf(ports, call.tool) },
     call.tool.volatileArguments,
+    opened,
   );
   const isShown = digest === gate.actionDigest;
   const isApproved = isProven(gate, provenVotes(ports, gate, digest));
@@ -71,8 +80,11 @@ export async function executeIrreversible(
 
   if (!isShown) return { type: 'reopen', message: 'What would run here is not what the gate shows (destination, version or arguments differ).' };
 
-  await ports.runtimeOf(call.tool).prepare?.(call.tool, contextOf(actionKey(input, gate, call, args)));
-  const consumed = await store.consumeApproval(intentOf(input, gate, call, args, callKey, await store.nowMs()), (row, nowMs) =>
+  demandValues(call.tool.name, shown);
+  const identity = identifyingArguments(args, opened);
+  await ports.runtimeOf(call.tool).prepare?.(call.tool, contextOf(actionKey(input, gate, call, identity)));
+  await auditReveal(ports, text, call.tool.name, callKey, shown);
+  const consumed = await store.consumeApproval(intentOf(input, gate, call, identity, callKey, await store.nowMs()), (row, nowMs) =>
     permits(row, provenVotes(ports, row, digest), nowMs),
   );
   switch (consumed.type) {
@@ -121,15 +133,15 @@ function actionKey({ runKey }: GatedInput, { occurrence }: GateRecord, { tool }:
 
 /** The one dispatch that the consumed approval permits. A sender that is late does not send, and says so. */
 async function dispatch(execution: Execution): Promise<ExecuteToolOutcome> {
-  const { ports, call, args, intent, context } = execution;
+  const { ports, call, shown, intent, context } = execution;
   const isLate = (await ports.store.nowMs()) > intent.dispatchDeadlineMs || context.signal.aborted;
   if (isLate) return finish(execution, 'failed', { error: 'Not done: the worker was too late to send it. Nothing was sent; ask again if it is still wanted.' });
-  const dispatched = await ports.runtimeOf(call.tool).dispatch(call.tool, args, context);
+  const dispatched = await ports.runtimeOf(call.tool).dispatch(call.tool, shown.args, context);
   switch (dispatched.type) {
     case 'done':
       return finish(execution, 'done', dispatched.result);
     case 'notDone':
-      return finish(execution, 'failed', { error: dispatched.message });
+      return finish(execution, 'failed', { error: hintAtNeeds(dispatched.message, shown) });
     case 'unknown':
       return reconcile(execution, dispatched.message, 0);
   }
@@ -147,6 +159,7 @@ async function resume(execution: Execution, isShown: boolean, isApproved: boolea
   const waitMs = Math.max(0, intent.dispatchDeadlineMs - (await ports.store.nowMs()) + 1);
   await new Promise((resolve) => setTimeout(resolve, waitMs));
   if (!isShown) return doubt(execution, 'The worker died or froze during the call, and this one is configured with another destination.');
+  if (execution.shown.erased.length > 0) return doubt(execution, 'The worker died or froze during the call, and the values to ask with were erased since.');
   return reconcile(execution, 'The worker died or froze between the intent and the outcome.', isApproved ? 1 : 0);
 }
 
@@ -155,12 +168,13 @@ async function resume(execution: Execution, isShown: boolean, isApproved: boolea
  * a frozen sender may still wake; `redispatches` limits how often.
  */
 async function reconcile(execution: Execution, why: string, redispatches: number): Promise<ExecuteToolOutcome> {
-  const { ports, call, args, context } = execution;
+  const { ports, call, text, shown, intent, context } = execution;
   const runtime = ports.runtimeOf(call.tool);
-  const answer = runtime.reconcile ? await runtime.reconcile(call.tool, args, context) : ({ type: 'unknown' } as const);
+  if (runtime.reconcile) await auditReveal(ports, text, call.tool.name, intent.callKey, shown);
+  const answer = runtime.reconcile ? await runtime.reconcile(call.tool, shown.args, context) : ({ type: 'unknown' } as const);
   if (answer.type === 'done') return finish(execution, 'done', answer.result);
   if (answer.type === 'notDone' && answer.honoursIdempotencyKey && redispatches > 0) {
-    const again = await runtime.dispatch(call.tool, args, context);
+    const again = await runtime.dispatch(call.tool, shown.args, context);
     if (again.type === 'done') return finish(execution, 'done', again.result);
     if (again.type === 'notDone') return finish(execution, 'failed', { error: again.message });
     return reconcile(execution, again.message, redispatches - 1);
@@ -168,17 +182,19 @@ async function reconcile(execution: Execution, why: string, redispatches: number
   return doubt(execution, why);
 }
 
-async function doubt({ ports, call, intent }: Execution, why: string): Promise<ExecuteToolOutcome> {
+async function doubt({ ports, call, text, shown, intent }: Execution, said: string): Promise<ExecuteToolOutcome> {
   const { runKey, callKey } = intent;
+  const why = errorText(await persist(() => receiveResult(ports, text, call.tool.name, shown, said)));
   const row = await persist(() => ports.store.finishToolCall(runKey, callKey, { status: 'inDoubt', result: { error: why }, isError: true }));
   if (row.status === 'done' || row.status === 'failed') return { type: 'done', isError: row.isError };
   await ports.store.appendAudit({ type: 'action.inDoubt', runKey, actor: 'tollgate', data: { tool: call.tool.name, callKey, why } });
   return { type: 'inDoubt', message: why };
 }
 
-async function finish({ ports, call, snapshot, intent }: Execution, status: 'done' | 'failed', result: JsonValue): Promise<ExecuteToolOutcome> {
+async function finish({ ports, call, text, shown, snapshot, intent }: Execution, status: 'done' | 'failed', said: JsonValue): Promise<ExecuteToolOutcome> {
   const isError = status === 'failed';
-  const message = resultMessage(call, result, isError, snapshot.task.limits.maxToolResultBytes);
+  const { value: result, flags } = await persist(() => receiveResult(ports, text, call.tool.name, shown, said));
+  const message = resultMessage(call, result, isError, snapshot.task.limits.maxToolResultBytes, flags);
   const row = await persist(() => ports.store.finishToolCall(intent.runKey, intent.callKey, { status, result, isError, message }));
   return { type: 'done', isError: row.isError };
 }

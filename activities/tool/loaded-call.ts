@@ -30,10 +30,17 @@ export async function loadCall(store: Store, snapshot: TaskSnapshot, runKey: Run
 
 const encoder = new TextEncoder();
 
-/** A result as the model sees it, cut off at the task's limit with a note. */
-export function resultMessage(call: LoadedCall, result: unknown, isError: boolean, maxBytes: number): TranscriptMessage {
+/** A result as the model sees it, cut off at the task's limit with a note. `flags` where it came from outside: what was suspicious about it. */
+export function resultMessage(call: LoadedCall, result: unknown, isError: boolean, maxBytes: number, flags?: readonly string[]): TranscriptMessage {
   const text = typeof result === 'string' ? result : JSON.stringify(result);
-  return { role: 'tool', toolCallId: call.toolCallId, name: call.tool.name, text: cutOff(text ?? 'null', maxBytes, 'limits.maxToolResultBytes'), isError };
+  return {
+    role: 'tool',
+    toolCallId: call.toolCallId,
+    name: call.tool.name,
+    text: cutOff(text ?? 'null', maxBytes, 'limits.maxToolResultBytes'),
+    isError,
+    ...(flags ? { flags } : {}),
+  };
 }
 
 /** A text of at most `maxBytes` of UTF-8, with a note where it was longer. */

@@ -37,6 +37,7 @@ export function mcpToolSpecSchema<Gate extends z.ZodType>(gate: Gate) {
     errorMeans: z.enum(['unknown', 'notDone']).optional(),
     volatileArguments: tool.volatileArguments.unwrap().optional(),
     gate: gate.optional(),
+    needs: tool.needs,
     local: z.boolean().optional(),
   });
   return spec.superRefine(({ effect = 'irreversible', local }, context) => refuseLocal({ effect, local }, context));

@@ -28,12 +28,15 @@ export const TASK_REDACTION_GUIDE: FieldGuide = { redaction: `{rules, features}`
 
 /** `redaction` of a project. */
 export const REDACTION_GUIDE: FieldGuide = {
-  redaction: '{rules, features, regions, patterns, tenants}',
+  redaction: '{rules, features, regions, patterns, tenants, approversSee}',
   ...nested('redaction', {
     ...LAYER_GUIDE,
     tenants: 'settings by the name of a tenant',
     'tenants.*': '{rules, features, regions, patterns}',
     ...nested('tenants.*', LAYER_GUIDE),
+    approversSee: 'types of values by role, such as {"support-lead": ["email"]}',
+    'approversSee.*': 'a list of types, such as ["email"]',
+    'approversSee.*.*': 'a type such as email, a family such as nationalId, or *',
     onDetectorFailure: '"block" or "goOn"',
   }),
 };

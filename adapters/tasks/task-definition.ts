@@ -68,13 +68,14 @@ function toToolDefinition(tool: ToolSpec, parameters: JsonObject): ToolDefinitio
     effect: tool.effect,
     binding: { type: 'function' },
     volatileArguments: [...(tool.volatileArguments ?? [])],
+    ...(tool.needs ? { needs: [...tool.needs] } : {}),
     ...(tool.local ? { local: true } : {}),
     ...(tool.gate ? { gate: gatePolicySchema.parse(tool.gate) } : {}),
   };
 }
 
 /** Without description and parameters, which the server has. */
-function mcpToolDefinition({ name, version, effect, gate, volatileArguments, local, ...tool }: McpToolSpec): ToolDefinition {
+function mcpToolDefinition({ name, version, effect, gate, volatileArguments, needs, local, ...tool }: McpToolSpec): ToolDefinition {
   const { server, tool: toolName, schemaDigest, errorMeans } = tool;
   return {
     name,
@@ -84,6 +85,7 @@ function mcpToolDefinition({ name, version, effect, gate, volatileArguments, loc
     effect: effect ?? 'irreversible',
     binding: { type: 'mcp', server, tool: toolName, ...present({ schemaDigest, errorMeans }) },
     volatileArguments: [...(volatileArguments ?? [])],
+    ...(needs ? { needs: [...needs] } : {}),
     ...(local ? { local: true } : {}),
     ...(gate ? { gate: gatePolicySchema.parse(gate) } : {}),
   };

@@ -28,6 +28,7 @@ const toolFileSchema = z.array(
       effect: effectSchema.default('irreversible'),
       version: tool.version,
       volatileArguments: tool.volatileArguments,
+      needs: tool.needs,
       local: z.boolean().optional(),
       schemaDigest: sha256Schema.optional(),
       errorMeans: z.enum(['unknown', 'notDone']).optional(),
@@ -46,6 +47,7 @@ const GUIDE: FieldGuide = {
   '*.effect': '"read", "write" (repeatable with an idempotency key) or "irreversible"',
   '*.version': 'a text such as "1"',
   '*.volatileArguments': 'a list of argument names',
+  '*.needs': 'a list of types of values that the tool gets instead of their tokens, such as ["email"]',
   '*.schemaDigest': 'the digest of an MCP tool, 64 hex digits, as "tollgate mcp list <server>" prints it',
   '*.errorMeans': '"unknown" or "notDone"',
   '*.local': 'true (a short read, carried out within the workflow task) or false',
@@ -77,6 +79,7 @@ export function parseToolsFile(place: string, text: string, binding: GroupBindin
       effect: entry.effect,
       binding: bindingOf(entry, binding),
       volatileArguments: entry.volatileArguments,
+      ...(entry.needs ? { needs: entry.needs } : {}),
       ...(entry.local ? { local: true } : {}),
     }),
   );

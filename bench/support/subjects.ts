@@ -5,7 +5,7 @@ import { Client } from '@temporalio/client';
 import { openKeyring } from '../../adapters/keys/open-keyring.ts';
 import { PayloadCodec } from '../../adapters/keys/payload-codec.ts';
 import { openStore } from '../../adapters/stores/open-store.ts';
-import { createAgentClient } from '../../client/agent-client.ts';
+import { createAgentClient } from '../../client/library/main.ts';
 import type { StartableTask } from '../../client/known-task.ts';
 import { childEnvironment } from '../../config/load.ts';
 import type { AgentRunId } from '../../contracts/ids.ts';

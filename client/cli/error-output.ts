@@ -1,15 +1,16 @@
 import { CommanderError } from 'commander';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { ExitCode } from './exit-code.ts';
-import type { Terminal } from './terminal.ts';
+import type { CliServices } from './services.ts';
 
 /**
  * Prints what kept a command from being done: `error: …` on standard error, never a stack trace; with `--json` also
- * `{"error":{"type","message"}}` on standard output.
+ * `{"error":{"type","message"}}` on standard output. It may repeat what somebody gave, so what redaction finds in it is masked.
  */
-export function printError(error: unknown, json: boolean, terminal: Terminal): ExitCode {
+export function printError(error: unknown, json: boolean, { terminal, scrub }: Pick<CliServices, 'terminal' | 'scrub'>): ExitCode {
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
-  const { type, message } = describe(error);
+  const { type, message: said } = describe(error);
+  const message = scrub(said);
   if (json) terminal.print(JSON.stringify({ error: { type, message } }));
   terminal.note(`error: ${message}`);
   return 2;

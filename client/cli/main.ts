@@ -4,6 +4,7 @@ import { createPriceSource } from '../../adapters/prices/genai-prices.ts';
 import { importPriceFile } from '../../adapters/prices/import-prices.ts';
 import { priceLine } from '../../adapters/prices/price-line.ts';
 import { explainErrorLine } from '../../adapters/providers/explain-error-line.ts';
+import { openEngine } from '../../adapters/redaction/engine.ts';
 import { openKeyring, openWrapper } from '../../adapters/keys/open-keyring.ts';
 import { PayloadCodec } from '../../adapters/keys/payload-codec.ts';
 import { backupStore, restoreStore } from '../../adapters/stores/backup/backup.ts';
@@ -17,6 +18,7 @@ import { childEnvironment, isLoopbackAddress, loadSettings } from '../../config/
 import type { Settings } from '../../config/schema.ts';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { PriceSource } from '../../domain/budget/price-port.ts';
+import { createScrubber } from '../../domain/redaction/scrub.ts';
 import { DATA_CLASSES } from '../../domain/erasure/store-port.ts';
 import { applyRetention } from '../../domain/erasure/retention.ts';
 import { personHashes } from '../../domain/erasure/person.ts';
@@ -29,7 +31,7 @@ import { SAMPLE_TASK } from '../dev/sample-run.ts';
 import type { ErasurePorts } from '../erasure.ts';
 import { createHttpAgentClient } from '../http-agent-client.ts';
 import { createLocalDoor } from '../local-door.ts';
-import { addressOf, catalogueOf, openSigner } from '../main.ts';
+import { addressOf, catalogueOf, openSigner, redactionOf } from '../main.ts';
 import type { RunsDoor } from '../runs-door.ts';
 import { namespaceRetentionMs, TemporalConnections } from '../temporal-connection.ts';
 import { runCli } from './program.ts';
@@ -51,6 +53,7 @@ const connections = new TemporalConnections(codec());
 
 const services: CliServices = {
   terminal,
+  scrub: (text) => createScrubber(openEngine({})).text(text),
   runs: once(openRuns),
   api: () => settings().api ?? null,
   cwd: process.cwd(),
@@ -114,12 +117,18 @@ function openRuns(): RunsDoor {
     signer: services.signer,
     project: services.project,
     catalogue: services.catalogue,
+    redaction,
+    keyring,
     storeName: () => `the store at ${describeStore(settings())}`,
     taskQueue: () => taskQueue,
     switchedOffSearchAttributes: services.switchedOffSearchAttributes,
     tenantWeights: () => settings().tenantWeights,
     subjectHash: async (tenant, subject) => personHashes(await (await keyring()).keyedHash(tenant), subject).subject,
   });
+}
+
+async function redaction() {
+  return redactionOf(settings(), (await services.project()).spec, await keyring());
 }
 
 function store(): Promise<Store> {
@@ -229,7 +238,13 @@ async function openSample(current: Settings, places: DevPlaces) {
       `The sample run needs the task "${SAMPLE_TASK}", which this project does not have. Use "tollgate dev" without --sample.`,
     );
   const { client } = await connections.get({ ...addressOf(current), address: places.temporalAddress });
-  const agent = createAgentClient({ client, store: await store(), identity: services.identity(), switchedOffSearchAttributes: current.searchAttributesOff });
+  const agent = createAgentClient({
+    client,
+    store: await store(),
+    identity: services.identity(),
+    redaction,
+    switchedOffSearchAttributes: current.searchAttributesOff,
+  });
   return { agent, store: await store(), task };
 }
 

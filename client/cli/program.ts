@@ -28,7 +28,7 @@ export async function runCli(args: readonly string[], services: CliServices): Pr
     await program.parseAsync([...args], { from: 'user' });
     return exitCode;
   } catch (error) {
-    return printError(error, args.includes('--json'), services.terminal);
+    return printError(error, args.includes('--json'), services);
   } finally {
     await services.close().catch(() => undefined);
   }

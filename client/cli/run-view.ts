@@ -99,6 +99,7 @@ export function renderGate(gate: GateReport, { columns, style }: Pick<ViewOption
   return [
     `${style('yellow', 'waits')}   ${style('bold', gate.tool)} → ${gate.destination}`,
     ...Object.entries(asObject(gate.arguments)).map(([name, value]) => `        ${name}: ${inline(value, Math.max(20, columns - name.length - 12))}`),
+    ...Object.entries(gate.values ?? {}).map(([token, value]) => `        ${token} is ${inline(value, Math.max(20, columns - token.length - 12))}`),
     ...again,
     `        ${shorten(gate.reason, 400)}`,
     style('dim', `        ${gate.approvals} of ${gate.approvers} approvals · role ${gate.role} · asked by ${gate.requester} · expires ${gate.expiresAt}`),

@@ -47,6 +47,8 @@ export interface RedactLineOptions {
  */
 export interface CliServices {
   readonly terminal: Terminal;
+  /** Masks what redaction finds in a text. */
+  scrub(text: string): string;
   readonly cwd: string;
   /** Runs, by way of the API at TOLLGATE_URL where that is set, else of Temporal and the store. */
   runs(): RunsDoor;

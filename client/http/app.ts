@@ -12,7 +12,7 @@ import { type CodecRouteOptions, codecRoutes } from './codec-routes.ts';
 import { demandShallow } from './body-depth.ts';
 import { healthRoutes } from './health-routes.ts';
 import { registerOpenapi } from './openapi.ts';
-import { PROBLEM_TYPE, problem, toProblem } from './problem.ts';
+import { PROBLEM_TYPE, problem, scrubbed, toProblem } from './problem.ts';
 import { HEARTBEAT_MS } from './run-events.ts';
 import { moneyRoutes } from './money-routes.ts';
 import { quotaRoutes } from './quota-routes.ts';
@@ -37,6 +37,8 @@ export interface HttpApiOptions {
   /** Opens sealed payloads for the Temporal Web UI at `origin` and the Temporal CLI. */
   readonly codec?: Pick<CodecRouteOptions, 'codec' | 'origin'>;
   readonly logger?: FastifyBaseLogger;
+  /** Masks what redaction finds in the text of a problem: it may repeat what the caller sent. */
+  readonly scrub: (text: string) => string;
   readonly limits?: { readonly total: number; readonly perCaller: number };
   readonly heartbeatMs?: number;
 }
@@ -72,7 +74,7 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
     forceCloseConnections: true,
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
-    frameworkErrors: (error, request, reply) => sendProblem(error, request, reply),
+    frameworkErrors: (error, request, reply) => sendProblem(options, error, request, reply),
     clientErrorHandler: (_error, socket) => {
       if (socket.writable) socket.end(RAW_BAD_REQUEST);
     },
@@ -81,9 +83,9 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.removeContentTypeParser('text/plain');
-  app.setErrorHandler(sendProblem);
+  app.setErrorHandler((error, request, reply) => sendProblem(options, error, request, reply));
   app.setNotFoundHandler((request, reply) => {
-    const detail = `There is no ${request.method} ${request.url.split('?')[0]?.slice(0, 200)} here. /v1/openapi.json lists what there is.`;
+    const detail = options.scrub(`There is no ${request.method} ${request.url.split('?')[0]?.slice(0, 200)} here. /v1/openapi.json lists what there is.`);
     return reply
       .code(404)
       .type(PROBLEM_TYPE)
@@ -168,8 +170,8 @@ function withoutOrigin(request: FastifyRequest) {
   return { headers, remoteAddress: request.socket.remoteAddress };
 }
 
-function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply) {
-  const answer = toProblem(error, request.id);
+function sendProblem({ scrub }: HttpApiOptions, error: unknown, request: FastifyRequest, reply: FastifyReply) {
+  const answer = scrubbed(toProblem(error, request.id), scrub);
   if (answer.status >= 500 && !(error instanceof TollgateError)) request.log.error({ err: error }, 'request failed');
   reply.headers(SECURITY_HEADERS);
   if (answer.status === 401) reply.header('www-authenticate', 'Bearer realm="tollgate"');

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { openEngine } from '../../adapters/redaction/engine.ts';
 import { openKeyring } from '../../adapters/keys/open-keyring.ts';
 import { PayloadCodec } from '../../adapters/keys/payload-codec.ts';
 import { openStore } from '../../adapters/stores/open-store.ts';
@@ -7,13 +8,14 @@ import { isLoopbackAddress, loadSettings } from '../../config/load.ts';
 import type { Settings } from '../../config/schema.ts';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { DecisionSigner } from '../../domain/approval/key-port.ts';
+import { createScrubber } from '../../domain/redaction/scrub.ts';
 import type { Keyring } from '../../domain/encryption/port.ts';
 import { personHashes } from '../../domain/erasure/person.ts';
 import type { Store } from '../../domain/store/port.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import type { Identity } from '../decision.ts';
 import { createLocalDoor, type LocalDoorPorts } from '../local-door.ts';
-import { addressOf, catalogueOf, openSigner } from '../main.ts';
+import { addressOf, catalogueOf, openSigner, redactionOf } from '../main.ts';
 import { TemporalConnections } from '../temporal-connection.ts';
 import { createHttpApi, type HttpApiOptions, urlOf } from './app.ts';
 import { openapiText } from './openapi.ts';
@@ -25,7 +27,8 @@ const MAX_KEYS = 1_000;
 
 async function serve(): Promise<void> {
   const settings = loadSettings();
-  const logger = createLogger({ level: settings.logLevel, name: 'api' });
+  const scrubber = createScrubber(openEngine({}));
+  const logger = createLogger({ level: settings.logLevel, name: 'api', scrub: scrubber.json });
   const store = await openStore(settings);
   await demandKeysBeyondLoopback(settings, store);
   const keyring = openKeyring(settings, store);
@@ -40,6 +43,7 @@ async function serve(): Promise<void> {
     developerBesideKeys: settings.localDeveloper === true,
     codec: { codec, origin: settings.encryption.codecOrigin },
     logger,
+    scrub: scrubber.text,
   });
   await listen(app, settings);
   const url = urlOf(app);
@@ -62,6 +66,7 @@ async function demandKeysBeyondLoopback({ listen }: Settings, store: Store): Pro
 
 async function doorPorts(settings: Settings, store: Store, keyring: Keyring, connections: TemporalConnections): Promise<Omit<LocalDoorPorts, 'identity'>> {
   const project = await loadProject(settings.configPath, process.cwd());
+  const redaction = redactionOf(settings, project.spec, keyring);
   let signer: Promise<DecisionSigner> | null = null;
   return {
     connect: async (timeoutMs) => (await connections.get(addressOf(settings), timeoutMs)).client,
@@ -75,6 +80,8 @@ async function doorPorts(settings: Settings, store: Store, keyring: Keyring, con
     // Callers need not know where on this machine the project lies.
     project: async () => ({ ...project, configPath: basename(project.configPath) }),
     catalogue: (spec) => catalogueOf(settings, spec),
+    redaction: async () => redaction,
+    keyring: async () => keyring,
     storeName: () => 'the store',
     taskQueue: () => settings.taskQueue,
     switchedOffSearchAttributes: () => settings.searchAttributesOff,

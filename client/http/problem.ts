@@ -59,6 +59,12 @@ export function toProblem(error: unknown, requestId: string): Problem {
   return problem('invariantBroken', `Something went wrong here that should not. The log of the API has it under request ${requestId}.`);
 }
 
+/** The same with every text masked that may repeat what somebody sent. */
+export function scrubbed(answer: Problem, scrub: (text: string) => string): Problem {
+  const problems = answer.problems?.map(({ path, message }) => ({ path: scrub(path), message: scrub(message) }));
+  return { ...answer, detail: scrub(answer.detail), ...(problems ? { problems } : {}) };
+}
+
 function fromTollgate({ type, message }: TollgateError): Problem {
   const lines = type === 'invalidInput' ? message.split('\n').map(toPathAndMessage) : [];
   return problem(type, message, lines.length > 0 ? { problems: lines } : {});

@@ -138,6 +138,7 @@ export const gateSchema = named(
     toolVersion: text,
     destination: text,
     arguments: anyJson,
+    values: z.record(z.string(), text).exactOptional().describe('What tokens in the arguments stand for, where the caller may see it.'),
     actionDigest: text,
     status: text,
     role: text,

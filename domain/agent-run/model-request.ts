@@ -1,9 +1,12 @@
 import type { ModelRequest, ModelToolCall, OutputFormat, TranscriptMessage } from '../../contracts/model.ts';
 import type { CandidateSnapshot, TaskDefinition, TaskSnapshot } from '../../contracts/task.ts';
+import { asData } from '../redaction/sanitise.ts';
 import { fitsStrictMode } from '../model/strict-schema.ts';
 
 const WRAP_UP_TEXT =
   'The budget of this task is nearly used up. Answer now, from what you know, in plain words and without calling a tool. Say what is left undone.';
+
+const MARKS_TEXT = 'A mark such as ⟦email:1⟧ stands for a value that is kept from you, always the same one. Write the mark where you mean the value.';
 
 /**
  * The request that a step sends: prompt, transcript, tools, and the schema of the answer. A wrap-up asks for a last answer in
@@ -18,8 +21,8 @@ export function modelRequest(
   const { task } = snapshot;
   const outputFormat = mode === 'step' ? outputFormatOf(task) : null;
   const isSent = candidate.structuredOutput !== false;
-  const prompt = outputFormat && !isSent ? `${task.prompt}\n\n${schemaInWords(outputFormat)}` : task.prompt;
-  const messages: TranscriptMessage[] = [{ role: 'system', text: prompt }, ...answered(transcript, task.limits.maxToolCallsPerStep)];
+  const parts = [task.prompt, ...(outputFormat && !isSent ? [schemaInWords(outputFormat)] : []), ...marksInWords(transcript)];
+  const messages: TranscriptMessage[] = [{ role: 'system', text: parts.join('\n\n') }, ...answered(transcript, task.limits.maxToolCallsPerStep)];
   if (mode === 'wrapUp') messages.push({ role: 'user', text: WRAP_UP_TEXT });
   return {
     model: candidate.wireModel,
@@ -32,6 +35,11 @@ export function modelRequest(
     background: candidate.background,
     ...(candidate.stream ? { stream: true } : {}),
   };
+}
+
+/** What the marks in the transcript mean, where it has any. */
+function marksInWords(transcript: readonly TranscriptMessage[]): string[] {
+  return transcript.some(({ text }) => text?.includes('⟦')) ? [MARKS_TEXT] : [];
 }
 
 /** The name may have letters, digits, "_" and "-" only. */
@@ -57,7 +65,7 @@ function answered(transcript: readonly TranscriptMessage[], maxToolCallsPerStep:
       messages.push(...unanswered.map((call) => notCarriedOut(call, maxToolCallsPerStep)));
       unanswered = message.role === 'assistant' ? message.toolCalls : [];
     }
-    messages.push(message);
+    messages.push(message.role === 'tool' && message.flags ? { ...message, text: asData(message.text, message.flags) } : message);
   }
   return [...messages, ...unanswered.map((call) => notCarriedOut(call, maxToolCallsPerStep))];
 }

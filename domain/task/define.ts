@@ -30,6 +30,11 @@ export interface ToolSpec<Schema extends z.ZodType = z.ZodType> {
   readonly destination?: string;
   readonly volatileArguments?: readonly string[];
   readonly gate?: GatePolicyInput;
+  /**
+   * Types of redacted values that the tool gets instead of their tokens, such as `['email', 'phone']`; a family such as
+   * `nationalId`, or `*` for all. Each time is in the audit. Default: it gets the tokens.
+   */
+  readonly needs?: readonly string[];
   /** Returns the result as JSON. Throwing `ToolNotDone` says that nothing happened; any other error leaves that open. */
   execute(args: z.output<Schema>, context: ToolContext): Promise<JsonValue>;
   /** Asks the destination whether the action under `context.idempotencyKey` happened. */
@@ -56,6 +61,8 @@ export interface McpToolSpec {
   readonly local?: boolean;
   readonly volatileArguments?: readonly string[];
   readonly gate?: GatePolicyInput;
+  /** As in `defineTool`: types of redacted values that the server gets. */
+  readonly needs?: readonly string[];
 }
 
 /** An MCP server: a command on the worker's machine, or a URL. */

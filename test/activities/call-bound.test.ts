@@ -5,6 +5,8 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createActivities } from '../../activities/index.ts';
 import { openLocalKey } from '../../adapters/keys/local-key.ts';
+import { openLocalKeyring } from '../../adapters/keys/local-keyring.ts';
+import { openEngine } from '../../adapters/redaction/engine.ts';
 import { openSqliteStore } from '../../adapters/stores/sqlite/sqlite-store.ts';
 import type { CallModelOutcome } from '../../contracts/agent-run.ts';
 import type { AttemptId, RunKey } from '../../contracts/ids.ts';
@@ -69,6 +71,7 @@ async function call(
     verifier,
     unsignedSigner: signer,
     requesterMayDecideByDefault: true,
+    redaction: { ...openEngine({}), keyring: openLocalKeyring(folder, store) },
   });
   const runKey = { agentRunId: id, firstExecutionRunId: 'first' } as RunKey;
   const inActivity = <T>(body: () => Promise<T>): Promise<T> => new MockActivityEnvironment().run(body);

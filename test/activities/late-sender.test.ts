@@ -5,6 +5,8 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createActivities } from '../../activities/index.ts';
 import type { Activities } from '../../activities/port.ts';
+import { openLocalKeyring } from '../../adapters/keys/local-keyring.ts';
+import { openEngine } from '../../adapters/redaction/engine.ts';
 import { openLocalKey } from '../../adapters/keys/local-key.ts';
 import { openSqliteStore } from '../../adapters/stores/sqlite/sqlite-store.ts';
 import type { ApprovalId, AttemptId, RunKey, ToolCallId } from '../../contracts/ids.ts';
@@ -94,6 +96,7 @@ async function workerWith(runtime: ToolBindingRuntime): Promise<Activities> {
     registry: { tasks: new Map([[task.name, task]]), tools: new Map() },
     runtimeOf: () => runtime,
     verifier,
+    redaction: { ...openEngine({}), keyring: openLocalKeyring(folder, store) },
     unsignedSigner: signer,
     requesterMayDecideByDefault: true,
   });

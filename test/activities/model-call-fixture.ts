@@ -6,6 +6,8 @@ import { afterEach, beforeEach } from 'vitest';
 import { createActivities } from '../../activities/index.ts';
 import type { Activities } from '../../activities/port.ts';
 import { openLocalKey } from '../../adapters/keys/local-key.ts';
+import { openLocalKeyring } from '../../adapters/keys/local-keyring.ts';
+import { openEngine } from '../../adapters/redaction/engine.ts';
 import { openSqliteStore } from '../../adapters/stores/sqlite/sqlite-store.ts';
 import type { CallModelOutcome, PinTaskOutcome } from '../../contracts/agent-run.ts';
 import type { AttemptId, RunKey } from '../../contracts/ids.ts';
@@ -64,6 +66,7 @@ export class ModelCall {
       verifier,
       unsignedSigner: signer,
       requesterMayDecideByDefault: true,
+      redaction: { ...openEngine({}), keyring: openLocalKeyring(this.folder, this.store) },
     });
     this.#pinned = await new MockActivityEnvironment().run(() =>
       this.#activities.pinTask({

@@ -7,6 +7,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createActivities } from '../../activities/index.ts';
 import type { ActivityPorts } from '../../activities/ports.ts';
 import { openLocalKey } from '../../adapters/keys/local-key.ts';
+import { openLocalKeyring } from '../../adapters/keys/local-keyring.ts';
+import { openEngine } from '../../adapters/redaction/engine.ts';
 import { openSqliteStore } from '../../adapters/stores/sqlite/sqlite-store.ts';
 import type { PinnedTask, RunEnd, RunPosition } from '../../contracts/agent-run.ts';
 import type { AttemptId, RunKey, ToolCallId } from '../../contracts/ids.ts';
@@ -46,6 +48,7 @@ beforeAll(async () => {
     verifier,
     unsignedSigner: null,
     requesterMayDecideByDefault: true,
+    redaction: { ...openEngine({}), keyring: openLocalKeyring(folder, store) },
   };
 });
 afterAll(async () => {

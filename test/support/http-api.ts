@@ -43,6 +43,7 @@ export async function openApiFixture(options: Partial<HttpApiOptions> & { readon
     isTemporalUp: async () => true,
     developer: { name: 'developer', roles: ['*'] },
     developerBesideKeys: false,
+    scrub: (text) => text,
     ...rest,
   });
   return {

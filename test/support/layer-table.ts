@@ -61,7 +61,7 @@ export const LAYERS: readonly Layer[] = [
   { name: 'telemetry/', values: ['contracts/', 'config/'], types: [], packages: ['pino', 'node:*'], says: 'contracts, config, vendor packages' },
   { name: 'config/', values: ['contracts/'], types: [], packages: ['zod', 'node:*'], says: 'zod, contracts' },
   { name: 'tasks/', values: ['contracts/', 'domain/'], types: [], packages: ['zod', 'node:*'], says: 'contracts, domain, their own data and tool code' },
-  ...['client/cli/main.ts', 'client/http/main.ts', 'client/main.ts'].map((name) => ({
+  ...['client/cli/main.ts', 'client/http/main.ts', 'client/library/main.ts', 'client/main.ts'].map((name) => ({
     name,
     values: [...PRODUCT, 'client/'],
     types: [],

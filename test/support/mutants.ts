@@ -9,6 +9,7 @@ export interface Mutant {
 
 const PROCESSES = 'test/adapters/sqlite-store-processes.test.ts';
 const LATE = 'test/activities/late-sender.test.ts';
+const REDACTION = 'test/activities/redaction.test.ts';
 const MCP = 'test/adapters/mcp-tool.test.ts';
 const DECISIONS = 'test/workflows/decisions.test.ts';
 const OWN_WORKFLOWS = 'test/workflows/own-workflows.test.ts';
@@ -209,6 +210,34 @@ export const MUTANTS: readonly Mutant[] = [
     safeguard: 'text.length > MAX_COUNTED_LENGTH || LONG_STRETCH.test(text) ? bytes(text) : ',
     without: '',
     tests: ['test/adapters/input-bound.test.ts'],
+  },
+  {
+    name: 'the hash of what was opened in an action digest',
+    file: 'domain/redaction/open-tokens.ts',
+    safeguard: "return [token, { type, value: opened, valueHash: keyed.hash('vault', opened) }];",
+    without: "return [token, { type, value: opened, valueHash: keyed.hash('vault', opened) && valueHash }];",
+    tests: [REDACTION],
+  },
+  {
+    name: 'the brackets of forged tokens',
+    file: 'activities/redaction/run-redaction.ts',
+    safeguard: 'own.get(token) ?? withoutBrackets(token)',
+    without: 'own.get(token) ?? token',
+    tests: [REDACTION],
+  },
+  {
+    name: 'the other look where another call may have given out a token',
+    file: 'activities/redaction/run-redaction.ts',
+    safeguard: "=== 'recorded') return",
+    without: "!== 'nothing') return",
+    tests: [REDACTION],
+  },
+  {
+    name: 'redaction of a reply before it is journalled',
+    file: 'activities/redaction/redact-reply.ts',
+    safeguard: 'await redactedResult(ports, attempt, await endpoint.send(request, options)),',
+    without: 'await endpoint.send(request, options),',
+    tests: [REDACTION],
   },
   {
     name: 'the place that a sealed value is bound to',

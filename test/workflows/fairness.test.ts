@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createAgentClient } from '../../client/agent-client.ts';
+import { createAgentClient } from '../../client/library/main.ts';
 import { fairShareOf } from '../../client/fairness.ts';
 import { taskDefinitionSchema } from '../../contracts/task.ts';
 import { Stage } from '../support/stage.ts';

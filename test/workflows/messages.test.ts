@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type AgentClient, createAgentClient } from '../../client/agent-client.ts';
+import type { AgentClient } from '../../client/agent-client.ts';
+import { createAgentClient } from '../../client/library/main.ts';
 import type { AgentRunResult } from '../../contracts/agent-run.ts';
 import type { TranscriptMessage } from '../../contracts/model.ts';
 import { Stage } from '../support/stage.ts';

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { actionDigestOf } from '../../activities/approval/gated-action.ts';
-import { type AgentClient, createAgentClient } from '../../client/agent-client.ts';
+import { NOTHING_OPENED } from '../../domain/redaction/revealed-arguments.ts';
+import type { AgentClient } from '../../client/agent-client.ts';
+import { createAgentClient } from '../../client/library/main.ts';
 import type { RunReport } from '../../client/run-report.ts';
 import type { AgentRunResult } from '../../contracts/agent-run.ts';
 import type { ApprovalId, RunKey } from '../../contracts/ids.ts';
@@ -287,7 +289,7 @@ describe('the gate cannot be skipped', () => {
     };
     const plant = async (id: string, change: Partial<GateRecord>) => {
       const row: GateRecord = { ...real, runKey, approvalId: id as ApprovalId, attemptId: attempt.attemptId, callIndex: 0, ...change };
-      const gate = { ...row, actionDigest: actionDigestOf(row, []) };
+      const gate = { ...row, actionDigest: actionDigestOf(row, [], NOTHING_OPENED) };
       await stage.store.createGate(gate);
       return gate;
     };

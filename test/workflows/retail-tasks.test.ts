@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { openLocalKeyring } from '../../adapters/keys/local-keyring.ts';
+import { openTokens } from '../../domain/redaction/open-tokens.ts';
+import { replaceTokens } from '../../domain/redaction/token-text.ts';
 import type { GateRecord } from '../../domain/approval/gate.ts';
 import type { Effect } from '../../contracts/tool.ts';
 import { Stage } from '../support/stage.ts';
@@ -112,7 +115,13 @@ describe.skipIf(!isThere)('recorded retail tasks, given as files through the com
       expect(await handle.result()).toMatchObject({ status: 'completed', output: `Finished ${id}.` });
       const { runKey } = await stage.run(id);
       const calls = await stage.store.listToolCalls(runKey);
-      expect(calls.map((row) => [row.tool, row.result])).toEqual(task.gold.map(({ name, tool_result }) => [name, tool_result]));
+      // The journal has tokens where the recording has people's data; behind each is exactly what was recorded.
+      const results = calls.map((row) => [row.tool, row.result] as const);
+      const { tenant } = await stage.run(id);
+      const opened = await openTokens({ store: stage.store, keyring: openLocalKeyring(stage.folder, stage.store) }, { runKey, tenant }, results);
+      const recorded = replaceTokens(results, (token) => opened.get(token)?.value ?? null);
+      expect(recorded).toEqual(task.gold.map(({ name, tool_result }) => [name, tool_result]));
+      expect(JSON.stringify(results)).not.toMatch(/@example\.com/);
       expect(calls.every((row) => row.status === 'done')).toBe(true);
       const shown = JSON.parse((await cli('runs', 'show', id, '--json')).stdout) as { status: string; ledger: { heldUsd: string; settledUsd: string } };
       expect(shown.status).toBe('completed');

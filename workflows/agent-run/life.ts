@@ -33,13 +33,14 @@ export function openRun(start: AgentRunInput): RunState {
 
 /** Pins the task and opens the run's budget in the store. */
 export async function pinTask(run: RunState): Promise<void> {
-  const { task, input, tenant, feature, requester, budgetLimitNanoUsd, budgetLimitTokens, parent, subject } = run.start;
+  const { task, input, tenant, feature, requester, budgetLimitNanoUsd, budgetLimitTokens, parent, subject, redaction } = run.start;
   const limit = {
     ...(budgetLimitNanoUsd === undefined ? {} : { budgetLimitNanoUsd }),
     ...(budgetLimitTokens === undefined ? {} : { budgetLimitTokens }),
   };
   const above = { ...(parent === undefined ? {} : { parent }), ...(subject === undefined ? {} : { subject }) };
-  const pinned = await journal.pinTask({ version: 1, runKey: run.runKey, task, input, tenant, feature, requester, ...limit, ...above });
+  const taken = redaction === undefined ? {} : { redaction };
+  const pinned = await journal.pinTask({ version: 1, runKey: run.runKey, task, input, tenant, feature, requester, ...limit, ...above, ...taken });
   const clock = pinned.pinned.maxDurationMs === undefined ? {} : { startedAtMs: Date.now() };
   run.pin(pinned.pinned, { ...startPosition(pinned.head, pinned.ledger), ...clock });
 }
@@ -133,6 +134,7 @@ export async function carryOn(run: RunState, own?: JsonValue): Promise<void> {
   const carried = { ...run.carry(), ...(own === undefined ? {} : { own }) };
   const workflowType = nextWorkflow(run);
   // The loop has its input in the transcript; a workflow of one's own may look at it again.
-  const start = workflowType === AGENT_RUN_WORKFLOW ? { ...run.start, input: {} } : run.start;
+  const { redaction: _inVault, ...first } = run.start;
+  const start = workflowType === AGENT_RUN_WORKFLOW ? { ...first, input: {} } : first;
   await makeContinueAsNewFunc<(start: AgentRunInput) => Promise<AgentRunResult>>({ workflowType })({ ...start, carried });
 }
