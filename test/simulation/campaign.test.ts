@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ScenarioInput } from '../../adapters/providers/simulated/scenario.ts';
 import type { AgentRunResult } from '../../contracts/agent-run.ts';
 import type { GateRecord } from '../../domain/approval/gate.ts';
+import { LONG_REPLY_TOKENS } from '../../domain/task/candidates.ts';
 import { Destination } from '../support/destination.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { Stage } from '../support/stage.ts';
@@ -16,6 +17,9 @@ import { httpTools } from '../support/tools.ts';
 const seed = Number(process.env.TOLLGATE_SEED ?? Math.floor(Math.random() * 1_000_000));
 const runCount = Number(process.env.TOLLGATE_CAMPAIGN_RUNS ?? 12);
 const random = seededRandom(seed);
+
+/** Those of streams happen where a reply is streamed: in the runs that may have long ones and are not in the background. */
+const FAULTS = 'rateLimit,serverError,overloaded,cutAfterWork,malformed,slow,cutStream,errorInStream,endsEarly,malformedChunk,emptyStream,slowStream';
 
 const scenarios: ScenarioInput[] = [
   {
@@ -42,7 +46,7 @@ beforeAll(async () => {
   console.log(
     `campaign of ${runCount} runs, seed ${seed}; again: TOLLGATE_SEED=${seed} TOLLGATE_CAMPAIGN_RUNS=${runCount} npx vitest run test/simulation/campaign.test.ts`,
   );
-  await stage.open({ scenarios, workers: 2, providerArgs: ['--seed', String(seed), '--fault-rate', '0.1', '--latency-ms', '50-1500'] });
+  await stage.open({ scenarios, workers: 2, providerArgs: ['--seed', String(seed), '--fault-rate', '0.15', '--latency-ms', '50-1500', '--faults', FAULTS] });
 });
 afterAll(async () => {
   await stage.close();
@@ -59,7 +63,10 @@ async function startRun(index: number): Promise<WorkflowHandle> {
   destination.isCut = ({ tool }) => (tool === 'pay' || tool === 'wire') && trouble.isCut;
   destination.answersOutcomes = (tool) => tool !== 'wire';
   const tools = httpTools(destination.url, { look: 'read', note: 'write', pay: 'irreversible', wire: 'irreversible' }) as never;
-  return stage.start({ prompt: 'CAMPAIGN', tools, providerStorage: random.chance(0.5) ? 'allowed' : 'forbidden', maxOutputTokens: 256 }, { id });
+  return stage.start(
+    { prompt: 'CAMPAIGN', tools, providerStorage: random.chance(0.5) ? 'allowed' : 'forbidden', maxOutputTokens: random.chance(0.5) ? 256 : LONG_REPLY_TOKENS },
+    { id },
+  );
 }
 
 /** Answers every open gate: mostly yes, some no; those in doubt by what the destination really did. */
