@@ -31,6 +31,8 @@ export interface AttemptReport {
   /** What the provider charged, as settled; null while that is not known. */
   readonly costUsd: string | null;
   readonly heldUsd: string;
+  /** The provider's or gateway's own id of the request, to ask them by. */
+  readonly providerRequestId?: string;
   readonly startedAt: string;
   readonly endedAt: string | null;
 }
@@ -151,6 +153,7 @@ export function reportAttempt(attempt: AttemptRecord): AttemptReport {
     ...(outcome?.type === 'failed' ? { message: outcome.message } : {}),
     costUsd: settled === null ? null : formatUsd(settled),
     heldUsd: formatUsd(money.status === 'held' ? money.reservedNanoUsd : 0),
+    ...(attempt.providerRequestId ? { providerRequestId: attempt.providerRequestId } : {}),
     startedAt: new Date(attempt.reservedAtMs).toISOString(),
     endedAt: attempt.endedAtMs === null ? null : new Date(attempt.endedAtMs).toISOString(),
   };

@@ -164,6 +164,7 @@ const attemptSchema = z.looseObject({
   message: text.exactOptional(),
   costUsd: usd.nullable(),
   heldUsd: usd,
+  providerRequestId: text.exactOptional(),
   startedAt: when,
   endedAt: when.nullable(),
 });

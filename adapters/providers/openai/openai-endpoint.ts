@@ -1,12 +1,13 @@
 import OpenAI from 'openai';
 import type { ModelApi, ModelRequest } from '../../../contracts/model.ts';
 import type { ModelEndpoint, ProviderResult, SendOptions } from '../../../domain/model/provider-port.ts';
-import { errorInBody, readBody } from './answer-body.ts';
+import { readBody } from './answer-body.ts';
 import { awaitBackground } from './background.ts';
 import { chatBody, readChatCompletion } from './chat-mapping.ts';
 import { readChatStream } from './chat-stream.ts';
 import type { Dialect } from './dialect.ts';
 import { isOpenAiUrl } from './dialect.ts';
+import { errorInBody } from './error-inside.ts';
 import { toFailure } from './failure.ts';
 import { providerRequestIdOf } from './request-id.ts';
 import { readResponse, responsesBody } from './responses-mapping.ts';
