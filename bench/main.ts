@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { benchCrashes } from './crashes.ts';
 import { benchHistory } from './history.ts';
 import { benchRecovery } from './recovery.ts';
+import { benchRedaction } from './redaction.ts';
 import { benchStart } from './start.ts';
 import { benchSteps } from './steps.ts';
 import { benchStreaming } from './streaming.ts';
@@ -18,6 +19,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<string>>> = {
   steps: () => benchSteps(numbers),
   history: () => benchHistory(),
   recovery: () => benchRecovery(numbers),
+  redaction: () => benchRedaction(numbers),
   crashes: () => benchCrashes(numbers),
   start: () => benchStart(numbers),
   streaming: () => benchStreaming(numbers),

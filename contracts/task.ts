@@ -3,6 +3,7 @@ import { gatePolicySchema } from './approval.ts';
 import type { JsonObject } from './json.ts';
 import type { ModelApi } from './model.ts';
 import type { PriceTable } from './budget.ts';
+import { taskRedactionSchema } from './redaction.ts';
 
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/, 'letters, digits, "_", "." and "-", at most 100');
 
@@ -149,6 +150,8 @@ export const taskDefinitionSchema = z.strictObject({
   onExpired: z.enum(['tellModel', 'endRun']).default('tellModel'),
   /** Whether the provider may store responses; background responses need it. */
   providerStorage: z.enum(['allowed', 'forbidden']).default('forbidden'),
+  /** What becomes of personal data and secrets in this task's runs, above the general settings and below the tenant's. */
+  redaction: taskRedactionSchema.optional(),
   limits: limitsSchema,
 });
 export type TaskDefinition = z.infer<typeof taskDefinitionSchema>;

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { gatePolicySchema } from '../../contracts/approval.ts';
 import { candidateSchema, effectSchema, limitsSchema, refuseLocal, taskDefinitionSchema, toolDefinitionSchema } from '../../contracts/task.ts';
+import { redactionSettingsSchema } from '../../contracts/redaction.ts';
 import { parseUsd } from '../../domain/budget/price.ts';
 import { MCP_SERVERS_GUIDE, MCP_TOOL_GUIDE, mcpServersSchema, mcpToolSpecSchema } from './mcp-schema.ts';
+import { nested, REDACTION_GUIDE, TASK_REDACTION_GUIDE } from './redaction-guide.ts';
 import type { FieldGuide } from './schema-mistakes.ts';
 
 const usd = z.union([z.number(), z.string()]).refine((value) => parseUsd(String(value)) !== null, { error: 'invalid amount' });
@@ -52,6 +54,7 @@ const taskSpecSchema = z.strictObject({
   onDenied: task.onDenied.unwrap().optional(),
   onExpired: task.onExpired.unwrap().optional(),
   providerStorage: task.providerStorage.unwrap().optional(),
+  redaction: task.redaction,
   limits: z.strictObject(Object.fromEntries(Object.entries(limitsSchema.shape).map(([name, limit]) => [name, limit.unwrap().optional()]))).optional(),
   input: zodSchema.optional(),
   output: zodSchema.optional(),
@@ -92,6 +95,7 @@ export const projectSpecSchema = z.strictObject({
   endpoints: z.record(z.string().min(1).max(100), endpointSpecSchema).optional(),
   prices: z.string().min(1).max(1_000).optional(),
   mcpServers: mcpServersSchema.optional(),
+  redaction: redactionSettingsSchema.optional(),
 });
 
 const GATE: FieldGuide = {
@@ -139,6 +143,7 @@ const TASK: FieldGuide = {
   onDenied: '"tellModel" or "endRun"',
   onExpired: '"tellModel" or "endRun"',
   providerStorage: '"allowed" or "forbidden"',
+  ...TASK_REDACTION_GUIDE,
   limits: 'limits by name, such as {maxSteps: 30}',
   ...Object.fromEntries(
     Object.keys(limitsSchema.shape).map((name) => [`limits.${name}`, `a whole number within the bounds of ${name} (see limitsSchema in contracts/task.ts)`]),
@@ -178,8 +183,5 @@ export const PROJECT_GUIDE: FieldGuide = {
   'endpoints.*.streamIdleTimeoutMs': 'milliseconds, 100 to 3600000 (an hour)',
   'endpoints.*.structuredOutput': 'true or false',
   ...MCP_SERVERS_GUIDE,
+  ...REDACTION_GUIDE,
 };
-
-function nested(prefix: string, guide: FieldGuide): FieldGuide {
-  return Object.fromEntries(Object.entries(guide).map(([field, expected]) => [`${prefix}.${field}`, expected]));
-}

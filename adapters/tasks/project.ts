@@ -7,6 +7,7 @@ import type { TaskDefinition } from '../../contracts/task.ts';
 import { isMcpTool, type ProjectSpec, type TaskSpec, type ToolSpec } from '../../domain/task/define.ts';
 import { type TaskRegistry, toolKey } from '../../domain/task/registry-port.ts';
 import { readPriceFile } from '../prices/override-file.ts';
+import { patternProblems } from '../redaction/own-patterns.ts';
 import { type Mistake, mistakesError } from './mistakes.ts';
 import { PROJECT_GUIDE, projectSpecSchema } from './project-schema.ts';
 import { formatPath, schemaMistakes } from './schema-mistakes.ts';
@@ -137,6 +138,7 @@ function toRegistry(project: ProjectSpec, shown: string): TaskRegistry {
   }
   checkEndpoints(project, report);
   checkMcpServers(project, report);
+  for (const { path, message } of patternProblems(project.redaction ?? {})) report(['redaction', ...path], message);
   if (mistakes.length > 0) throw mistakesError(`The configuration ${shown}`, mistakes);
   return { tasks, tools, outputs };
 }

@@ -25,6 +25,7 @@ export function schemaMistakes(error: z.ZodError, value: unknown, guide: FieldGu
     const expected = expectedAt(issue.path, guide);
     // A rule that the guide can't state writes its own sentence.
     if (issue.code === 'custom' && issue.message.endsWith('.')) return [{ path: issue.path, message: `${subjectOf(issue.path)}${issue.message}` }];
+    if (issue.code === 'invalid_key') return [{ path: issue.path, message: `${subjectOf(issue.path)}the name ${issue.issues[0]?.message ?? 'is none'}.` }];
     const seen = valueAt(value, issue.path);
     if (seen === undefined) return [{ path: issue.path, message: `"${String(issue.path.at(-1) ?? '')}" is missing. Add it: ${expected ?? issue.message}.` }];
     return [{ path: issue.path, message: `${subjectOf(issue.path)}expected ${expected ?? issue.message}, saw ${show(seen)}.` }];

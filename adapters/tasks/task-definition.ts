@@ -46,7 +46,7 @@ export function toTaskDefinition(spec: TaskSpec): ConvertedTask {
       irreversible: gatePolicySchema.parse(irreversible ?? {}),
       ...present({ budget: budget && gatePolicySchema.parse(budget), inDoubt: inDoubt && gatePolicySchema.parse(inDoubt) }),
     },
-    ...present({ onDenied: spec.onDenied, onExpired: spec.onExpired, providerStorage: spec.providerStorage }),
+    ...present({ onDenied: spec.onDenied, onExpired: spec.onExpired, providerStorage: spec.providerStorage, redaction: spec.redaction }),
     limits: limitsSchema.parse(spec.limits ?? {}),
   });
   if (definition.success) return { type: 'task', definition: definition.data };

@@ -3,6 +3,7 @@ import { gatePolicySchema } from '../../contracts/approval.ts';
 import { candidateSchema, limitsSchema, taskDefinitionSchema } from '../../contracts/task.ts';
 import { parseUsd } from '../../domain/budget/price.ts';
 import { parseDuration } from './duration.ts';
+import { nested, TASK_REDACTION_GUIDE } from './redaction-guide.ts';
 import type { FieldGuide } from './schema-mistakes.ts';
 
 const DURATION = 'a duration such as 30m, 24h or 7d';
@@ -89,6 +90,7 @@ export const taskFileSchema = z.strictObject({
   onDenied: task.onDenied,
   onExpired: task.onExpired,
   providerStorage: task.providerStorage,
+  redaction: task.redaction,
   limits: limitsFileSchema.default({}),
 });
 export type TaskFile = z.infer<typeof taskFileSchema>;
@@ -100,10 +102,6 @@ const GATE: FieldGuide = {
   approvalValidFor: `${DURATION}, from 1s to 365d`,
   requesterMayDecide: 'true or false',
 };
-
-function nested(prefix: string, guide: FieldGuide): FieldGuide {
-  return Object.fromEntries(Object.entries(guide).map(([field, expected]) => [`${prefix}.${field}`, expected]));
-}
 
 export const TASK_FILE_GUIDE: FieldGuide = {
   name: 'a name of letters, digits, "_", "." and "-", at most 100, such as retail-support',
@@ -143,6 +141,7 @@ export const TASK_FILE_GUIDE: FieldGuide = {
   onDenied: 'tellModel or endRun',
   onExpired: 'tellModel or endRun',
   providerStorage: 'allowed or forbidden',
+  ...TASK_REDACTION_GUIDE,
   limits: 'limits by name, such as {maxToolCallsPerStep: 8}',
   'limits.maxSteps': 'a whole number, 1 to 10000',
   'limits.maxToolCallsPerStep': 'a whole number, 1 to 64',

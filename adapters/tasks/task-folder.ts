@@ -162,6 +162,7 @@ function toDefinition(file: TaskFile, prompt: string, tools: readonly ToolDefini
     onDenied: file.onDenied,
     onExpired: file.onExpired,
     providerStorage: file.providerStorage,
+    ...(file.redaction ? { redaction: file.redaction } : {}),
     limits: limitsSchema.parse({
       ...limits,
       maxSteps: file.maxSteps ?? limits.maxSteps,

@@ -26,7 +26,7 @@ import { addressOf, catalogueOf, openSigner } from '../main.ts';
 import type { RunsDoor } from '../runs-door.ts';
 import { TemporalConnections } from '../temporal-connection.ts';
 import { runCli } from './program.ts';
-import type { CliServices } from './services.ts';
+import type { CliServices, RedactLineOptions } from './services.ts';
 import { processTerminal } from './terminal.ts';
 
 /** An MCP server that is started for the first time may have to be downloaded. */
@@ -65,6 +65,7 @@ const services: CliServices = {
     ),
   catalogue: (spec) => catalogueOf(settings(), spec),
   provider: () => (settings().api ? 'none' : settings().openai.apiKey !== undefined ? 'real' : settings().simulatedUrl !== undefined ? 'simulated' : 'none'),
+  lineRedactor: openLineRedactor,
   priceLine: async (line) => JSON.stringify(priceLine(parseLine(line), await prices(), { nowMs: Date.now() })),
   explainErrorLine: async (line) => JSON.stringify(explainErrorLine(parseLine(line), Date.now())),
   runWorker: () => runInForeground(workerScript, settings()),
@@ -128,6 +129,13 @@ async function withMcpServers<T>({ temporal, insecure, secret }: Settings, use: 
 async function priceSource(): Promise<PriceSource> {
   const { spec } = await services.project();
   return createPriceSource({ ...(spec.models ? { stated: spec.models } : {}), file: spec.prices });
+}
+
+/** Loaded here, because no other command of the CLI needs the detectors. */
+async function openLineRedactor(options: RedactLineOptions): Promise<(line: string) => string> {
+  const { lineRedactor } = await import('../../adapters/redaction/redact-line.ts');
+  const redact = lineRedactor((await services.project()).spec.redaction ?? {}, options);
+  return (line) => JSON.stringify(redact(parseLine(line)));
 }
 
 /** What is no JSON stays a text, which then is no line of the right shape. */

@@ -29,6 +29,14 @@ export interface StoreAmount {
   readonly runs: number;
 }
 
+export interface RedactLineOptions {
+  readonly tenant: string;
+  readonly feature: string;
+  readonly place: 'text' | 'toolArguments';
+  readonly regions?: string;
+  readonly rules?: string;
+}
+
 /**
  * What the commands need of the outside. Adapters come in through here, wired in main.ts; each is opened at its first
  * use, so that a command needs only what it uses.
@@ -61,6 +69,8 @@ export interface CliServices {
   catalogue(spec: ProjectSpec): ModelCatalogue;
   /** What plays the models: scripted answers, a real provider, or nothing yet. */
   provider(): 'simulated' | 'real' | 'none';
+  /** Answers lines of `redact`: JSON in, JSON out. @throws TollgateError for options that make no sense. */
+  lineRedactor(options: RedactLineOptions): Promise<(line: string) => string>;
   /** One line of `price` and of `explain-error`: JSON in, JSON out. */
   priceLine(line: string): Promise<string>;
   explainErrorLine(line: string): Promise<string>;

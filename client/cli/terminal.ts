@@ -63,10 +63,26 @@ export function processTerminal(): Terminal {
       for await (const chunk of stdin) text += String(chunk);
       return text;
     },
-    inputLines: () => createInterface({ input: stdin, crlfDelay: Number.POSITIVE_INFINITY }),
+    inputLines: () => linesOf(stdin.setEncoding('utf8')),
     style: (name, text) => (stdout.isTTY ? styleText(name, text, { stream: stdout }) : text),
   };
 }
+
+/** At line feeds alone: `readline` also breaks at U+2028 and U+2029, which stand as they are in JSON. */
+async function* linesOf(chunks: AsyncIterable<unknown>): AsyncGenerator<string> {
+  let begun: string[] = [];
+  for await (const chunk of chunks) {
+    const [first = '', ...rest] = String(chunk).split('\n');
+    begun.push(first);
+    for (const next of rest) {
+      yield withoutReturn(begun.join(''));
+      begun = [next];
+    }
+  }
+  if (begun.some((part) => part !== '')) yield withoutReturn(begun.join(''));
+}
+
+const withoutReturn = (line: string): string => (line.endsWith('\r') ? line.slice(0, -1) : line);
 
 /** The head and the end of what is too long for the screen: the cursor can't go back above its top. */
 function cutToScreen(lines: readonly string[], rows: number, width: number): readonly string[] {

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { GatePolicy } from '../../contracts/approval.ts';
 import type { JsonObject, JsonValue } from '../../contracts/json.ts';
 import type { ModelApi } from '../../contracts/model.ts';
+import type { RedactionSettings, TaskRedaction } from '../../contracts/redaction.ts';
 import type { Limits } from '../../contracts/task.ts';
 import type { Effect } from '../../contracts/tool.ts';
 import type { ToolContext, ToolReconciliation } from '../tool/runtime-port.ts';
@@ -97,6 +98,8 @@ export interface TaskSpec<Input extends z.ZodType = z.ZodType, Output extends z.
   readonly onDenied?: 'tellModel' | 'endRun';
   readonly onExpired?: 'tellModel' | 'endRun';
   readonly providerStorage?: 'allowed' | 'forbidden';
+  /** What becomes of personal data and secrets in this task's runs. See docs/redaction.md. */
+  readonly redaction?: TaskRedaction;
   readonly limits?: Partial<Limits>;
   /** The run's input; its `message` is the first user message. Default: any object with a `message`. */
   readonly input?: Input;
@@ -150,6 +153,8 @@ export interface ProjectSpec {
   readonly endpoints?: Readonly<Record<string, EndpointSpec>>;
   /** Path of a price file, relative to the configuration, as `tollgate price import` writes it. Its prices come before the built-in ones. */
   readonly prices?: string;
+  /** What becomes of personal data and secrets: rules, regions and patterns of one's own, by feature and tenant. See docs/redaction.md. */
+  readonly redaction?: RedactionSettings;
   /** By the name that tools use. */
   readonly mcpServers?: Readonly<Record<string, McpServerSpec>>;
 }
