@@ -35,6 +35,8 @@ export interface AttemptReport {
   readonly price?: { readonly source: string; readonly effectiveAt: string | null };
   /** The service tier that the reply reported, by which it was charged. */
   readonly serviceTier?: string;
+  /** The provider's or gateway's own id of the request, to ask them by. */
+  readonly providerRequestId?: string;
   readonly startedAt: string;
   readonly endedAt: string | null;
 }
@@ -186,6 +188,7 @@ export function reportAttempt(attempt: AttemptRecord, snapshot: TaskSnapshot | n
     heldUsd: formatUsd(money.status === 'held' ? money.reservedNanoUsd : 0),
     ...(price ? { price: { source: price.source, effectiveAt: price.effectiveAt ?? null } } : {}),
     ...(attempt.reply?.serviceTier ? { serviceTier: attempt.reply.serviceTier } : {}),
+    ...(attempt.providerRequestId ? { providerRequestId: attempt.providerRequestId } : {}),
     startedAt: new Date(attempt.reservedAtMs).toISOString(),
     endedAt: attempt.endedAtMs === null ? null : new Date(attempt.endedAtMs).toISOString(),
   };

@@ -185,6 +185,7 @@ const attemptSchema = z.looseObject({
   heldUsd: usd,
   price: z.looseObject({ source: text, effectiveAt: text.nullable() }).exactOptional(),
   serviceTier: text.exactOptional(),
+  providerRequestId: text.exactOptional(),
   startedAt: when,
   endedAt: when.nullable(),
 });

@@ -9,6 +9,8 @@ interface Answered {
 /** What came back from an endpoint. Never thrown: a failure is a value, because what it cost must be decided. */
 export type ProviderResult = Answered & Came;
 
+export type ProviderFailure = Extract<ProviderResult, { readonly type: 'failure' }>;
+
 type Came =
   /** `usage` is null where the endpoint sent none: the reply is usable, its cost is not known. */
   | { readonly type: 'reply'; readonly reply: ModelReply; readonly usage: TokenUsage | null }

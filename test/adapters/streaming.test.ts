@@ -202,6 +202,20 @@ describe('a gateway', () => {
     expect(reported(late)).not.toHaveProperty('money');
   });
 
+  test('that ends a reply with an error of the model behind it: the reply is not used, and settled only where it was counted', async () => {
+    const broken = delta({ content: '' }, 'error');
+    const [uncounted, counted] = [
+      await streamed(events(delta({ content: 'Hal' }), broken, '[DONE]')),
+      await streamed(events(delta({ content: 'Hal' }), broken, { choices: [], usage: count }, '[DONE]')),
+    ];
+    expect(reported(uncounted)).toMatchObject({ outcome: { type: 'failed', verdict: { billed: 'unknown' } } });
+    expect(reported(uncounted)).not.toHaveProperty('money');
+    expect(reported(counted)).toMatchObject({ outcome: { type: 'failed', verdict: { billed: 'yes' } }, money: { type: 'settle' } });
+    const completion = { id: 'c', choices: [{ finish_reason: 'error', error: { code: 502, message: 'Provider disconnected' }, message: { content: 'Hal' } }] };
+    const whole = await streamed((response) => response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(completion)));
+    expect(reported(whole)).toMatchObject({ outcome: { type: 'failed', verdict: { billed: 'unknown' } } });
+  });
+
   test('that keeps a hung stream open with comments is noticed', async () => {
     const result = await streamed((response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });

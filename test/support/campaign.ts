@@ -10,6 +10,7 @@ import type { AgentRunResult } from '../../contracts/agent-run.ts';
 import type { GateRecord } from '../../domain/approval/gate.ts';
 import { campaignGateProblems, campaignMoneyProblems, type Sample, sampleProblems } from './campaign-judge.ts';
 import { Destination } from './destination.ts';
+import { LONG_REPLY_TOKENS } from '../../domain/task/candidates.ts';
 import { seededRandom } from './seeded-random.ts';
 import { type BillLine, Stage } from './stage.ts';
 import { httpTools } from './tools.ts';
@@ -38,7 +39,9 @@ export interface CampaignReport {
 const AT_ONCE = 12;
 const STORE_LOCK_MS = 4_000;
 const SETTLED_WITHIN_MS = 90_000;
-const PROVIDER_FAULTS = 'rateLimit,serverError,overloaded,cutAfterWork,malformed,slow,hang,usageAboveBound';
+/** Those of streams happen where a reply is streamed: in the runs that may have long ones and are not in the background. */
+const STREAM_FAULTS = 'cutStream,errorInStream,endsEarly,malformedChunk,emptyStream,slowStream';
+const PROVIDER_FAULTS = `rateLimit,serverError,overloaded,cutAfterWork,malformed,slow,hang,usageAboveBound,${STREAM_FAULTS}`;
 
 const scenarios: ScenarioInput[] = [
   {
@@ -157,8 +160,9 @@ export class Campaign {
     destination.answersOutcomes = (tool) => tool !== 'wire';
     const tools = httpTools(destination.url, { look: 'read', note: 'write', pay: 'irreversible', wire: 'irreversible' }) as never;
     const providerStorage = this.#random.chance(0.5) ? 'allowed' : 'forbidden';
+    const maxOutputTokens = this.#random.chance(0.5) ? 256 : LONG_REPLY_TOKENS;
     const limits = { modelTimeoutMs: 5_000, maxAttemptsPerStep: 50 } as never;
-    const start = () => this.#stage.start({ prompt: 'CAMPAIGN', tools, providerStorage, maxOutputTokens: 256, limits }, { id });
+    const start = () => this.#stage.start({ prompt: 'CAMPAIGN', tools, providerStorage, maxOutputTokens, limits }, { id });
     for (let tries = 1; ; tries += 1) {
       try {
         await start();

@@ -1,4 +1,3 @@
-import type { JsonValue } from '../../../contracts/json.ts';
 import type { ProviderResult } from '../../../domain/model/provider-port.ts';
 import type { StreamEnd } from './event-stream.ts';
 import { toFailure } from './failure.ts';
@@ -19,17 +18,4 @@ export function brokenStream(end: StreamEnd, begun: boolean, idleTimeoutMs: numb
     case 'closed':
       return { type: 'failure', signal: { transport: 'ECONNRESET' }, begun, message: `The stream ended before the reply did; ${had}.` };
   }
-}
-
-/** An error that came in place of the reply, or in the middle of it, under a status of 200. */
-export function errorInside(error: unknown, begun: boolean): ProviderResult {
-  const { code, status, message } = (typeof error === 'object' && error !== null ? error : { message: error }) as Record<string, unknown>;
-  const said = code === 'rate_limit_exceeded' ? 429 : [status, code].map(Number).find((value) => value >= 400 && value < 600);
-  const words = typeof message === 'string' ? message : JSON.stringify(error);
-  return {
-    type: 'failure',
-    signal: { ...(said === undefined ? {} : { status: said }), body: { error: error as JsonValue } },
-    begun,
-    message: `An error ${begun ? 'in the middle' : 'in place'} of the reply: ${words}`.slice(0, 1_000),
-  };
 }

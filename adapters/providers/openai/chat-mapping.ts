@@ -4,6 +4,7 @@ import type { ToolCallId } from '../../../contracts/ids.ts';
 import type { FinishReason, ModelReply, ModelRequest, TranscriptMessage } from '../../../contracts/model.ts';
 import type { ProviderResult } from '../../../domain/model/provider-port.ts';
 import type { Dialect } from './dialect.ts';
+import { errorInside } from './error-inside.ts';
 import { errorInReply } from './failure.ts';
 import { wireFormat } from './output-format.ts';
 import { readUsage } from './usage.ts';
@@ -57,6 +58,7 @@ const completionSchema = z.object({
     .array(
       z.object({
         finish_reason: z.string().nullish(),
+        error: z.unknown().optional(),
         message: z.object({
           content: z.string().nullish(),
           refusal: z.string().nullish(),
@@ -76,7 +78,9 @@ export function readChatCompletion(body: unknown): ProviderResult {
   if (!parsed.success) return { type: 'unusable', message: 'The reply does not have the shape of a chat completion.', usage };
   const choice = parsed.data.choices?.[0];
   if (!choice) return { type: 'unusable', message: 'The reply has no choices.', usage };
-  const { message, finish_reason } = choice;
+  const { message, finish_reason, error } = choice;
+  // OpenRouter: the model behind it failed in the middle of the reply.
+  if (error || finish_reason === 'error') return { ...errorInside(error ?? 'The reply ended with an error.', true), usage };
   const toolCalls = (message.tool_calls ?? []).map((call, index) => ({
     toolCallId: (call.id || `call_${index}`) as ToolCallId,
     name: call.function.name,

@@ -1,6 +1,7 @@
 import type { ProviderResult } from '../../../domain/model/provider-port.ts';
-import { brokenStream, errorInside } from './broken-stream.ts';
+import { brokenStream } from './broken-stream.ts';
 import { readChatCompletion } from './chat-mapping.ts';
+import { errorInside } from './error-inside.ts';
 import { type EventKind, readEvents, type StreamEnd, type StreamOptions } from './event-stream.ts';
 
 interface Delta {
@@ -13,13 +14,18 @@ interface CallDelta {
   readonly id?: string | null;
   readonly function?: { readonly name?: string | null; readonly arguments?: string | null } | null;
 }
+interface Choice {
+  readonly delta?: Delta | null;
+  readonly finish_reason?: string | null;
+  readonly error?: unknown;
+}
 interface Chunk {
   readonly id?: string | null | undefined;
   readonly model?: string | null | undefined;
   readonly service_tier?: string | null | undefined;
   readonly usage?: unknown;
   readonly error?: unknown;
-  readonly choices?: readonly { readonly index?: number; readonly delta?: Delta | null; readonly finish_reason?: string | null }[] | null;
+  readonly choices?: readonly Choice[] | null;
 }
 interface Call {
   id: string | null;
@@ -46,6 +52,7 @@ class ChatAssembly {
   /** The call that an index stands for now. Some gateways number every call 0. */
   readonly #byIndex = new Map<number, Call>();
   #usage: unknown = null;
+  #choiceError: unknown;
   #hasChoice = false;
 
   take(data: string): EventKind {
@@ -58,7 +65,7 @@ class ChatAssembly {
     this.hasBegun = true;
     this.#head = { id: chunk.id ?? this.#head.id, model: chunk.model ?? this.#head.model, service_tier: chunk.service_tier ?? this.#head.service_tier };
     const choice = chunk.choices?.[0];
-    if (choice) this.#hear(choice.delta ?? {}, choice.finish_reason ?? null);
+    if (choice) this.#hear(choice);
     // What is counted before the end, as some servers do with every chunk, is not what the call costs.
     if (chunk.usage && (this.#finishReason !== null || !this.#hasChoice)) this.#usage = chunk.usage;
     return choice ? 'piece' : 'other';
@@ -72,11 +79,13 @@ class ChatAssembly {
   completion(): unknown {
     const calls = this.#calls.map(({ id, ...fn }) => ({ id, function: fn }));
     const message = { content: this.#text, refusal: this.#refusal, ...(calls.length > 0 ? { tool_calls: calls } : {}) };
-    return { ...this.#head, choices: this.#hasChoice ? [{ finish_reason: this.#finishReason, message }] : [], usage: this.#usage };
+    return { ...this.#head, choices: this.#hasChoice ? [{ finish_reason: this.#finishReason, message, error: this.#choiceError }] : [], usage: this.#usage };
   }
 
-  #hear({ content, refusal, tool_calls: calls }: Delta, finishReason: string | null): void {
+  #hear({ delta, finish_reason: finishReason, error }: Choice): void {
+    const { content, refusal, tool_calls: calls } = delta ?? {};
     this.#hasChoice = true;
+    this.#choiceError ??= error;
     if (typeof content === 'string') this.#text = (this.#text ?? '') + content;
     if (typeof refusal === 'string') this.#refusal = (this.#refusal ?? '') + refusal;
     for (const call of calls ?? []) this.#hearCall(call);

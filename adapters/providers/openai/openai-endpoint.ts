@@ -6,12 +6,13 @@ import { type Encoding, longestFormBytes, measureOf } from '../../tokenizers/ope
 import { fetchWithCallId } from '../records/litellm-records.ts';
 import { type RecordsKind, recordsOf } from '../records/records.ts';
 import { wasTriedByGateway } from '../../../domain/model/gateway-tries.ts';
-import { errorInBody, readBody } from './answer-body.ts';
+import { readBody } from './answer-body.ts';
 import { awaitBackground } from './background.ts';
 import { chatBody, readChatCompletion } from './chat-mapping.ts';
 import { readChatStream } from './chat-stream.ts';
 import type { Dialect } from './dialect.ts';
 import { isOpenAiUrl } from './dialect.ts';
+import { errorInBody } from './error-inside.ts';
 import { toFailure } from './failure.ts';
 import { providerRequestIdOf } from './request-id.ts';
 import { readResponse, responsesBody } from './responses-mapping.ts';

@@ -1,5 +1,6 @@
 import type { ProviderResult } from '../../../domain/model/provider-port.ts';
-import { brokenStream, errorInside } from './broken-stream.ts';
+import { brokenStream } from './broken-stream.ts';
+import { errorInside } from './error-inside.ts';
 import { type EventKind, readEvents, type ServerEvent, type StreamOptions } from './event-stream.ts';
 import { readResponse } from './responses-mapping.ts';
 
