@@ -2,6 +2,7 @@ import { partFor, type ScriptedAnswer } from '../adapters/providers/simulated/sc
 import { findListedModel, type SimulatedModel } from '../adapters/providers/simulated/price-list.ts';
 import { lastToolResults, systemText, turnOf, userText, type WireRequest } from '../adapters/providers/simulated/wire-request.ts';
 import type { PriceTable } from '../contracts/budget.ts';
+import { withoutBoundary } from '../domain/redaction/sanitise.ts';
 import { type ModelAsked, type ScriptTurn, toTurn } from './script.ts';
 
 const MAX_REMEMBERED = 10_000;
@@ -88,7 +89,7 @@ function toAsked(request: WireRequest): ModelAsked {
     model: request.model,
     system: systemText(request),
     messages: request.items.map(({ role, text }) => ({ role, text })),
-    toolResults: lastToolResults(request),
+    toolResults: lastToolResults(request).map(withoutBoundary),
     tools: request.offeredTools,
   };
 }

@@ -86,6 +86,11 @@ export function asData(text: string, flags: readonly string[]): string {
   return `⟦data${warning}⟧\n${text}\n⟦/data⟧`;
 }
 
+/** What stands within the boundary; a text without one as it is. */
+export function withoutBoundary(text: string): string {
+  return /^⟦data[^\n]*⟧\n([\s\S]*)\n⟦\/data⟧$/.exec(text)?.[1] ?? text;
+}
+
 const SUSPECTS: Record<SanitiseFlag, string> = {
   invisibleCharacters: 'hidden text (taken out)',
   instructions: 'instructions',

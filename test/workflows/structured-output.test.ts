@@ -93,7 +93,7 @@ test('a correction whose connection breaks off is tried again and not paid for u
 
 test('a last answer under a budget that is used up is in words', async () => {
   const handle = await stage.start(
-    { prompt: 'WRAP', outputSchema, models: model, tools: await tools(), onBudgetExhausted: 'wrapUp', budgetLimitNanoUsd: 2_950_000 },
+    { prompt: 'WRAP', outputSchema, models: model, tools: await tools(), onBudgetExhausted: 'wrapUp', budgetLimitNanoUsd: 3_400_000 },
     { id: 'structured-wrap' },
   );
   expect(await handle.result()).toMatchObject({ status: 'budgetExhausted', output: 'Short of money.' });
