@@ -112,13 +112,14 @@ export function toTollgateError(error: unknown): unknown {
 
 /** What a connection dies of that stood before: somebody was there. */
 const LOST = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'];
-const MAX_FIRST_TRIES = 4;
+const MAX_FIRST_TRIES = 10;
 
 /** Waits before the next try after a failure that may get better. */
 export class Patience {
   #waitMs = 0;
   #tries = 0;
   #hasWorked = false;
+  #wasThere = false;
 
   worked(): void {
     this.#hasWorked = true;
@@ -129,7 +130,9 @@ export class Patience {
   async after(error: unknown, signal?: AbortSignal): Promise<void> {
     this.#tries += 1;
     const translated = toTollgateError(error);
-    const isWorthATry = this.#hasWorked || (LOST.includes(codeOf(error) ?? '') && this.#tries < MAX_FIRST_TRIES);
+    // Whoever broke a connection off may be starting again, and then refuses the next ones.
+    this.#wasThere ||= LOST.includes(codeOf(error) ?? '');
+    const isWorthATry = this.#hasWorked || (this.#wasThere && this.#tries < MAX_FIRST_TRIES);
     if (!isWorthATry || !(translated instanceof TollgateError) || !FAILURES[translated.type].retryable || translated.type === 'invariantBroken')
       throw translated;
     this.#waitMs = Math.min(MAX_RETRY_MS, Math.max(FIRST_RETRY_MS, this.#waitMs * 2));
