@@ -112,14 +112,16 @@ export function toTollgateError(error: unknown): unknown {
 
 /** What a connection dies of that stood before: somebody was there. */
 const LOST = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'];
-const MAX_FIRST_TRIES = 10;
+const MAX_FIRST_LOSSES = 4;
+/** How often nobody may be there after that: an API that starts again takes seconds. */
+const MAX_TRIES_TO_COME_BACK = 10;
 
 /** Waits before the next try after a failure that may get better. */
 export class Patience {
   #waitMs = 0;
   #tries = 0;
+  #losses = 0;
   #hasWorked = false;
-  #wasThere = false;
 
   worked(): void {
     this.#hasWorked = true;
@@ -130,9 +132,11 @@ export class Patience {
   async after(error: unknown, signal?: AbortSignal): Promise<void> {
     this.#tries += 1;
     const translated = toTollgateError(error);
+    const isLost = LOST.includes(codeOf(error) ?? '');
+    if (isLost) this.#losses += 1;
     // Whoever broke a connection off may be starting again, and then refuses the next ones.
-    this.#wasThere ||= LOST.includes(codeOf(error) ?? '');
-    const isWorthATry = this.#hasWorked || (this.#wasThere && this.#tries < MAX_FIRST_TRIES);
+    const mayComeBack = isLost ? this.#losses < MAX_FIRST_LOSSES : this.#losses > 0 && this.#tries < MAX_TRIES_TO_COME_BACK;
+    const isWorthATry = this.#hasWorked || mayComeBack;
     if (!isWorthATry || !(translated instanceof TollgateError) || !FAILURES[translated.type].retryable || translated.type === 'invariantBroken')
       throw translated;
     this.#waitMs = Math.min(MAX_RETRY_MS, Math.max(FIRST_RETRY_MS, this.#waitMs * 2));
