@@ -5,11 +5,14 @@ import { ratios, show, spreadOf, table } from './support/statistics.ts';
 import { openStand } from './support/subjects.ts';
 
 const STEPS = 20;
-/** Each subject's settings; the first is what the others are compared with. */
+const BARE = { NODE_OPTIONS: `--import=${new URL('./support/without-detectors.mjs', import.meta.url).href}` };
+const OPEN = { TOLLGATE_ENCRYPT_STORE: '0', TOLLGATE_ENCRYPT_HISTORY: '0' };
+/** Each subject's environment; the first is what the others are compared with. */
 const SUBJECTS = {
-  plain: { TOLLGATE_ENCRYPT_STORE: '0', TOLLGATE_ENCRYPT_HISTORY: '0' },
-  'store sealed': { TOLLGATE_ENCRYPT_STORE: '1', TOLLGATE_ENCRYPT_HISTORY: '0' },
-  'store and history sealed': { TOLLGATE_ENCRYPT_STORE: '1', TOLLGATE_ENCRYPT_HISTORY: '1' },
+  nothing: { ...BARE, ...OPEN },
+  redaction: OPEN,
+  'redaction, store sealed': { TOLLGATE_ENCRYPT_STORE: '1', TOLLGATE_ENCRYPT_HISTORY: '0' },
+  'redaction, store and history sealed': { TOLLGATE_ENCRYPT_STORE: '1', TOLLGATE_ENCRYPT_HISTORY: '1' },
 } as const;
 type Name = keyof typeof SUBJECTS;
 const NAMES = Object.keys(SUBJECTS) as Name[];
@@ -44,7 +47,7 @@ async function measure(
   { runs, concurrency, round }: { readonly runs: number; readonly concurrency: number; readonly round: number },
 ): Promise<Sample> {
   const stand = await openStand(ground, 'tollgate', SUBJECTS[name]);
-  const id = `${name.replaceAll(' ', '-')}-${round}`;
+  const id = `${name.replaceAll(/\W+/g, '-')}-${round}`;
   try {
     await (await stand.start(`${id}-warm`, STEPS)).ended;
     const before = { worker: cpuMs(stand.worker.pid), server: cpuMs(ground.server.pid) };
@@ -83,8 +86,8 @@ function report(samples: ReadonlyMap<Name, readonly Sample[]>): string {
   const fields = ['workerCpuMsPerStep', 'serverCpuMsPerStep', 'historyBytesPerStep'] as const;
   const relative = table(
     ['pair', 'worker CPU', 'server CPU', 'history bytes'],
-    NAMES.slice(1).map((name) => [`${name} ÷ plain`, ...fields.map((field) => show(ratios(column(name, field), column('plain', field))))]),
+    NAMES.slice(1).map((name) => [`${name} ÷ nothing`, ...fields.map((field) => show(ratios(column(name, field), column('nothing', field))))]),
   );
-  const rounds = samples.get('plain')?.length ?? 0;
+  const rounds = samples.get('nothing')?.length ?? 0;
   return `runs of ${STEPS} steps, ${rounds} rounds, median (quartiles)\n\n${absolute}\n\n${relative}\n`;
 }
