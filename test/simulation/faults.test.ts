@@ -45,7 +45,9 @@ const tools = () => httpTools(destination.url, { look: 'read', pay: 'irreversibl
 const workerOf = async (workflowId: string) =>
   waitFor('a started activity', async () => {
     const description = await stage.client.workflow.getHandle(workflowId).describe();
-    const pid = Number((description.raw.pendingActivities?.[0]?.lastWorkerIdentity ?? '').split('@')[0]);
+    // Another worker may have opened the run.
+    const activity = description.raw.pendingActivities?.find(({ activityType }) => activityType?.name !== 'pinTask');
+    const pid = Number((activity?.lastWorkerIdentity ?? '').split('@')[0]);
     return stage.workers.find((worker) => worker.pid === pid);
   });
 
