@@ -56,7 +56,7 @@ async function holder(ground: Awaited<ReturnType<typeof openGround>>, workflowId
   let pid = 0;
   await until(async () => {
     const { raw } = await ground.client.workflow.getHandle(workflowId).describe();
-    pid = Number((raw.pendingActivities?.[0]?.lastWorkerIdentity ?? '').split('@')[0]);
+    pid = Number((raw.pendingActivities?.find(({ activityType }) => activityType?.name !== 'pinTask')?.lastWorkerIdentity ?? '').split('@')[0]);
     return pid > 0;
   }, 5_000);
   return { pid };

@@ -56,7 +56,9 @@ describe.runIf(hasPostgres())('workers on a real Postgres', () => {
   const workerOf = async (workflowId: string) =>
     waitFor('a started activity', async () => {
       const description = await stage.client.workflow.getHandle(workflowId).describe();
-      const pid = Number((description.raw.pendingActivities?.[0]?.lastWorkerIdentity ?? '').split('@')[0]);
+      const pid = Number(
+        (description.raw.pendingActivities?.find(({ activityType }) => activityType?.name !== 'pinTask')?.lastWorkerIdentity ?? '').split('@')[0],
+      );
       return stage.workers.find((worker) => worker.pid === pid);
     });
   const attemptsOf = async (id: string) => stage.store.listAttempts((await stage.run(id)).runKey);

@@ -28,7 +28,8 @@ export async function fillStore(store: Store): Promise<FilledStore> {
     ordinal: 1,
     model: 'gpt-5-mini',
     reason: 'breakerOpen',
-    message: ODD_TEXT,
+    // In our own words, which have no NUL.
+    message: ODD_TEXT.replaceAll('\0', ''),
   } as const;
   await store.recordSkip(skip);
   const gate = await store.createGate(approvedGate(child));
