@@ -1,3 +1,4 @@
+import { CLOSED } from '../../domain/model/breaker.ts';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -110,6 +111,8 @@ interface Played {
 }
 
 async function play(id: string, prompt: string, models: readonly string[], limits: Record<string, number> = {}): Promise<Played> {
+  // Many failures in a row open the models' breakers; here each run meets its own.
+  for (const { endpoint, model } of await stage.store.listBreakers()) await stage.store.changeBreaker({ endpoint, model }, () => CLOSED);
   const handle = await stage.start(
     { prompt, models: models.map((model) => ({ model })), limits: { maxAttemptsPerStep: 3, modelTimeoutMs: 10_000, ...limits } as never },
     { id },

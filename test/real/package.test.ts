@@ -24,7 +24,7 @@ afterAll(async () => project.close());
 test('the tarball has what was built, the CLI, and no sources, tests or paths of this machine', () => {
   const paths = tarball.files.map(({ path }) => path);
   expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'package.json', 'client/cli/bin.mjs', 'dist/index.js', 'dist/index.d.ts']));
-  expect(paths.filter((path) => !/^(dist\/|LICENSE$|README\.md$|package\.json$|client\/cli\/bin\.mjs$)/.test(path))).toEqual([]);
+  expect(paths.filter((path) => !/^(dist\/|LICENSE$|NOTICE$|README\.md$|package\.json$|client\/cli\/bin\.mjs$)/.test(path))).toEqual([]);
   expect(paths.filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))).toEqual([]);
   expect(paths.filter((path) => /(^|\/)(test|bench|examples|node_modules|\.tollgate)\/|\.test\./.test(path))).toEqual([]);
   expect(paths.filter((path) => /^dist\/workflow-bundle\/workflows-[0-9a-f]{16}\.js$/.test(path))).toHaveLength(1);
@@ -82,7 +82,7 @@ test('in an empty folder the installed CLI brings everything up, and a task of t
   expect(await dev.ended).toBe(0);
   expect(() => process.kill(temporalPid, 0)).toThrow('ESRCH');
   // Nothing was written into the package.
-  expect(readdirSync(join(project.folder, 'node_modules', 'tollgate')).sort()).toEqual(['LICENSE', 'README.md', 'client', 'dist', 'package.json']);
+  expect(readdirSync(join(project.folder, 'node_modules', 'tollgate')).sort()).toEqual(['LICENSE', 'NOTICE', 'README.md', 'client', 'dist', 'package.json']);
 });
 
 /** A worker in a process of the project's own, on a task queue that the worker of `dev` does not poll, with the project's workflows. */

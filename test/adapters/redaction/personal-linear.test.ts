@@ -31,7 +31,7 @@ describe('on hostile input', () => {
     cpuMs(fill(unit, 10_000), 1);
     const [short, long] = [cpuMs(fill(unit, 25_000), 3), cpuMs(fill(unit, 100_000), 2)];
     // Quadratic would be 16 times.
-    expect(long, `${short} ms → ${long} ms`).toBeLessThan(Math.max(20, short * 8));
+    expect(long, `${short} ms → ${long} ms`).toBeLessThan(Math.max(60, short * 10));
   });
 
   test.each(['030 1234567 ', 'phone: 12 34 56 78 ', '4111 1111 1111 1111 ', '1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb ', 'a@a.', '1 A A A A '])(
