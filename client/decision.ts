@@ -22,6 +22,8 @@ const MAX_TRIES = 3;
 export interface Identity {
   readonly name: string;
   readonly roles: readonly string[];
+  /** How people call whoever it is; proves nothing. */
+  readonly displayName?: string;
 }
 
 /** What a decision came to. `undecided`: nobody answered in time, and it may still arrive. */

@@ -247,6 +247,20 @@ export const decidedSchema = named('DecisionAccepted', z.looseObject({ type: z.l
 export const undecidedSchema = named('DecisionPending', z.looseObject({ type: z.literal('undecided'), message: text }));
 export const messageSentSchema = named('MessageSent', z.looseObject({ messageId: text }));
 
+export const meSchema = named(
+  'Me',
+  z.looseObject({
+    name: text.describe('What decisions are signed for.'),
+    displayName: text,
+    roles: z.array(text),
+    tenant: text.nullable().describe('The one tenant that the caller may know of; null: every tenant.'),
+    scopes: z.array(text),
+    signedIn: z.boolean().describe('Whether an issuer vouches for the caller.'),
+    csrfToken: text.exactOptional().describe("In a browser's session: goes into the header `x-tollgate-csrf` of every request that changes something."),
+    sessionEndsAt: when.exactOptional(),
+  }),
+);
+
 export const healthSchema = named('Health', z.looseObject({ status: text }));
 export const readinessSchema = named('Readiness', z.looseObject({ status: z.enum(['ready', 'notReady']), temporal: z.boolean(), store: z.boolean() }));
 
