@@ -14,6 +14,8 @@ import { type InputOf, knownTask, putTask, type StartableTask } from './known-ta
 import { fairShareOf } from './fairness.ts';
 import { reportGate, type GateReport } from './gate-report.ts';
 import { completeOutcome, outcomeOfFailure, outcomeOfResult, type OutputOf, type RunOutcome } from './run-result.ts';
+import { noSuchGate } from './run-reader.ts';
+import { type DecisionToSign, signForSignal, type SignedSignal } from './signed-decision.ts';
 import { type RunSummary, summarizeRun } from './run-report.ts';
 import { type ClientRedaction, redactComment, redactOutgoing } from './redaction.ts';
 import { type KnownTask, type StartOptions, startDetails, startSearchAttributes, toStartRequest } from './start-request.ts';
@@ -91,6 +93,8 @@ export interface AgentClient {
   deny(approvalId: string, options: DecideOptions & { readonly reason: string }): Promise<DecisionResult>;
   /** Takes one's own decision back, as long as it was not used. */
   withdraw(approvalId: string, options?: DecideOptions): Promise<DecisionResult>;
+  /** Signs a decision without sending it, for a plain signal. Needs a signer and a store. @throws TollgateError `notFound`, `decisionRefused`. */
+  signDecision(approvalId: string, decision: DecisionToSign): Promise<SignedSignal>;
   /**
    * Says something to a running run. It enters the transcript before the next model call; a run that was about to end with
    * an answer takes another step for it. @throws TollgateError `notFound` where the run has ended, `tooManyMessages`.
@@ -153,6 +157,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     approve: (approvalId, decideOptions) => decide(approvalId, 'approve', decideOptions),
     deny: (approvalId, { reason, ...decideOptions }) => decide(approvalId, 'deny', { ...decideOptions, comment: reason }),
     withdraw: (approvalId, decideOptions = {}) => decide(approvalId, 'withdraw', decideOptions),
+    signDecision: (approvalId, decision) => signDecision(options, approvalId, decision),
     addUserMessage: (agentRunId, text, messageOptions = {}) => sendMessage(options, agentRunId as AgentRunId, text, messageOptions),
     async cancel(agentRunId) {
       const { closedAt, runKey } = await readExecution(options, agentRunId as AgentRunId);
@@ -170,6 +175,16 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       return gates.map(reportGate);
     },
   };
+}
+
+async function signDecision({ store, signer, identity, redaction }: AgentClientOptions, approvalId: string, decision: DecisionToSign): Promise<SignedSignal> {
+  const audit = needStore(store, 'signing a decision');
+  const gate = await audit.findGate(approvalId as ApprovalId);
+  if (!gate) throw noSuchGate(approvalId);
+  if (!signer) throw new TollgateError('invalidInput', 'This client has no signer. Give createAgentClient({ signer }), or sign through the API or the CLI.');
+  const { comment } = decision;
+  const shown = comment === undefined ? decision : { ...decision, comment: redactComment(await redaction(), comment) };
+  return await signForSignal({ signer, identity, audit }, gate, shown, Date.now());
 }
 
 async function redactedStart(redaction: ClientRedaction, agentRunId: AgentRunId, start: AgentRunStart, { redaction: task }: KnownTask): Promise<AgentRunStart> {

@@ -15,7 +15,7 @@ import type { DecisionSigner } from '../domain/approval/key-port.ts';
 /** How long a decision waits for a worker's answer, in milliseconds. */
 const ANSWER_TIMEOUT_MS = 10_000;
 /** How long a signed decision counts as a new vote, in milliseconds. */
-const SIGNATURE_VALID_MS = 600_000;
+export const SIGNATURE_VALID_MS = 600_000;
 const MAX_TRIES = 3;
 
 /** Who decides, as verified by whoever holds the signing key. */

@@ -76,6 +76,7 @@ export function createLocalDoor(ports: LocalDoorPorts): RunsDoor {
     approve: async (approvalId, options) => (await open({ signs: true })).approve(approvalId, options),
     deny: async (approvalId, options) => (await open({ signs: true })).deny(approvalId, options),
     withdraw: async (approvalId, options) => (await open({ signs: true })).withdraw(approvalId, options),
+    signDecision: async (approvalId, decision) => (await open({ signs: true })).signDecision(approvalId, decision),
   };
 }
 

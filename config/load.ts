@@ -83,6 +83,7 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
     allowUnsigned: allowsUnsigned(variables, identity, address),
     ...optional('as', name && roles ? { name, roles: roles.split(',') } : undefined),
     ...optional('api', api),
+    ...optional('token', variables.TOLLGATE_TOKEN),
     listen: { address: variables.TOLLGATE_LISTEN, isConfigured: Boolean(env.TOLLGATE_LISTEN) },
     ...optional('localDeveloper', variables.TOLLGATE_LOCAL_DEVELOPER),
     reconcileEveryMinutes: variables.TOLLGATE_RECONCILE_MINUTES,

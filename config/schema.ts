@@ -154,6 +154,8 @@ export interface Settings extends IdentitySettings {
   readonly as?: { readonly name: string; readonly roles: readonly string[] };
   /** The running API that client and CLI speak to, instead of Temporal and the store. */
   readonly api?: { readonly url: string; readonly token?: string };
+  /** A key or an access token of whoever uses the CLI. */
+  readonly token?: string;
   /** Where the API listens, `host:port`. */
   readonly listen: { readonly address: string; readonly isConfigured: boolean };
   /** Whether a request without a key may act as the developer at this machine. Unset: as long as there has never been a key. */

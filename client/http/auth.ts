@@ -74,7 +74,8 @@ function isSameText(a: string, b: string): boolean {
   return timingSafeEqual(left, right);
 }
 
-function callerOf({ name, displayName, roles, tenant, mayStart }: VerifiedPerson): Caller {
+/** A verified person as a caller: reads and decides; starts only where the settings give that to a role. */
+export function callerOf({ name, displayName, roles, tenant, mayStart }: VerifiedPerson): Caller {
   return { identity: { name, displayName, roles }, scopes: mayStart ? API_KEY_SCOPES : ['read', 'decide'], tenant, isLocal: false, isPerson: true };
 }
 

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { AgentRunId, ApprovalId, AttemptId } from '../../contracts/ids.ts';
-import type { GateRecord } from '../../domain/approval/gate.ts';
+import { type GateRecord, holdsRole } from '../../domain/approval/gate.ts';
 import type { Store } from '../../domain/store/port.ts';
 import { noSuchRun, unknownGate } from '../agent-client.ts';
+import { type GateReport, reportGate } from '../gate-report.ts';
 import type { StoredTask } from '../known-task.ts';
 import { noSuchAttempt } from '../money-door.ts';
 import { noSuchGate } from '../run-reader.ts';
@@ -34,7 +35,7 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
 
   async function visibleGate(approvalId: string): Promise<GateRecord | null> {
     const gate = await store.findGate(approvalId as ApprovalId);
-    return gate && isVisible((await store.getRun(gate.runKey))?.tenant) ? gate : null;
+    return gate && isVisible((await store.getRun(gate.runKey))?.tenant) && isTheirs(caller, reportGate(gate)) ? gate : null;
   }
 
   async function afterLooking<T>(agentRunId: string, act: () => Promise<T>): Promise<T> {
@@ -71,6 +72,8 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
       return await door.reconcile(request);
     },
     async writeOff(attemptId, reason) {
+      if (caller.isPerson && !caller.scopes.includes('start'))
+        throw new TollgateError('forbidden', 'Approving is no licence to give money up: that needs the role of TOLLGATE_OIDC_START_ROLE, or a key.');
       if (!isVisible((await store.findAttempt(attemptId as AttemptId))?.tenant)) throw noSuchAttempt(attemptId);
       return await door.writeOff(attemptId, reason);
     },
@@ -78,7 +81,12 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
       if (tenant !== null && filter.tenant !== undefined && filter.tenant !== tenant) return [];
       return await door.list({ ...filter, ...(tenant === null ? {} : { tenant }) });
     },
-    pendingApprovals: (filter = {}) => door.pendingApprovals({ ...filter, ...(tenant === null ? {} : { tenant }) }),
+    async pendingApprovals({ limit, ...filter } = {}) {
+      // Filtered before it is cut: what is somebody else's takes no place of theirs.
+      const ofTenant = { ...filter, ...(tenant === null ? {} : { tenant }) };
+      if (!caller.isPerson) return await door.pendingApprovals({ ...ofTenant, ...(limit === undefined ? {} : { limit }) });
+      return (await door.pendingApprovals(ofTenant)).filter((gate) => isTheirs(caller, gate)).slice(0, limit);
+    },
     async approval(approvalId) {
       if (!(await visibleGate(approvalId))) throw noSuchGate(approvalId);
       return await door.approval(approvalId);
@@ -95,7 +103,20 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
       const gate = await visibleGate(approvalId);
       return gate ? await door.withdraw(approvalId, { actionDigest: gate.actionDigest, ...options }) : unknownGate(approvalId);
     },
+    async signDecision(approvalId, decision) {
+      if (!(await visibleGate(approvalId))) throw noSuchGate(approvalId);
+      return await door.signDecision(approvalId, decision);
+    },
   };
+}
+
+/**
+ * Whether a gate is a caller's to know of. Of a person's tenant, those that ask for a role they hold, that they asked for
+ * themselves, or that they have decided on. What a key may see its scopes and its tenant say.
+ */
+function isTheirs({ isPerson, identity }: Caller, gate: Pick<GateReport, 'role' | 'requester' | 'votes'>): boolean {
+  if (!isPerson || holdsRole(identity.roles, gate.role) || gate.requester === identity.name) return true;
+  return gate.votes.some(({ approver }) => approver === identity.name);
 }
 
 /** @throws TollgateError `forbidden` where the caller is there for one tenant. */

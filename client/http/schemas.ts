@@ -84,6 +84,8 @@ export const decisionBody = named(
   ]),
 );
 
+export const signBody = named('DecisionToSign', z.strictObject({ verdict: z.enum(['approve', 'deny']), actionDigest: digest, comment: comment.optional() }));
+
 export const messageBody = named(
   'UserMessage',
   z.strictObject({
@@ -245,6 +247,15 @@ export const cancellationSchema = named('Cancellation', z.looseObject({ agentRun
 
 export const decidedSchema = named('DecisionAccepted', z.looseObject({ type: z.literal('accepted'), gateStatus: text, message: text }));
 export const undecidedSchema = named('DecisionPending', z.looseObject({ type: z.literal('undecided'), message: text }));
+export const signedSignalSchema = named(
+  'SignedSignal',
+  z.looseObject({
+    agentRunId: text,
+    signal: z.enum(['approve', 'deny']),
+    payload: z.looseObject({ approvalId: text, actionDigest: text, signedDecision: text }).describe('What the signal carries.'),
+    expiresAt: when,
+  }),
+);
 export const messageSentSchema = named('MessageSent', z.looseObject({ messageId: text }));
 
 export const meSchema = named(
