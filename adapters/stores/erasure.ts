@@ -16,8 +16,8 @@ const REMOVED: Readonly<Record<DataClass, string>> = {
 export interface JsonSql {
   /** An expression for `column` with the fields of `changes` (a JSON object as a literal) in place of its own. */
   merge(column: string, changes: string): string;
-  /** Whether one text is in another. */
-  contains(text: string, part: string): string;
+  /** Whether a text is in a content's body. */
+  contains(body: string, part: string): string;
 }
 
 /** The recordings of the run's task, where no other run has them that still has what was said. */

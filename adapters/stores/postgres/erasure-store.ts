@@ -6,7 +6,7 @@ import { findRunRow } from './run-store.ts';
 
 const JSON_SQL: JsonSql = {
   merge: (column, changes) => `(${column}::jsonb || ${changes}::jsonb)::text`,
-  contains: (text, part) => `strpos(${text}, ${part}) > 0`,
+  contains: (body, part) => `position(convert_to(${part}, 'UTF8') IN ${body}) > 0`,
 };
 
 export function createErasureStore(db: Database): ErasureStore {

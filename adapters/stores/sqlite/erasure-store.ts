@@ -6,7 +6,7 @@ import { findRunRow } from './run-store.ts';
 
 const JSON_SQL: JsonSql = {
   merge: (column, changes) => `json_patch(${column}, ${changes})`,
-  contains: (text, part) => `instr(${text}, ${part}) > 0`,
+  contains: (body, part) => `instr(${body}, ${part}) > 0`,
 };
 
 export function createErasureStore(db: Connection): ErasureStore {
