@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { AgentRunId, ApprovalId, AttemptId } from '../../contracts/ids.ts';
-import { type GateRecord, holdsRole } from '../../domain/approval/gate.ts';
+import type { GateRecord } from '../../domain/approval/gate.ts';
 import type { Store } from '../../domain/store/port.ts';
 import { noSuchRun, unknownGate } from '../agent-client.ts';
-import { type GateReport, reportGate } from '../gate-report.ts';
+import { reportGate } from '../gate-report.ts';
+import { isTheirs } from './their-gates.ts';
 import type { StoredTask } from '../known-task.ts';
 import { noSuchAttempt } from '../money-door.ts';
 import { noSuchGate } from '../run-reader.ts';
@@ -35,7 +36,7 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
 
   async function visibleGate(approvalId: string): Promise<GateRecord | null> {
     const gate = await store.findGate(approvalId as ApprovalId);
-    return gate && isVisible((await store.getRun(gate.runKey))?.tenant) && isTheirs(caller, reportGate(gate)) ? gate : null;
+    return gate && isVisible((await store.getRun(gate.runKey))?.tenant) && isTheirs(caller, reportGate(gate), Date.now()) ? gate : null;
   }
 
   async function afterLooking<T>(agentRunId: string, act: () => Promise<T>): Promise<T> {
@@ -85,7 +86,7 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
       // Filtered before it is cut: what is somebody else's takes no place of theirs.
       const ofTenant = { ...filter, ...(tenant === null ? {} : { tenant }) };
       if (!caller.isPerson) return await door.pendingApprovals({ ...ofTenant, ...(limit === undefined ? {} : { limit }) });
-      return (await door.pendingApprovals(ofTenant)).filter((gate) => isTheirs(caller, gate)).slice(0, limit);
+      return (await door.pendingApprovals(ofTenant)).filter((gate) => isTheirs(caller, gate, Date.now())).slice(0, limit);
     },
     async approval(approvalId) {
       if (!(await visibleGate(approvalId))) throw noSuchGate(approvalId);
@@ -108,15 +109,6 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
       return await door.signDecision(approvalId, decision);
     },
   };
-}
-
-/**
- * Whether a gate is a caller's to know of. Of a person's tenant, those that ask for a role they hold, that they asked for
- * themselves, or that they have decided on. What a key may see its scopes and its tenant say.
- */
-function isTheirs({ isPerson, identity }: Caller, gate: Pick<GateReport, 'role' | 'requester' | 'votes'>): boolean {
-  if (!isPerson || holdsRole(identity.roles, gate.role) || gate.requester === identity.name) return true;
-  return gate.votes.some(({ approver }) => approver === identity.name);
 }
 
 /** @throws TollgateError `forbidden` where the caller is there for one tenant. */
