@@ -8,7 +8,8 @@ import { Browser } from '../support/browser.ts';
 import { type ApiFixture, openApiFixture } from '../support/http-api.ts';
 import { AUDIENCE, Issuer } from '../support/issuer.ts';
 
-const claims = { roles: 'roles', tenant: 'tenant', displayName: 'name' };
+/** What the issuer calls support leads may approve the gate of the fixture. */
+const claims = { roles: 'roles', tenant: 'tenant', displayName: 'name', roleMapping: { 'support-lead': ['approver'] } };
 const client = { id: 'tollgate', secret: 'a secret of the client', scopes: 'openid profile' };
 const CSRF = 'x-tollgate-csrf';
 
@@ -73,7 +74,7 @@ describe('a login', () => {
     expect(await me(browser)).toEqual({
       name: `oidc:${issuer.url.slice('http://'.length)}#alice`,
       displayName: 'Alice Ames',
-      roles: ['support-lead'],
+      roles: ['approver'],
       tenant: 'acme',
       scopes: ['read', 'decide'],
       signedIn: true,
@@ -81,7 +82,7 @@ describe('a login', () => {
       sessionEndsAt: expect.any(String),
     });
     const [entry] = await api.store.listAudit({ limit: 100 }).then((entries) => entries.filter(({ type }) => type === 'person.signedIn'));
-    expect(entry).toMatchObject({ actor: expect.stringMatching(/#alice$/), data: { roles: ['support-lead'], tenant: 'acme' } });
+    expect(entry).toMatchObject({ actor: expect.stringMatching(/#alice$/), data: { roles: ['approver'], tenant: 'acme' } });
   });
 
   test('leaves cookies that scripts and other sites cannot use, and that say nothing', async () => {
