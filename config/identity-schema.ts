@@ -28,7 +28,7 @@ const roleMapping = z.string().transform((value, context): Readonly<Record<strin
 });
 
 /** Requests in a minute, unless the settings say otherwise. */
-export const DEFAULT_RATES: RateLimits = { address: 12_000, caller: 6_000, decide: 1_200, login: 30 };
+export const DEFAULT_RATES: RateLimits = { address: 12_000, caller: 6_000, decide: 3_000, login: 30 };
 
 /** The settings of who may do what: people by OpenID Connect, keys of decisions, sessions, limits of the API. */
 export const identityVariables = {

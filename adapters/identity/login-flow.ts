@@ -3,10 +3,7 @@ import * as oidc from 'openid-client';
 import { TollgateError } from '../../contracts/failures.ts';
 import { type ClaimRules, type Claims, claimAt, personOf } from '../../domain/identity/claims.ts';
 import type { LoginFlow } from '../../domain/identity/port.ts';
-import { ISSUER_TIMEOUT_MS, issuerUnavailable } from './issuer.ts';
-
-/** How long what the issuer says of itself is believed, in milliseconds. */
-const METADATA_MAX_AGE_MS = 3_600_000;
+import { ISSUER_TIMEOUT_MS, issuerUnavailable, METADATA_MAX_AGE_MS } from './issuer.ts';
 
 export interface LoginFlowOptions {
   readonly issuer: string;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { TollgateError } from '../../contracts/failures.ts';
 import { type ClaimRules, personOf } from '../../domain/identity/claims.ts';
 import type { TokenVerifier } from '../../domain/identity/port.ts';
-import { ISSUER_TIMEOUT_MS, issuerUnavailable } from './issuer.ts';
+import { ISSUER_TIMEOUT_MS, issuerUnavailable, METADATA_MAX_AGE_MS } from './issuer.ts';
 
 /** Signatures that only the issuer can make. No `none`, and none whose secret a verifier would have to know. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'];
@@ -20,6 +20,7 @@ export interface TokenVerifierOptions {
   readonly issuer: string;
   readonly audience: string;
   readonly claims: ClaimRules;
+  readonly metadataMaxAgeMs?: number;
   readonly keysCooldownMs?: number;
   readonly keysMaxAgeMs?: number;
 }
@@ -27,20 +28,25 @@ export interface TokenVerifierOptions {
 /** Verifies JWT access tokens. The issuer is asked for its keys at the first one, and again when it signs with a new key. */
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
   const { issuer, audience, claims } = options;
-  let keys: Promise<JWTVerifyGetKey> | null = null;
+  let known: { readonly keys: Promise<JWTVerifyGetKey>; readonly untilMs: number } | null = null;
   const keysOf = (): Promise<JWTVerifyGetKey> => {
-    keys ??= discoverKeys(options).catch((error: unknown) => {
-      keys = null;
+    if (known && Date.now() < known.untilMs) return known.keys;
+    const earlier = known?.keys;
+    const keys = discoverKeys(options).catch((error: unknown) => {
+      // Where its keys were is still known, and those have an age of their own.
+      if (earlier) return earlier;
+      known = null;
       throw issuerUnavailable(issuer, error);
     });
+    known = { keys, untilMs: Date.now() + (options.metadataMaxAgeMs ?? METADATA_MAX_AGE_MS) };
     return keys;
   };
   return {
     async verify(token) {
       if (token.length > MAX_TOKEN_LENGTH || token.split('.').length !== 3) throw refused('it is no signed JWT, and only those can be verified here');
-      const known = await keysOf();
+      const keys = await keysOf();
       try {
-        const { payload, protectedHeader } = await jwtVerify(token, known, {
+        const { payload, protectedHeader } = await jwtVerify(token, keys, {
           issuer,
           audience,
           algorithms: ALGORITHMS,

@@ -164,6 +164,16 @@ describe('an issuer', () => {
     expect(await outcome(another, brief)).toBe('identityUnavailable');
   });
 
+  test('that moves its keys is found again, and one that is down meanwhile is not forgotten', async () => {
+    const forgetful = verifierOf({ metadataMaxAgeMs: 0, keysMaxAgeMs: 60_000 });
+    const token = await server.token();
+    expect(await outcome(token, forgetful)).toMatch(/#alice$/);
+    server.keysPath = '/elsewhere';
+    expect(await outcome(token, forgetful)).toMatch(/#alice$/);
+    await server.close();
+    expect(await outcome(token, forgetful)).toMatch(/#alice$/);
+  });
+
   test('that names itself otherwise is not trusted', async () => {
     const token = await server.token();
     server.names = 'https://other.example';

@@ -87,17 +87,19 @@ export class KeyServer {
   asked = 0;
   /** What it says that it is; by default, what it is. */
   names: string | undefined;
+  /** Where its keys are. */
+  keysPath = '/jwks';
   #keys: { readonly kid: string; readonly pair: KeyPair }[] = [];
 
   private constructor(server: Server) {
     this.#server = server;
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     server.on('request', async ({ url }, response) => {
-      const isKeys = url === '/jwks';
+      const isKeys = url === this.keysPath;
       if (isKeys) this.asked += 1;
       const keys = await Promise.all(this.#keys.map(async ({ kid, pair }) => ({ ...(await exportJWK(pair.publicKey)), kid, alg: 'ES256', use: 'sig' })));
       response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify(isKeys ? { keys } : { issuer: this.names ?? this.url, jwks_uri: `${this.url}/jwks` }));
+      response.end(JSON.stringify(isKeys ? { keys } : { issuer: this.names ?? this.url, jwks_uri: `${this.url}${this.keysPath}` }));
     });
   }
 

@@ -1,3 +1,5 @@
+import { IDENTITY_MUTANTS } from './identity-mutants.ts';
+
 /** A safeguard, the code without it, and the tests of which at least one must then fail. */
 export interface Mutant {
   readonly name: string;
@@ -295,4 +297,5 @@ export const MUTANTS: readonly Mutant[] = [
     without: "lost: { money: 'release', billed: 'no', told: 'failure', sameModelAgain: 'byClass' },",
     tests: [CAMPAIGN],
   },
+  ...IDENTITY_MUTANTS,
 ];
