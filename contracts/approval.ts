@@ -31,6 +31,8 @@ export const decisionSchema = z.strictObject({
     .regex(/^[0-9a-f]{64}$/)
     .optional(),
   approver: z.string().min(1).max(200),
+  /** How people call the approver. Proves nothing. */
+  displayName: z.string().min(1).max(200).optional(),
   roles: z.array(z.string().min(1).max(100)).max(64),
   comment: z.string().max(4_000).optional(),
   nonce: z.string().min(8).max(100),

@@ -129,7 +129,15 @@ export const quotaSchema = named(
   }),
 );
 
-const voteSchema = z.looseObject({ approver: text, roles: z.array(text), verdict: text, comment: text.nullable(), unverified: z.boolean(), at: when });
+const voteSchema = z.looseObject({
+  approver: text,
+  displayName: text.exactOptional(),
+  roles: z.array(text),
+  verdict: text,
+  comment: text.nullable(),
+  unverified: z.boolean(),
+  at: when,
+});
 export const gateSchema = named(
   'Gate',
   z.looseObject({

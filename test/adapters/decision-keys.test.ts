@@ -71,6 +71,8 @@ test('what is no such key is refused by its name and not printed; a private key 
   const wrongPublic = [
     privateKey,
     `${publicKey},${privateKey}`,
+    pems().privateKey,
+    file('private', pems().privateKey),
     file('empty', ''),
     join(folder, 'none'),
     'nonsense',

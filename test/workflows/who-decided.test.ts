@@ -67,7 +67,7 @@ test('the API signs for the person of the token, and the worker, which holds pub
   expect(await alice.approve(gate.approvalId, { actionDigest: gate.actionDigest })).toMatchObject({ type: 'accepted' });
   expect(await client(starter).result('by-token')).toMatchObject({ status: 'completed', output: 'paid' });
   const { votes } = await alice.approval(gate.approvalId);
-  expect(votes).toMatchObject([{ approver: `oidc:${issuer.url.slice('http://'.length)}#alice`, roles: ['lead'], unverified: false }]);
+  expect(votes).toMatchObject([{ approver: `oidc:${issuer.url.slice('http://'.length)}#alice`, displayName: 'alice', roles: ['lead'], unverified: false }]);
 });
 
 test('a bare signal does not count, nor does one signed with the development key; a decision that the CLI signed does, for its gate alone', {
