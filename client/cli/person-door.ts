@@ -28,11 +28,15 @@ export function decidingAsPerson({ local, store, verifier, token }: PersonDoorPo
     const caller = callerOf(await verifier.verify(token));
     return bindDoor(createLocalDoor({ ...local, identity: () => caller.identity }), await store(), caller);
   };
-  return {
-    ...createLocalDoor(local),
-    approve: async (approvalId, options) => (await theirs()).approve(approvalId, options),
-    deny: async (approvalId, options) => (await theirs()).deny(approvalId, options),
-    withdraw: async (approvalId, options) => (await theirs()).withdraw(approvalId, options),
-    signDecision: async (approvalId, decision) => (await theirs()).signDecision(approvalId, decision),
+  return { ...createLocalDoor(local), ...Object.fromEntries(SIGNED.map((name) => [name, asPerson(theirs, name)])) };
+}
+
+/** What is done in somebody's name, and so only once it is known whose. */
+const SIGNED = ['approve', 'deny', 'withdraw', 'signDecision'] as const satisfies readonly (keyof RunsDoor)[];
+
+function asPerson(theirs: () => Promise<RunsDoor>, name: (typeof SIGNED)[number]) {
+  return async (...args: unknown[]) => {
+    const door = await theirs();
+    return await (door[name] as (...args: unknown[]) => Promise<unknown>)(...args);
   };
 }
