@@ -267,4 +267,9 @@ export const MIGRATIONS: readonly Migration[] = [
   CREATE INDEX runs_by_end ON runs (ended_at_ms, id) WHERE ended_at_ms IS NOT NULL;
   `,
   },
+  {
+    name: 'runs by their pinned task',
+    worksFrom: 1,
+    sql: 'CREATE INDEX runs_by_snapshot ON runs (snapshot_digest) WHERE transcripts_removed = 0',
+  },
 ];
