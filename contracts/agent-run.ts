@@ -335,6 +335,8 @@ export interface ExecuteToolInput {
   readonly callIndex: number;
   /** Only for irreversible tools: the gate that permits it. */
   readonly approvalId?: ApprovalId;
+  /** The pinned task as history has it. Unset by older workers. */
+  readonly snapshotDigest?: string;
 }
 
 export type ExecuteToolOutcome =

@@ -5,7 +5,7 @@ import type { GateReport } from '../gate-report.ts';
 import { type ExitCode, exitCodeOfDecision } from './exit-code.ts';
 import { renderGate } from './run-view.ts';
 import type { CliServices } from './services.ts';
-import { columns, inline, shorten } from './text.ts';
+import { columns, inline, shorten, visible } from './text.ts';
 
 const MAX_ARGUMENTS_SHOWN = 60;
 const MAX_LISTED = 1_000;
@@ -83,7 +83,7 @@ export function renderApprovals(gates: readonly GateReport[]): string[] {
     gate.kind,
     gate.tool,
     inline(gate.arguments, MAX_ARGUMENTS_SHOWN),
-    gate.destination,
+    visible(gate.destination),
     gate.role,
     gate.expiresAt,
   ]);
