@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { candidateSchema, effectSchema, limitsSchema, refuseLocal, taskDefinitionSchema, toolDefinitionSchema } from '../../contracts/task.ts';
+import {
+  candidateSchema,
+  compensationSchema,
+  effectSchema,
+  limitsSchema,
+  refuseLocal,
+  taskDefinitionSchema,
+  toolDefinitionSchema,
+} from '../../contracts/task.ts';
 import { redactionSettingsSchema } from '../../contracts/redaction.ts';
 import { parseUsd } from '../../domain/budget/price.ts';
 import { MAX_QUOTAS } from '../../domain/quota/quota.ts';
@@ -27,6 +35,16 @@ const functionToolSchema = z
     volatileArguments: tool.volatileArguments.unwrap().optional(),
     gate: gate.optional(),
     needs: tool.needs,
+    compensate: z
+      .strictObject({ tool: z.string().min(1).max(64), arguments: compensationSchema.shape.arguments, argumentsFrom: callable.optional() })
+      .superRefine((given, context) => {
+        if ((given.arguments === undefined) === (given.argumentsFrom === undefined))
+          context.addIssue({
+            code: 'custom',
+            message: 'a compensation says exactly one of "arguments" and "argumentsFrom" (a function of arguments and result).',
+          });
+      })
+      .optional(),
     local: z.boolean().optional(),
     execute: callable,
     reconcile: callable.optional(),
@@ -54,6 +72,8 @@ const taskSpecSchema = z.strictObject({
   onDenied: task.onDenied.unwrap().optional(),
   onExpired: task.onExpired.unwrap().optional(),
   providerStorage: task.providerStorage.unwrap().optional(),
+  onFailure: task.onFailure,
+  compensateOn: task.compensateOn,
   redaction: task.redaction,
   limits: z.strictObject(Object.fromEntries(Object.entries(limitsSchema.shape).map(([name, limit]) => [name, limit.unwrap().optional()]))).optional(),
   input: zodSchema.optional(),
@@ -126,6 +146,12 @@ const TOOL: FieldGuide = {
   destination: 'a text of at most 500 characters',
   volatileArguments: 'a list of argument names',
   needs: 'a list of types of values, such as ["email"]',
+  compensate: '{tool: "cancel_booking", arguments: {bookingId: {from: "result.id"}}}',
+  'compensate.tool': 'the name of another tool of the task',
+  'compensate.arguments': 'by argument of that tool: {from: "arguments.orderId"}, {from: "result.id"} or {value: "…"}',
+  'compensate.arguments.*': '{from: "arguments.orderId"}, {from: "result.id"} or {value: "…"}',
+  'compensate.arguments.*.from': 'a place such as "arguments.orderId" or "result.booking.id"',
+  'compensate.argumentsFrom': 'a function (args, result) that returns the arguments',
   ...nested('gate', GATE_SPEC_GUIDE),
   gate: '{approvers, role, expiresAfterMs}',
   local: 'true or false',
@@ -159,6 +185,9 @@ const TASK: FieldGuide = {
   onDenied: '"tellModel" or "endRun"',
   onExpired: '"tellModel" or "endRun"',
   providerStorage: '"allowed" or "forbidden"',
+  onFailure: '"keep" or "compensate"',
+  compensateOn: 'a list of "failed", "denied", "expired", "cancelled" and "budgetExhausted"',
+  'compensateOn.*': '"failed", "denied", "expired", "cancelled" or "budgetExhausted"',
   ...TASK_REDACTION_GUIDE,
   limits: 'limits by name, such as {maxSteps: 30}',
   ...Object.fromEntries(

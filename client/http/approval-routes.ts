@@ -20,12 +20,27 @@ export function approvalRoutes(api: HttpApi): FastifyPluginAsyncZod {
       {
         config: { scope: 'read' },
         schema: {
-          ...described({ operationId: 'listApprovals', summary: 'List the gates that wait for a person, oldest first.', tags }, 'read'),
+          ...described(
+            {
+              operationId: 'listApprovals',
+              summary: 'List the gates that wait for a person, oldest first.',
+              description: 'The header Link names the next page, where there is one.',
+              tags,
+            },
+            'read',
+          ),
           querystring: schemas.approvalsQuery,
           response: { 200: json('The gates.', z.array(schemas.gateSchema)), ...PROBLEMS },
         },
       },
-      async (request, reply) => reply.send(onTheWire(z.array(schemas.gateSchema), await api.doorFor(request).pendingApprovals(request.query))),
+      async (request, reply) => {
+        const { limit, cursor } = request.query;
+        const gates = await api.doorFor(request).pendingApprovals({ limit, ...(cursor === undefined ? {} : { after: cursor }) });
+        const last = gates.at(-1);
+        if (last && gates.length === limit)
+          reply.header('link', `</v1/approvals?${new URLSearchParams({ limit: String(limit), cursor: last.approvalId })}>; rel="next"`);
+        return reply.send(onTheWire(z.array(schemas.gateSchema), gates));
+      },
     );
     app.get(
       '/v1/approvals/:approvalId',

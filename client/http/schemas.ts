@@ -66,7 +66,10 @@ export const listQuery = z.strictObject({
   cursor: z.string().max(2_000).optional().describe('From the `Link` header of the page before.'),
 });
 
-export const approvalsQuery = z.strictObject({ limit: limit.default(MAX_LISTED) });
+export const approvalsQuery = z.strictObject({
+  limit: limit.default(MAX_LISTED),
+  cursor: z.string().min(1).max(100).optional().describe('The page after this gate: its `approvalId`, as the header Link has it.'),
+});
 export const resultQuery = z.strictObject({ waitMs: z.coerce.number().int().min(0).max(MAX_WAIT_MS).default(0) });
 export const descriptionQuery = z.strictObject({ view: z.enum(['true', 'false']).default('true').describe('`false` asks no worker, which is quicker.') });
 export const eventsQuery = z.strictObject({

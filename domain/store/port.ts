@@ -326,6 +326,8 @@ export interface GateFilter {
   readonly status?: GateStatus;
   /** Only gates of runs for this tenant. */
   readonly tenant?: string;
+  /** Only gates that were opened after this one; none where the store does not know it. */
+  readonly after?: ApprovalId;
   readonly limit: number;
 }
 
