@@ -267,4 +267,12 @@ export const MIGRATIONS: readonly Migration[] = [
   CREATE INDEX runs_by_end ON runs (ended_at_ms, id) WHERE ended_at_ms IS NOT NULL;
   `,
   },
+  {
+    name: 'overviews by time',
+    worksFrom: 1,
+    sql: `
+  CREATE INDEX attempts_by_time ON attempts (reserved_at_ms);
+  CREATE INDEX runs_by_start ON runs (started_at_ms);
+  `,
+  },
 ];

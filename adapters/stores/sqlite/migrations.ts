@@ -229,6 +229,11 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE runs ADD COLUMN audit_removed INTEGER NOT NULL DEFAULT 0;
   CREATE INDEX runs_by_end ON runs (ended_at_ms, id) WHERE ended_at_ms IS NOT NULL;
   `,
+  // What was spent in the last days is summed without looking at the years before.
+  `
+  CREATE INDEX attempts_by_time ON attempts (reserved_at_ms);
+  CREATE INDEX runs_by_start ON runs (started_at_ms);
+  `,
 ];
 
 /** Brings the file up to this version, inside the caller's transaction; answers from and to which. @throws TollgateError where a newer Tollgate wrote it. */
