@@ -100,7 +100,10 @@ function Happening(props: {
   isRaw: boolean;
   onRaw: () => void;
 }): VNode {
-  const { gate, values, changed, isRaw, onRaw } = props;
+  const { gate, values, isRaw, onRaw } = props;
+  const { edits = [] } = gate;
+  const [first] = edits;
+  const changed = [...props.changed, ...(first ? changedPaths(first.fromArguments as Json, gate.arguments as Json) : [])];
   return html`<section class="card" aria-labelledby="happens">
     <div class="card-head">
       <h2 id="happens">What will happen</h2>
@@ -111,6 +114,10 @@ function Happening(props: {
       gate.occurrence > 0 &&
       html`<p class="notice warn"><strong>A repetition.</strong> This run has done exactly this ${gate.occurrence} ${gate.occurrence === 1 ? 'time' : 'times'} already.</p>`
     }
+    ${edits.map(
+      ({ editor, at, comment, fromArguments }) =>
+        html`<p key=${at} class="notice warn"><strong><${Text} text=${editor} /></strong> changed ${changedPaths(fromArguments as Json, gate.arguments as Json).join(', ') || 'nothing that is left'}, <${Ago} at=${at} />.${comment && html` <${Text} text=${comment} />`}</p>`,
+    )}
     ${isRaw ? html`<${RawJson} value=${gate.arguments} />` : html`<${ArgumentsTable} value=${gate.arguments} values=${values} changed=${changed} />`}
     <p class="fine">version <bdi>${gate.toolVersion}</bdi> · digest <code title=${gate.actionDigest}>${gate.actionDigest.slice(0, 12)}…</code>: your answer counts for exactly this action.</p>
   </section>`;
@@ -149,10 +156,15 @@ function RunSoFar({ data }: { readonly data: GateContext }): VNode {
 }
 
 function Policy({ data: { gate } }: { readonly data: GateContext }): VNode {
-  const { approvers, approvals, role, votes } = gate;
+  const { approvers, approvals, role, votes, needs = [], limits = [], escalatesTo, claim, questions = [] } = gate;
   return html`<section class="card" aria-labelledby="policy">
     <h2 id="policy">What policy asks</h2>
     <p><strong>${approvals} of ${approvers}</strong> ${approvers === 1 ? 'approval' : 'approvals by different people'} with the role <strong><${Text} text=${role} /></strong>.</p>
+    ${needs.map((need) => html`<p key=${need.role}>And <strong>${need.approvers}</strong> with the role <strong><${Text} text=${need.role} /></strong>.</p>`)}
+    ${limits.map((limit, index) => html`<p key=${index} class="muted">The role <${Text} text=${limit.role} /> may decide only where <code><${Text} text=${JSON.stringify(limit.when)} /></code>.</p>`)}
+    ${escalatesTo && html`<p class="muted">${escalatesTo.escalated ? 'The role ' : html`In <${Countdown} at=${escalatesTo.at} /> the role `}<strong><${Text} text=${escalatesTo.role} /></strong> may decide too.</p>`}
+    ${claim && html`<p class="notice"><strong><${Text} text=${claim.by} /></strong> is looking at it.</p>`}
+    ${questions.map(({ by, text, at }) => html`<figure key=${at}><figcaption><${Text} text=${by} /> asked, <${Ago} at=${at} /></figcaption><blockquote class="quiet"><${Text} text=${text} /></blockquote></figure>`)}
     ${votes.length === 0 && html`<p class="muted">Nobody has decided yet.</p>`}
     <ul class="votes">${votes.map(
       ({ approver, verdict, comment, unverified, at }) => html`<li key=${approver}>

@@ -268,6 +268,11 @@ export const MIGRATIONS: readonly Migration[] = [
   `,
   },
   {
+    name: 'runs by their pinned task',
+    worksFrom: 1,
+    sql: 'CREATE INDEX runs_by_snapshot ON runs (snapshot_digest) WHERE transcripts_removed = 0',
+  },
+  {
     name: 'overviews by time',
     worksFrom: 1,
     sql: `
