@@ -79,9 +79,14 @@ export async function reportInbox(store: Store, viewer: Viewer, filter: { readon
 export function standingOf(gate: GateRecord, { identity, requesterMayDecide }: Viewer): Standing {
   if (gate.votes.some(({ approver }) => approver === identity.name)) return 'youHaveDecided';
   if (gate.status !== 'open') return 'closed';
-  if (!holdsRole(identity.roles, gate.policy.role)) return 'otherRole';
+  if (!rolesAsked(gate).some((role) => holdsRole(identity.roles, role))) return 'otherRole';
   if (gate.requester === identity.name && !(gate.policy.requesterMayDecide ?? requesterMayDecide)) return 'yourOwnRun';
   return 'waitsForYou';
+}
+
+/** Every role whose holders may decide by now. */
+function rolesAsked({ policy: { role, needs = [], escalateTo }, escalatedAtMs }: GateRecord): string[] {
+  return [role, ...needs.map((need) => need.role), ...(escalateTo && escalatedAtMs !== undefined ? [escalateTo.role] : [])];
 }
 
 /** A gate in its run: why it asks, what it has done and spent. Shows tokens, never what they stand for. */

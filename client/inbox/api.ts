@@ -26,6 +26,20 @@ export async function loadMe(): Promise<Me> {
   return me;
 }
 
+let editing: Promise<boolean> | null = null;
+
+/** Whether this API takes edits, as it says itself. */
+export function takesEdits(): Promise<boolean> {
+  editing ??= getText('/v1/openapi.json').then(
+    (text) => {
+      const { components } = JSON.parse(text) as { readonly components?: { readonly schemas?: Readonly<Record<string, unknown>> } };
+      return Object.entries(components?.schemas ?? {}).some(([name, schema]) => /^Decision(Input)?$/.test(name) && JSON.stringify(schema).includes('"edit"'));
+    },
+    () => false,
+  );
+  return editing;
+}
+
 /** The text of an answer, so that the same one again is known to be the same. @throws ApiError */
 export async function getText(path: string, signal?: AbortSignal): Promise<string> {
   const response = await send(path, signal ? { signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]) } : {});

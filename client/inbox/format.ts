@@ -161,7 +161,7 @@ export function summaryOf(value: Json): string {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return short(JSON.stringify(value));
   const fields = value as { readonly [key: string]: Json };
   const shown = Object.entries(fields)
-    .filter(([, field]) => field !== null && typeof field !== 'object' && field !== '')
+    .filter(([key, field]) => !/^currency(_?code)?$/i.test(key) && field !== null && typeof field !== 'object' && field !== '')
     .slice(0, 4)
     .map(([key, field]) => (typeof field === 'boolean' ? `${labelOf(key)}: ${field ? 'yes' : 'no'}` : showValue(key, field, fields).text));
   return short(plainText(shown.join(' · ')));

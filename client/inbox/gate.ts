@@ -1,12 +1,12 @@
 import type { VNode } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import { getText } from './api.ts';
 import { ArgumentsTable, RawJson } from './arguments.ts';
 import { changedPaths, type Json, statusText, usdText } from './format.ts';
 import { html } from './html.ts';
 import { Ago, Countdown, Key, Meter, Text, Trouble } from './pieces.ts';
 import { usePoll } from './poll.ts';
-import { gatePath, runPath } from './router.ts';
+import { gatePath, runPath } from './place.ts';
 import type { GateContext, GateReport } from './types.ts';
 import { standingText, wordingOf } from './wording.ts';
 
@@ -15,6 +15,8 @@ const EVERY_MS = 1_500;
 export interface GateActions {
   readonly approve: () => void;
   readonly deny: () => void;
+  /** Absent where the API takes no edits. */
+  readonly edit?: () => void;
   readonly withdraw: () => void;
 }
 
@@ -35,7 +37,7 @@ export function GateView({ approvalId, onShown, actions, isRaw, onRaw, mayDecide
   const { data, problem, refresh } = usePoll<GateContext>(`/v1/approvals/${encodeURIComponent(approvalId)}/context`, EVERY_MS);
   const [looked, setLooked] = useState<GateReport | null>(null);
   const values = useRevealed(data?.gate ?? null);
-  useEffect(() => onShown(data), [data]);
+  useLayoutEffect(() => onShown(data), [data]);
   useEffect(() => refresh(), [version]);
   useEffect(() => {
     if (!data || looked?.approvalId === approvalId) return;
@@ -179,11 +181,11 @@ function Policy({ data: { gate } }: { readonly data: GateContext }): VNode {
 function ActionBar({ data, actions, mayDecide }: { readonly data: GateContext; readonly actions: GateActions; readonly mayDecide: boolean }): VNode {
   const { gate, standing, action } = data;
   const wording = wordingOf(gate);
-  const bar = useRef<HTMLDivElement>(null);
   if (standing === 'waitsForYou' && mayDecide)
-    return html`<div class="bar" ref=${bar} role="group" aria-label="Your decision">
+    return html`<div class="bar" role="group" aria-label="Your decision">
       <button type="button" class="button primary" aria-keyshortcuts="a" onClick=${actions.approve}>${wording.yes} <${Key} name="a" /></button>
       <button type="button" class="button danger" aria-keyshortcuts="d" onClick=${actions.deny}>${wording.no} <${Key} name="d" /></button>
+      ${gate.kind === 'action' && actions.edit && html`<button type="button" class="button" aria-keyshortcuts="e" onClick=${actions.edit}>Change <${Key} name="e" /></button>`}
     </div>`;
   const canWithdraw = standing === 'youHaveDecided' && (gate.status === 'open' || gate.status === 'approved') && mayDecide;
   return html`<div class="bar settled">

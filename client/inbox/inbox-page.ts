@@ -1,13 +1,16 @@
 import type { VNode } from 'preact';
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { DecisionDialog, type Intent, type Outcome, outcomeText, sendOne } from './decision.ts';
+import { takesEdits } from './api.ts';
+import { EditDialog } from './edit.ts';
 import { plainText } from './format.ts';
 import { GateView } from './gate.ts';
 import { html } from './html.ts';
 import { InboxList, inOrder, isMine, likeKey } from './inbox.ts';
 import { useKeys } from './keys.ts';
 import type { Polled } from './poll.ts';
-import { gatePath, go, runPath } from './router.ts';
+import { gatePath, runPath } from './place.ts';
+import { go } from './router.ts';
 import type { GateContext, GateReport, InboxReport, Me } from './types.ts';
 
 const WIDE = '(min-width: 900px)';
@@ -25,6 +28,8 @@ export function InboxPage({ me, inbox, approvalId, say, onHelp }: InboxPageProps
   const [intent, setIntent] = useState<Intent | null>(null);
   const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
   const [isRaw, setRaw] = useState(false);
+  const [editing, setEditing] = useState<GateReport | null>(null);
+  const [canEdit, setCanEdit] = useState(false);
   const [version, setVersion] = useState(0);
   const shown = useRef<GateContext | null>(null);
   const mayDecide = me.scopes.includes('decide');
@@ -36,6 +41,7 @@ export function InboxPage({ me, inbox, approvalId, say, onHelp }: InboxPageProps
     if (approvalId === null && first && window.matchMedia(WIDE).matches) go(gatePath(first.gate.approvalId), { replace: true });
   }, [approvalId, entries.length]);
   useEffect(() => setRaw(false), [approvalId]);
+  useEffect(() => void takesEdits().then(setCanEdit), []);
   useEffect(() => forgetGone(inbox.data, setPicked), [inbox.data]);
 
   const ask = (verdict: Intent['verdict'], gates: readonly GateReport[]) => {
@@ -44,6 +50,11 @@ export function InboxPage({ me, inbox, approvalId, say, onHelp }: InboxPageProps
   const askShown = (verdict: Intent['verdict']) => {
     const context = shown.current;
     if (context?.gate.approvalId === approvalId && context?.standing === 'waitsForYou' && mayDecide) ask(verdict, [context.gate]);
+  };
+  const edit = () => {
+    const context = shown.current;
+    if (canEdit && context?.gate.approvalId === approvalId && context?.gate.kind === 'action' && context.standing === 'waitsForYou' && mayDecide)
+      setEditing(context.gate);
   };
   const askPicked = (verdict: Intent['verdict']) => {
     const chosen = entries.filter(({ gate }) => picked.has(gate.approvalId));
@@ -92,6 +103,7 @@ export function InboxPage({ me, inbox, approvalId, say, onHelp }: InboxPageProps
     k: () => move(-1),
     a: () => decideByKey('approve'),
     d: () => decideByKey('deny'),
+    e: edit,
     u: () => void withdraw(),
     r: () => setRaw((before) => !before),
     o: () => shown.current && go(runPath(shown.current.run.agentRunId)),
@@ -107,7 +119,7 @@ export function InboxPage({ me, inbox, approvalId, say, onHelp }: InboxPageProps
     shown.current = context;
   }, []);
   useEffect(() => document.getElementById(`row-${approvalId}`)?.scrollIntoView({ block: 'nearest' }), [approvalId]);
-  const actions = { approve: () => askShown('approve'), deny: () => askShown('deny'), withdraw: () => void withdraw() };
+  const actions = { approve: () => askShown('approve'), deny: () => askShown('deny'), ...(canEdit ? { edit } : {}), withdraw: () => void withdraw() };
   return html`<div class=${`panes ${approvalId === null ? 'at-list' : 'at-gate'}`}>
     <section class="pane list" aria-label="Inbox">
       <${InboxList} inbox=${inbox.data} problem=${inbox.problem} selectedId=${approvalId} picked=${picked} onPick=${pick} onBulk=${askPicked} onRetry=${inbox.refresh} mayDecide=${mayDecide} />
@@ -119,6 +131,14 @@ export function InboxPage({ me, inbox, approvalId, say, onHelp }: InboxPageProps
           : html`<${GateView} key=${approvalId} approvalId=${approvalId} onShown=${onShown} actions=${actions} isRaw=${isRaw} onRaw=${() => setRaw(!isRaw)} mayDecide=${mayDecide} version=${version} />`
       }
     </section>
+    ${
+      editing &&
+      html`<${EditDialog} gate=${editing} onClose=${(said: string | null) => {
+        setEditing(null);
+        if (said) say(said);
+        refresh();
+      }} />`
+    }
     ${intent && html`<${DecisionDialog} intent=${intent} onClose=${close} />`}
   </div>`;
 }

@@ -2,7 +2,7 @@ import type { VNode } from 'preact';
 import { plainText, summaryOf, type Json } from './format.ts';
 import { html } from './html.ts';
 import { Countdown, Key, Trouble } from './pieces.ts';
-import { gatePath } from './router.ts';
+import { gatePath } from './place.ts';
 import type { InboxReport, Problem, WaitingGate } from './types.ts';
 import { wordingOf } from './wording.ts';
 
@@ -34,11 +34,13 @@ interface InboxListProps {
 export function InboxList(props: InboxListProps): VNode {
   const { inbox, problem, picked, onRetry } = props;
   if (!inbox) return problem ? html`<${Trouble} problem=${problem} onRetry=${onRetry} />` : html`<p class="empty muted" aria-busy="true">Loading…</p>`;
+  // The gate beside it has the first heading of the page.
+  const Title = props.selectedId === null ? 'h1' : 'h2';
   const mine = inbox.gates.filter(isMine);
   const others = inbox.gates.filter((entry) => !isMine(entry));
   return html`<div class="inbox-inner">
     ${problem && html`<p class="notice" role="status">The API does not answer just now. The page keeps asking.</p>`}
-    <h1 class="list-title">Waits for you <span class="count">${mine.length}</span></h1>
+    <${Title} class="list-title">Waits for you <span class="count">${mine.length}</span><//>
     ${mine.length === 0 ? html`<${Nothing} hasOthers=${others.length > 0} />` : html`<${Rows} ...${props} entries=${mine} label="Waits for you" />`}
     ${others.length > 0 && html`<h2 class="list-title">Waits for others <span class="count">${others.length}</span></h2><${Rows} ...${props} entries=${others} label="Waits for others" />`}
     ${inbox.total > inbox.gates.length && html`<p class="muted small">${inbox.total} wait in all; these are the most urgent ${inbox.gates.length}.</p>`}

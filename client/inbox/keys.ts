@@ -37,6 +37,7 @@ const HELP: readonly (readonly [string, string])[] = [
   ['j  k', 'next, previous'],
   ['a  ↵', 'approve'],
   ['d  ↵', 'deny, with a reason'],
+  ['e', 'change the arguments'],
   ['u', 'take your decision back'],
   ['r', 'the raw JSON, or the table'],
   ['o', 'open the run'],

@@ -68,7 +68,7 @@ export function Key({ name }: { readonly name: string }): VNode {
 export function Trouble({ problem, onRetry }: { readonly problem: Problem; readonly onRetry?: () => void }): VNode {
   const { title, advice } = adviceFor(problem);
   return html`<div class="empty" role="alert">
-    <h2>${title}</h2>
+    <h1>${title}</h1>
     <p><${Text} text=${problem.detail} /></p>
     ${advice && html`<p class="muted">${advice}</p>`}
     <p>

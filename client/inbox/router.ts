@@ -1,34 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
-
-export type Place =
-  | { readonly type: 'inbox'; readonly approvalId: string | null }
-  | { readonly type: 'runs' }
-  | { readonly type: 'run'; readonly agentRunId: string }
-  | { readonly type: 'overview' }
-  | { readonly type: 'unknown' };
+import { type Place, placeOf } from './place.ts';
 
 const MOVED = 'tollgate-moved';
-
-export function placeOf(path: string): Place {
-  const [, , kind = '', id = '', ...rest] = path.split('/');
-  if (rest.some(Boolean)) return { type: 'unknown' };
-  if (kind === '') return { type: 'inbox', approvalId: null };
-  if (kind === 'gates' && id) return { type: 'inbox', approvalId: decoded(id) };
-  if (kind === 'runs') return id ? { type: 'run', agentRunId: decoded(id) } : { type: 'runs' };
-  if (kind === 'overview' && !id) return { type: 'overview' };
-  return { type: 'unknown' };
-}
-
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
-}
-
-export const gatePath = (approvalId: string) => `/inbox/gates/${encodeURIComponent(approvalId)}`;
-export const runPath = (agentRunId: string) => `/inbox/runs/${encodeURIComponent(agentRunId)}`;
 
 /** Goes to a place of the page without loading it anew. */
 export function go(path: string, { replace = false } = {}): void {

@@ -5,7 +5,7 @@ import { plainText, statusText, usdText } from './format.ts';
 import { html } from './html.ts';
 import { Ago, Meter, Text, Trouble } from './pieces.ts';
 import { usePoll } from './poll.ts';
-import { gatePath, runPath } from './router.ts';
+import { gatePath, runPath } from './place.ts';
 import { Timeline } from './timeline.ts';
 import type { Me, RunReport, TimelineReport } from './types.ts';
 

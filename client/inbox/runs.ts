@@ -4,7 +4,7 @@ import { plainText, statusText } from './format.ts';
 import { html } from './html.ts';
 import { Ago, Meter, Trouble } from './pieces.ts';
 import { usePoll } from './poll.ts';
-import { runPath } from './router.ts';
+import { runPath } from './place.ts';
 import type { RunSummary } from './types.ts';
 
 const EVERY_MS = 3_000;

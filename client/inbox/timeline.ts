@@ -2,7 +2,7 @@ import type { VNode } from 'preact';
 import { durationText, plainText, statusText, usdText } from './format.ts';
 import { html } from './html.ts';
 import { useNow } from './poll.ts';
-import { gatePath } from './router.ts';
+import { gatePath } from './place.ts';
 import { timeScale } from './time-scale.ts';
 import type { TimelineReport, TimelineSpan } from './types.ts';
 
@@ -16,7 +16,7 @@ export function Timeline({ timeline }: { readonly timeline: TimelineReport }): V
   const endOf = ({ endedAt }: TimelineSpan) => (endedAt === null ? now : Date.parse(endedAt));
   const at = timeScale(spans.flatMap((span) => [Date.parse(span.startedAt), endOf(span)]));
   if (spans.length === 0) return html`<p class="muted">Nothing has happened yet.</p>`;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Timeline"><table class="timeline">
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Timeline, table"><table class="timeline">
     <caption class="fine">${timeline.total > spans.length ? `The last ${spans.length} of ${timeline.total}. ` : ''}Long waits are drawn shorter than they were.</caption>
     <thead><tr><th scope="col">Step</th><th scope="col">What</th><th scope="col" class="wide">When</th><th scope="col" class="number">Took</th><th scope="col" class="number">Cost</th></tr></thead>
     <tbody>${spans.map((span, index) => {

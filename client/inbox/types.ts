@@ -1,3 +1,5 @@
+import type { Json } from './format.ts';
+
 export type { GateContext, InboxReport, Standing, WaitingGate } from '../inbox-report.ts';
 export type { GateReport } from '../gate-report.ts';
 export type { OverviewReport, SpendReport } from '../overview-report.ts';
@@ -35,4 +37,5 @@ export type Decided =
 export type Decision =
   | { readonly verdict: 'approve'; readonly actionDigest: string; readonly comment?: string }
   | { readonly verdict: 'deny'; readonly actionDigest: string; readonly reason: string }
+  | { readonly verdict: 'edit'; readonly actionDigest: string; readonly arguments: { readonly [key: string]: Json }; readonly comment?: string }
   | { readonly verdict: 'withdraw'; readonly actionDigest: string };
