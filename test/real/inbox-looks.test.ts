@@ -64,7 +64,7 @@ describe.skipIf(!CHROMIUM)('each state of the page has nothing that axe objects 
   }
 
   test('nothing waits; nobody is signed in; nothing is there', async () => {
-    await inEveryLook('/inbox/', 'Nothing waits for you.', undefined, 'empty');
+    await inEveryLook('/inbox/', 'Nothing waits for you.');
     await inEveryLook('/inbox/runs', 'No run yet.');
     await inEveryLook('/inbox/overview', 'No run in this time.');
     await inEveryLook('/inbox/gates/none', 'There is no gate none');
@@ -93,7 +93,7 @@ describe.skipIf(!CHROMIUM)('each state of the page has nothing that axe objects 
       await page.keyboard.press('Enter');
       await page.getByText('Say why').waitFor(SEEN);
     });
-    await inEveryLook(path, 'What policy asks', (page) => page.keyboard.press('?'), 'keys');
+    await inEveryLook(path, 'What policy asks', (page) => page.keyboard.press('?'));
     await inEveryLook('/inbox/runs/pay-plain', 'Timeline', async (page) => page.getByRole('button', { name: 'Cancel the run…' }).click());
   });
 
