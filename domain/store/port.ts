@@ -11,6 +11,7 @@ import type { HeldStore, MoneyMove } from '../budget/held-store-port.ts';
 import type { LedgerEntry, LedgerEvent } from '../budget/ledger.ts';
 import type { KeyStore } from '../encryption/store-port.ts';
 import type { BreakerStore } from '../model/breaker-store-port.ts';
+import type { OverviewStore } from '../overview/store-port.ts';
 import type { QuotaStore } from '../quota/store-port.ts';
 import type { ErasureStore } from '../erasure/store-port.ts';
 import type { VaultStore } from '../redaction/store-port.ts';
@@ -33,6 +34,7 @@ export interface Store
     BreakerStore,
     KeyStore,
     HeldStore,
+    OverviewStore,
     ErasureStore,
     VaultStore {
   /** Milliseconds since 1970 on the store's clock, which decides expiry. */
