@@ -11,7 +11,7 @@ import type { StartOptions } from './start-request.ts';
 export interface RunsDoor
   extends RunReader,
     MoneyDoor,
-    Pick<AgentClient, 'approve' | 'deny' | 'withdraw' | 'signDecision' | 'cancel' | 'describe' | 'addUserMessage'> {
+    Pick<AgentClient, 'approve' | 'deny' | 'withdraw' | 'edit' | 'signDecision' | 'cancel' | 'describe' | 'addUserMessage'> {
   /** Starts a run of a task by its name or its data, after checking everything that can be checked. */
   start(task: string | StoredTask, input: unknown, options?: StartOptions): Promise<StartedRun>;
 }

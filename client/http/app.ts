@@ -15,6 +15,8 @@ import { demandShallow } from './body-depth.ts';
 import { healthRoutes } from './health-routes.ts';
 import { loginRoutes } from './login-routes.ts';
 import { meRoutes } from './me-routes.ts';
+import { inboxApiRoutes } from './inbox-api-routes.ts';
+import { inboxRoutes } from './inbox-routes.ts';
 import { registerOpenapi } from './openapi.ts';
 import { PROBLEM_TYPE, problem, scrubbed, toProblem } from './problem.ts';
 import { type Limiter, registerHeaders, registerLimits } from './protection.ts';
@@ -48,6 +50,8 @@ export interface HttpApiOptions {
   readonly rates?: RateLimits;
   /** Proxies whose word on where a request came from is believed. */
   readonly trustedProxies?: readonly string[];
+  /** The Temporal Web UI, to which the page links. */
+  readonly temporalUi?: { readonly url: string; readonly namespace: string };
   readonly logger?: FastifyBaseLogger;
   /** Masks what redaction finds in the text of a problem: it may repeat what the caller sent. */
   readonly scrub: (text: string) => string;
@@ -134,6 +138,8 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
   await app.register(quotaRoutes(api, options));
   await app.register(meRoutes(api, sessions, options.store));
   if (login && sessions) await app.register(loginRoutes({ flow: login.flow, sessions, publicUrl, audit: options.store }));
+  await app.register(inboxApiRoutes(api, options));
+  await app.register(inboxRoutes());
   if (options.codec) {
     const codecCaller = (request: FastifyRequest, isFromUi: boolean) => callerOf(request, isFromUi ? withoutOrigin(request) : originOf(request));
     await app.register(codecRoutes({ ...options.codec, callerOf: codecCaller }));

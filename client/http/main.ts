@@ -48,6 +48,7 @@ async function serve(): Promise<void> {
     ...(settings.oidc ? { people: peopleOf(settings, settings.oidc) } : {}),
     rates: settings.rates,
     trustedProxies: settings.trustedProxies,
+    ...(settings.temporalUiUrl === undefined ? {} : { temporalUi: { url: settings.temporalUiUrl, namespace: settings.temporal.namespace } }),
     codec: { codec, origin: settings.encryption.codecOrigin },
     logger,
     scrub: scrubber.text,

@@ -101,5 +101,6 @@ function writtenDown(store: Store, identity: Identity, done: string[]): RunsDoor
         payload: { approvalId: id as never, actionDigest: actionDigest as never, signedDecision: 'signed' },
         expiresAt: new Date(0).toISOString(),
       }),
+    edit: (id) => act(`edit ${id}`, accepted),
   };
 }

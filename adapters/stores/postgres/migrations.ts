@@ -272,4 +272,12 @@ export const MIGRATIONS: readonly Migration[] = [
     worksFrom: 1,
     sql: 'CREATE INDEX runs_by_snapshot ON runs (snapshot_digest) WHERE transcripts_removed = 0',
   },
+  {
+    name: 'overviews by time',
+    worksFrom: 1,
+    sql: `
+  CREATE INDEX attempts_by_time ON attempts (reserved_at_ms);
+  CREATE INDEX runs_by_start ON runs (started_at_ms);
+  `,
+  },
 ];
