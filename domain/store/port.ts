@@ -14,6 +14,7 @@ import type { BreakerStore } from '../model/breaker-store-port.ts';
 import type { QuotaStore } from '../quota/store-port.ts';
 import type { ErasureStore } from '../erasure/store-port.ts';
 import type { VaultStore } from '../redaction/store-port.ts';
+import type { TraceStore } from '../trace/store-port.ts';
 
 /**
  * What Tollgate remembers outside Temporal: what was said, sent, approved and spent. Every method is one transaction.
@@ -34,7 +35,8 @@ export interface Store
     KeyStore,
     HeldStore,
     ErasureStore,
-    VaultStore {
+    VaultStore,
+    TraceStore {
   /** Milliseconds since 1970 on the store's clock, which decides expiry. */
   nowMs(): Promise<number>;
   /**
@@ -59,6 +61,8 @@ export interface NewRun {
   readonly limitTokens?: number;
   /** Keyed hash of the person that the run is about. */
   readonly subject?: string;
+  /** Its place in a trace that somebody else began (W3C), or in its parent's. Unset: a trace of its own. */
+  readonly traceparent?: string;
   /** Scopes of other runs this one draws on too (its parents'), nearest first. */
   readonly parentRunKeys: readonly RunKey[];
 }
