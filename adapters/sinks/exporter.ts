@@ -6,8 +6,9 @@ import type { Sink } from './sink.ts';
 import { createSpanSource, type SpanSource } from './spans/span-source.ts';
 
 const IDLE_MS = 1_000;
-/** Rows of one request, and so all that a sink costs in memory. */
+/** Rows of one request, and so all that a sink costs in memory; fewer where each may bring a transcript. */
 const BATCH_ROWS = 200;
+const BATCH_ROWS_WITH_CONTENT = 20;
 /** What a lease is longer than a request may take. */
 const LEASE_MARGIN_MS = 10_000;
 const FIRST_PAUSE_MS = 1_000;
@@ -60,7 +61,7 @@ export class TraceExporter {
   async flush(): Promise<void> {
     for (const { sink, withContent } of this.#options.sinks) {
       const source = createSpanSource(this.#options.store, withContent);
-      while ((await this.#sendBatch(sink, source)).type === 'more');
+      while ((await this.#sendBatch(sink, source, withContent ? BATCH_ROWS_WITH_CONTENT : BATCH_ROWS)).type === 'more');
     }
   }
 
@@ -81,7 +82,7 @@ export class TraceExporter {
     let trimAtMs = 0;
     do {
       try {
-        const sent = await this.#sendBatch(sink, source);
+        const sent = await this.#sendBatch(sink, source, withContent ? BATCH_ROWS_WITH_CONTENT : BATCH_ROWS);
         if (sent.type === 'unavailable') {
           if (failures === 0) this.#options.log({ sink: sink.name, reason: sent.reason }, 'a trace sink does not answer; its spans are kept and sent later');
           failures += 1;
@@ -110,9 +111,10 @@ export class TraceExporter {
   async #sendBatch(
     sink: Sink,
     source: SpanSource,
+    limit: number,
   ): Promise<{ readonly type: 'more' | 'idle' } | Extract<Awaited<ReturnType<Sink['send']>>, { type: 'unavailable' }>> {
     const { store } = this.#options;
-    const rows = await store.claimEnded(sink.name, { holder: this.#holder, leaseMs: this.#options.timeoutMs + LEASE_MARGIN_MS, limit: BATCH_ROWS });
+    const rows = await store.claimEnded(sink.name, { holder: this.#holder, leaseMs: this.#options.timeoutMs + LEASE_MARGIN_MS, limit });
     if (rows.length === 0) return { type: 'idle' };
     const { spans, unreadable } = await this.#spansOf(source, rows);
     const delivery = spans.length > 0 ? await sink.send(spans) : ({ type: 'taken', rejected: 0 } as const);
@@ -127,7 +129,7 @@ export class TraceExporter {
       rows.map(({ id }) => id),
       { exported: spans.length - rejected, dropped: rejected + unreadable },
     );
-    return { type: rows.length === BATCH_ROWS ? 'more' : 'idle' };
+    return { type: rows.length === limit ? 'more' : 'idle' };
   }
 
   /** A row that nothing can be made of must not hold up those behind it. */
