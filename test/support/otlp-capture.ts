@@ -103,16 +103,16 @@ const allAt = (fields: Fields, number: number): Fields[] => (fields.get(number) 
 const textAt = (fields: Fields, number: number): string => bytesAt(fields, number).toString('utf8');
 const timeAt = (fields: Fields, number: number): number => Number(bytesAt(fields, number).readBigUInt64LE()) / 1e6;
 
-function valueOf(fields: Fields): CapturedValue {
+function readValue(fields: Fields): CapturedValue {
   if (fields.has(1)) return textAt(fields, 1);
   if (fields.has(2)) return fields.get(2)?.[0] === 1n;
   if (fields.has(3)) return Number(BigInt.asIntN(64, fields.get(3)?.[0] as bigint));
   if (fields.has(4)) return bytesAt(fields, 4).readDoubleLE();
-  return allAt(fieldsOf(bytesAt(fields, 5)), 1).map((value) => String(valueOf(value)));
+  return allAt(fieldsOf(bytesAt(fields, 5)), 1).map((value) => String(readValue(value)));
 }
 
 function attributesOf(pairs: readonly Fields[]): Record<string, CapturedValue> {
-  return Object.fromEntries(pairs.map((pair) => [textAt(pair, 1), valueOf(fieldsOf(bytesAt(pair, 2)))]));
+  return Object.fromEntries(pairs.map((pair) => [textAt(pair, 1), readValue(fieldsOf(bytesAt(pair, 2)))]));
 }
 
 function readTraces(body: Buffer): CapturedSpan[] {

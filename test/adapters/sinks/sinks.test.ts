@@ -19,7 +19,7 @@ const common = {
 const span = (name: string, spanId: string, attributes: Span['attributes'], parentSpanId: string | null): Span => ({
   traceId: 'a'.repeat(32),
   spanId: spanId.repeat(16),
-  parentSpanId: parentSpanId && parentSpanId.repeat(16),
+  parentSpanId: parentSpanId?.repeat(16) ?? null,
   name,
   kind: 'internal',
   startMs: 1_800_000_000_123,
