@@ -61,6 +61,7 @@ const services: CliServices = {
   identity: () => settings().as ?? { name: 'developer', roles: ['*'] },
   taskQueue: () => settings().taskQueue,
   switchedOffSearchAttributes: () => settings().searchAttributesOff,
+  traceparent: () => settings().traceparent,
   connect: (timeoutMs) => connections.get(addressOf(settings()), timeoutMs),
   openStore: store,
   store: {
