@@ -94,6 +94,8 @@ export const decisionBody = named(
   ]),
 );
 
+export const signBody = named('DecisionToSign', z.strictObject({ verdict: z.enum(['approve', 'deny']), actionDigest: digest, comment: comment.optional() }));
+
 export const messageBody = named(
   'UserMessage',
   z.strictObject({
@@ -137,7 +139,15 @@ export const quotaSchema = named(
   }),
 );
 
-const voteSchema = z.looseObject({ approver: text, roles: z.array(text), verdict: text, comment: text.nullable(), unverified: z.boolean(), at: when });
+const voteSchema = z.looseObject({
+  approver: text,
+  displayName: text.exactOptional(),
+  roles: z.array(text),
+  verdict: text,
+  comment: text.nullable(),
+  unverified: z.boolean(),
+  at: when,
+});
 export const gateSchema = named(
   'Gate',
   z.looseObject({
@@ -283,7 +293,30 @@ export const decidedSchema = named(
   }),
 );
 export const undecidedSchema = named('DecisionPending', z.looseObject({ type: z.literal('undecided'), message: text }));
+export const signedSignalSchema = named(
+  'SignedSignal',
+  z.looseObject({
+    agentRunId: text,
+    signal: z.enum(['approve', 'deny']),
+    payload: z.looseObject({ approvalId: text, actionDigest: text, signedDecision: text }).describe('What the signal carries.'),
+    expiresAt: when,
+  }),
+);
 export const messageSentSchema = named('MessageSent', z.looseObject({ messageId: text }));
+
+export const meSchema = named(
+  'Me',
+  z.looseObject({
+    name: text.describe('What decisions are signed for.'),
+    displayName: text,
+    roles: z.array(text),
+    tenant: text.nullable().describe('The one tenant that the caller may know of; null: every tenant.'),
+    scopes: z.array(text),
+    signedIn: z.boolean().describe('Whether an issuer vouches for the caller.'),
+    csrfToken: text.exactOptional().describe("In a browser's session: goes into the header `x-tollgate-csrf` of every request that changes something."),
+    sessionEndsAt: when.exactOptional(),
+  }),
+);
 
 export const healthSchema = named('Health', z.looseObject({ status: text }));
 export const readinessSchema = named('Readiness', z.looseObject({ status: z.enum(['ready', 'notReady']), temporal: z.boolean(), store: z.boolean() }));
