@@ -190,16 +190,6 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
   };
 }
 
-async function signDecision({ store, signer, identity, redaction }: AgentClientOptions, approvalId: string, decision: DecisionToSign): Promise<SignedSignal> {
-  const audit = needStore(store, 'signing a decision');
-  const gate = await audit.findGate(approvalId as ApprovalId);
-  if (!gate) throw noSuchGate(approvalId);
-  if (!signer) throw new TollgateError('invalidInput', 'This client has no signer. Give createAgentClient({ signer }), or sign through the API or the CLI.');
-  const { comment } = decision;
-  const shown = comment === undefined ? decision : { ...decision, comment: redactComment(await redaction(), comment) };
-  return await signForSignal({ signer, identity, audit }, gate, shown, Date.now());
-}
-
 async function sendEdit(options: AgentClientOptions, approvalId: ApprovalId, { actionDigest, arguments: args, comment }: EditOptions): Promise<DecisionResult> {
   const { client, identity } = options;
   const store = needStore(options.store, 'changing what a gate asks for');
@@ -220,6 +210,16 @@ async function sendEdit(options: AgentClientOptions, approvalId: ApprovalId, { a
   const request = toDecisionRequest(toSend, identity, options.signer, Date.now());
   const result = await reaching(client, () => sendDecision(client, gate.runKey, request));
   return settled(result, { verdict: 'edit', digest: actionDigest, approver: identity.name }, await store.getGate(gate.runKey, approvalId));
+}
+
+async function signDecision({ store, signer, identity, redaction }: AgentClientOptions, approvalId: string, decision: DecisionToSign): Promise<SignedSignal> {
+  const audit = needStore(store, 'signing a decision');
+  const gate = await audit.findGate(approvalId as ApprovalId);
+  if (!gate) throw noSuchGate(approvalId);
+  if (!signer) throw new TollgateError('invalidInput', 'This client has no signer. Give createAgentClient({ signer }), or sign through the API or the CLI.');
+  const { comment } = decision;
+  const shown = comment === undefined ? decision : { ...decision, comment: redactComment(await redaction(), comment) };
+  return await signForSignal({ signer, identity, audit }, gate, shown, Date.now());
 }
 
 async function redactedStart(redaction: ClientRedaction, agentRunId: AgentRunId, start: AgentRunStart, { redaction: task }: KnownTask): Promise<AgentRunStart> {

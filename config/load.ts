@@ -9,7 +9,9 @@ import { environmentSchema, isLoopbackAddress, type Settings } from './schema.ts
 export { isLoopbackAddress } from './schema.ts';
 
 const DEFAULT_TEMPORAL_ADDRESS = '127.0.0.1:7233';
-const SECRET = /KEY|TOKEN|SECRET|PASSWORD|DATABASE_URL/;
+/** Below the time after which another worker takes an export over. */
+const MAX_EXPORT_TIMEOUT_MS = 30_000;
+const SECRET = /KEY|TOKEN|SECRET|PASSWORD|DATABASE_URL|HEADERS/;
 
 /**
  * Reads the settings from the environment. Where TEMPORAL_ADDRESS is unset, a running `tollgate dev` in the same data
@@ -91,8 +93,26 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
     logLevel: variables.TOLLGATE_LOG_LEVEL,
     ...optional('presidio', presidioOf(variables)),
     ...optional('storeMaxPages', variables.TOLLGATE_STORE_MAX_PAGES),
+    ...optional('traceparent', variables.TRACEPARENT),
+    traces: tracesOf(variables),
     searchAttributesOff: variables.TOLLGATE_SEARCH_ATTRIBUTES_OFF,
     secret: (variable) => env[variable] || undefined,
+  };
+}
+
+/** As OpenTelemetry's specification reads these variables: what is said for traces counts before what is said for all. */
+function tracesOf(variables: z.output<typeof environmentSchema>): Settings['traces'] {
+  const base = variables.OTEL_EXPORTER_OTLP_ENDPOINT;
+  const url = variables.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? (base === undefined ? undefined : `${base}/v1/traces`);
+  const headers = { ...variables.OTEL_EXPORTER_OTLP_HEADERS, ...variables.OTEL_EXPORTER_OTLP_TRACES_HEADERS };
+  return {
+    ...optional('otlp', url === undefined || variables.OTEL_TRACES_EXPORTER === 'none' ? undefined : { url, headers }),
+    timeoutMs: Math.min(MAX_EXPORT_TIMEOUT_MS, variables.OTEL_EXPORTER_OTLP_TRACES_TIMEOUT ?? variables.OTEL_EXPORTER_OTLP_TIMEOUT),
+    compression: variables.OTEL_EXPORTER_OTLP_TRACES_COMPRESSION ?? variables.OTEL_EXPORTER_OTLP_COMPRESSION,
+    vendors: variables.TOLLGATE_TRACE_SINKS,
+    withContent: variables.TOLLGATE_TRACE_CONTENT,
+    resource: { ...variables.OTEL_RESOURCE_ATTRIBUTES, ...optional('service.name', variables.OTEL_SERVICE_NAME) },
+    isOff: variables.OTEL_SDK_DISABLED === 'true',
   };
 }
 

@@ -25,6 +25,23 @@ const days = z
   .transform((value) => Number(value.slice(0, -1)) * 86_400_000);
 const topics = Object.keys(SEARCH_ATTRIBUTES) as SearchAttributeTopic[];
 
+/** `name=value` by comma, values percent-encoded, as OpenTelemetry writes headers and resource attributes. */
+const pairs = z.string().transform((value, context): Readonly<Record<string, string>> => {
+  const read = value.split(',').flatMap((entry) => (entry.trim() === '' ? [] : [/^\s*([^=\s]+)\s*=\s*(.*?)\s*$/.exec(entry)]));
+  if (read.every((match) => match !== null)) {
+    try {
+      return Object.fromEntries(read.map((match) => [match?.[1] ?? '', decodeURIComponent(match?.[2] ?? '')]));
+    } catch {}
+  }
+  context.addIssue({ code: 'custom', message: 'name=value, by comma, values percent-encoded, e.g. authorization=Bearer%20abc' });
+  return z.NEVER;
+});
+export const TRACE_SINKS = ['langsmith', 'weave', 'phoenix', 'braintrust', 'langfuse', 'helicone'] as const;
+const traceSinks = z
+  .string()
+  .transform((value) => value.split(',').map((name) => name.trim()))
+  .pipe(z.array(z.enum(TRACE_SINKS, `one or more of ${TRACE_SINKS.join(', ')}, by comma`)));
+
 /** Every setting, by the environment variable that holds it. An empty variable counts as unset. */
 export const environmentSchema = z.object({
   OPENAI_API_KEY: z.string().optional(),
@@ -99,6 +116,45 @@ export const environmentSchema = z.object({
   /** How long one text may take. */
   TOLLGATE_PRESIDIO_TIMEOUT_MS: z.coerce.number().int().min(50).max(60_000).default(2_000),
   TOLLGATE_STORE_MAX_PAGES: z.coerce.number().int().min(16).optional(),
+  /** Where the trace of a run that `tollgate run` starts hangs, as CI systems set it. */
+  TRACEPARENT: z.string().max(200).optional(),
+  /** Where spans go beside OTEL_EXPORTER_OTLP_ENDPOINT; each reads the variables of its own tools below. */
+  TOLLGATE_TRACE_SINKS: traceSinks.default([]),
+  /** Whether what was said goes along with the spans, redacted. */
+  TOLLGATE_TRACE_CONTENT: flag.default(false),
+  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: pairs.optional(),
+  OTEL_EXPORTER_OTLP_TRACES_HEADERS: pairs.optional(),
+  OTEL_EXPORTER_OTLP_PROTOCOL: z.literal('http/protobuf', 'http/protobuf, the only one that is spoken here').default('http/protobuf'),
+  OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: z.literal('http/protobuf', 'http/protobuf, the only one that is spoken here').optional(),
+  OTEL_EXPORTER_OTLP_TIMEOUT: z.coerce.number().int().min(1).default(10_000),
+  OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: z.coerce.number().int().min(1).optional(),
+  OTEL_EXPORTER_OTLP_COMPRESSION: z.enum(['gzip', 'none']).default('none'),
+  OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: z.enum(['gzip', 'none']).optional(),
+  OTEL_TRACES_EXPORTER: z.enum(['otlp', 'none']).default('otlp'),
+  OTEL_SDK_DISABLED: z.enum(['true', 'false']).default('false'),
+  OTEL_SERVICE_NAME: z.string().max(200).optional(),
+  OTEL_RESOURCE_ATTRIBUTES: pairs.default({}),
+  LANGSMITH_API_KEY: z.string().optional(),
+  LANGSMITH_ENDPOINT: httpUrl.optional(),
+  LANGSMITH_PROJECT: z.string().optional(),
+  WANDB_API_KEY: z.string().optional(),
+  /** `entity/project`. */
+  WANDB_PROJECT: z.string().optional(),
+  WF_TRACE_SERVER_URL: httpUrl.optional(),
+  PHOENIX_COLLECTOR_ENDPOINT: httpUrl.optional(),
+  PHOENIX_API_KEY: z.string().optional(),
+  PHOENIX_PROJECT_NAME: z.string().optional(),
+  BRAINTRUST_API_KEY: z.string().optional(),
+  /** `project_name:<name>`, `project_id:<id>` or `experiment_id:<id>`. */
+  BRAINTRUST_PARENT: z.string().optional(),
+  BRAINTRUST_API_URL: httpUrl.optional(),
+  LANGFUSE_PUBLIC_KEY: z.string().optional(),
+  LANGFUSE_SECRET_KEY: z.string().optional(),
+  LANGFUSE_BASE_URL: httpUrl.optional(),
+  HELICONE_API_KEY: z.string().optional(),
+  HELICONE_API_URL: httpUrl.optional(),
   TOLLGATE_SEARCH_ATTRIBUTES_OFF: z
     .string()
     .transform((value) => value.split(',').map((topic) => topic.trim()))
@@ -169,6 +225,17 @@ export interface Settings extends IdentitySettings {
   /** The analyzer that finds names and places. */
   readonly presidio?: { readonly url: string; readonly language: string; readonly entities: readonly string[]; readonly timeoutMs: number };
   readonly storeMaxPages?: number;
+  readonly traceparent?: string;
+  readonly traces: {
+    /** The collector that OTEL_EXPORTER_OTLP_* names. */
+    readonly otlp?: { readonly url: string; readonly headers: Readonly<Record<string, string>> };
+    readonly timeoutMs: number;
+    readonly compression: 'gzip' | 'none';
+    readonly vendors: readonly (typeof TRACE_SINKS)[number][];
+    readonly withContent: boolean;
+    readonly resource: Readonly<Record<string, string>>;
+    readonly isOff: boolean;
+  };
   readonly searchAttributesOff: readonly SearchAttributeTopic[];
   /** The value of an environment variable that a task or an endpoint names; never printed. */
   readonly secret: (name: string) => string | undefined;

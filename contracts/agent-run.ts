@@ -38,6 +38,8 @@ export const agentRunStartSchema = z.strictObject({
     .string()
     .regex(/^[0-9a-f]{64}$/)
     .optional(),
+  /** Where the run's trace hangs in its caller's, as W3C writes it. */
+  traceparent: z.string().max(200).optional(),
 });
 export type AgentRunStart = z.infer<typeof agentRunStartSchema>;
 
@@ -258,6 +260,7 @@ export interface PinTaskInput {
   readonly parent?: RunKey;
   readonly redaction?: Travelled;
   readonly subject?: string;
+  readonly traceparent?: string;
 }
 export interface PinTaskOutcome {
   readonly pinned: PinnedTask;

@@ -11,6 +11,8 @@ import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import type { Project } from '../adapters/tasks/project.ts';
 import { McpServers } from '../adapters/tools/mcp/servers.ts';
+import { TraceExporter } from '../adapters/sinks/exporter.ts';
+import { openSinks } from '../adapters/sinks/open-sinks.ts';
 import { createToolRuntimes } from '../adapters/tools/tool-runtimes.ts';
 import { isLoopbackAddress } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
@@ -21,6 +23,8 @@ import type { WorkerOptions } from './start-worker.ts';
 
 const RUNS_PER_RETENTION = 20;
 const RETENTION_INTERVAL_MS = 60_000;
+/** Rows kept for a sink that is down. */
+const MAX_PENDING_SPANS = 100_000;
 
 /** The ports of the activities, as the settings and the project say. @throws TollgateError `invalidInput`. */
 export async function wirePorts(
@@ -93,6 +97,17 @@ export function retainer({ retention, ...settings }: Settings, store: Store, log
     nextMs = Date.now() + (isMore ? 0 : RETENTION_INTERVAL_MS);
     if (Object.values(removed).some((count) => count > 0)) logger.info({ removed }, 'removed what is older than the settings keep it, by class of data');
   };
+}
+
+/** What exports spans of this store's journals. It never throws once it runs, and no run waits for it. @throws TollgateError `invalidInput`. */
+export function traceExporter({ traces, secret }: Settings, { spec }: Pick<Project, 'spec'>, store: Store, logger: Logger): TraceExporter {
+  return new TraceExporter({
+    store,
+    sinks: openSinks(traces, spec.traceSinks ?? {}, secret),
+    timeoutMs: traces.timeoutMs,
+    maxPending: MAX_PENDING_SPANS,
+    log: (details, message) => logger.warn(details, message),
+  });
 }
 
 /** The MCP servers of the project; relative paths begin at its configuration. Whoever asks for them closes them. */

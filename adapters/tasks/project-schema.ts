@@ -102,6 +102,8 @@ const endpointSpecSchema = z.strictObject({
     .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
     .optional(),
   headers: z.record(z.string(), z.string()).optional(),
+  secretHeaders: z.record(z.string(), z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/)).optional(),
+  gateway: z.enum(['litellm', 'helicone', 'openrouter', 'none']).optional(),
   api: api.optional(),
   background: z.boolean().optional(),
   stream: z.boolean().optional(),
@@ -123,6 +125,18 @@ const quotaSpecSchema = z
     if (read.type === 'problem') context.addIssue({ code: 'custom', message: read.message });
   });
 
+const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
+const sinkSpecSchema = z.strictObject({
+  type: z.enum(['otlp', 'langsmith', 'weave', 'phoenix', 'braintrust', 'langfuse', 'helicone']),
+  url: z.url({ protocol: /^https?$/ }).optional(),
+  keyVariable: variable.optional(),
+  publicKeyVariable: variable.optional(),
+  secretHeaders: z.record(z.string(), variable).optional(),
+  project: z.string().min(1).max(200).optional(),
+  attributes: z.record(z.string(), z.string()).optional(),
+  content: z.boolean().optional(),
+});
+
 /** What `tollgate.config.ts` may export, checked as a whole. */
 export const projectSpecSchema = z.strictObject({
   tasks: z.array(taskSpecSchema).max(1_000),
@@ -132,6 +146,7 @@ export const projectSpecSchema = z.strictObject({
   prices: z.string().min(1).max(1_000).optional(),
   mcpServers: mcpServersSchema.optional(),
   quotas: z.array(quotaSpecSchema).max(MAX_QUOTAS).optional(),
+  traceSinks: z.record(z.string().regex(/^[A-Za-z0-9_-]{1,40}$/), sinkSpecSchema).optional(),
   redaction: redactionSettingsSchema.optional(),
 });
 
@@ -224,6 +239,8 @@ export const PROJECT_GUIDE: FieldGuide = {
   'endpoints.*.provider': 'who runs it, as genai-prices names providers, such as "openai"',
   'endpoints.*.apiKeyVariable': 'the name of an environment variable, such as GATEWAY_API_KEY; never the key itself',
   'endpoints.*.headers': 'header names with their values',
+  'endpoints.*.secretHeaders': 'header names with the names of environment variables',
+  'endpoints.*.gateway': '"litellm", "helicone", "openrouter" or "none"',
   'endpoints.*.api': '"chat" or "responses"',
   'endpoints.*.background': 'true or false',
   'endpoints.*.stream': 'true or false',
@@ -239,4 +256,14 @@ export const PROJECT_GUIDE: FieldGuide = {
   'quotas.*.usd': 'an amount in USD with at most nine decimal places, such as 5',
   'quotas.*.tokens': 'a whole number of tokens, such as 200000',
   ...REDACTION_GUIDE,
+  traceSinks: 'sinks by name: {ours: {type: "otlp", url}}',
+  'traceSinks.*': '{type, url, keyVariable, project}',
+  'traceSinks.*.type': '"otlp", "langsmith", "weave", "phoenix", "braintrust", "langfuse" or "helicone"',
+  'traceSinks.*.url': 'an address that starts with https:// or http://',
+  'traceSinks.*.keyVariable': 'the name of an environment variable, such as LANGFUSE_SECRET_KEY; never the key itself',
+  'traceSinks.*.publicKeyVariable': 'the name of an environment variable',
+  'traceSinks.*.secretHeaders': 'header names with the names of environment variables',
+  'traceSinks.*.project': 'a text such as "agents"',
+  'traceSinks.*.attributes': 'names with texts',
+  'traceSinks.*.content': 'true or false',
 };

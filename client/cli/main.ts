@@ -65,6 +65,7 @@ const services: CliServices = {
   identity: identityHere,
   taskQueue: () => settings().taskQueue,
   switchedOffSearchAttributes: () => settings().searchAttributesOff,
+  traceparent: () => settings().traceparent,
   connect: (timeoutMs) => connections.get(addressOf(settings()), timeoutMs),
   openStore: store,
   store: {

@@ -57,6 +57,8 @@ export interface CliServices {
   identity(): Identity;
   taskQueue(): string;
   switchedOffSearchAttributes(): readonly SearchAttributeTopic[];
+  /** Where the trace of a run hangs that is started here, as TRACEPARENT says. */
+  traceparent(): string | undefined;
   /** The API that the commands speak to, where TOLLGATE_URL is set. */
   api(): { readonly url: string } | null;
   /** One connection for the command, closed by `close`. */

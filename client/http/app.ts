@@ -13,10 +13,10 @@ import { bindDoor } from './bound-door.ts';
 import { type CodecRouteOptions, codecRoutes } from './codec-routes.ts';
 import { demandShallow } from './body-depth.ts';
 import { healthRoutes } from './health-routes.ts';
-import { loginRoutes } from './login-routes.ts';
-import { meRoutes } from './me-routes.ts';
 import { inboxApiRoutes } from './inbox-api-routes.ts';
 import { inboxRoutes } from './inbox-routes.ts';
+import { loginRoutes } from './login-routes.ts';
+import { meRoutes } from './me-routes.ts';
 import { registerOpenapi } from './openapi.ts';
 import { PROBLEM_TYPE, problem, scrubbed, toProblem } from './problem.ts';
 import { type Limiter, registerHeaders, registerLimits } from './protection.ts';
@@ -44,14 +44,14 @@ export interface HttpApiOptions {
   readonly developerBesideKeys: boolean;
   /** Opens sealed payloads for the Temporal Web UI at `origin` and the Temporal CLI. */
   readonly codec?: Pick<CodecRouteOptions, 'codec' | 'origin'>;
+  /** The Temporal Web UI, to which the page links. */
+  readonly temporalUi?: { readonly url: string; readonly namespace: string };
   /** Verifies people; absent where no issuer is configured. */
   readonly people?: People;
   /** Requests in a minute. */
   readonly rates?: RateLimits;
   /** Proxies whose word on where a request came from is believed. */
   readonly trustedProxies?: readonly string[];
-  /** The Temporal Web UI, to which the page links. */
-  readonly temporalUi?: { readonly url: string; readonly namespace: string };
   readonly logger?: FastifyBaseLogger;
   /** Masks what redaction finds in the text of a problem: it may repeat what the caller sent. */
   readonly scrub: (text: string) => string;
@@ -136,10 +136,10 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
   await app.register(approvalRoutes(api));
   await app.register(moneyRoutes(api));
   await app.register(quotaRoutes(api, options));
-  await app.register(meRoutes(api, sessions, options.store));
-  if (login && sessions) await app.register(loginRoutes({ flow: login.flow, sessions, publicUrl, audit: options.store }));
   await app.register(inboxApiRoutes(api, options));
   await app.register(inboxRoutes());
+  await app.register(meRoutes(api, sessions, options.store));
+  if (login && sessions) await app.register(loginRoutes({ flow: login.flow, sessions, publicUrl, audit: options.store }));
   if (options.codec) {
     const codecCaller = (request: FastifyRequest, isFromUi: boolean) => callerOf(request, isFromUi ? withoutOrigin(request) : originOf(request));
     await app.register(codecRoutes({ ...options.codec, callerOf: codecCaller }));

@@ -52,6 +52,7 @@ export const startBody = named(
     budgetUsd: z.union([z.string().max(40), z.number()]).optional(),
     budgetTokens: z.int().min(1).optional(),
     subject: z.string().min(1).max(1_000).optional().describe('The person that the run is about; kept as a keyed hash only.'),
+    traceparent: z.string().max(200).optional().describe('Where the trace of the run hangs; before the header of that name.'),
   }),
 );
 

@@ -22,6 +22,11 @@ const NOT_IN_COMPOSE: Readonly<Record<string, string>> = {
   TOLLGATE_DATABASE_CONNECTIONS: 'its default fits the Postgres of this stack',
   TOLLGATE_URL: 'for clients of the API',
   TOLLGATE_TOKEN: 'for clients of the API',
+  TRACEPARENT: 'of one command, not of a service',
+  OTEL_EXPORTER_OTLP_PROTOCOL: 'only one protocol is spoken',
+  OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'only one protocol is spoken',
+  OTEL_TRACES_EXPORTER: 'for an environment that others filled; here nothing is exported unless an address is given',
+  OTEL_SDK_DISABLED: 'as OTEL_TRACES_EXPORTER',
   TOLLGATE_LOCAL_DEVELOPER: 'for an API on loopback; here every request needs a key',
 };
 /** What the images of others read, as their entry points and configuration templates say. */

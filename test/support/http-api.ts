@@ -94,6 +94,7 @@ function writtenDown(store: Store, identity: Identity, done: string[]): RunsDoor
     approve: (id) => act(`approve ${id}`, accepted),
     deny: (id) => act(`deny ${id}`, accepted),
     withdraw: (id) => act(`withdraw ${id}`, accepted),
+    edit: (id) => act(`edit ${id}`, accepted),
     signDecision: (id, { verdict, actionDigest }) =>
       act(`sign ${id}`, {
         agentRunId: 'run',
@@ -101,6 +102,5 @@ function writtenDown(store: Store, identity: Identity, done: string[]): RunsDoor
         payload: { approvalId: id as never, actionDigest: actionDigest as never, signedDecision: 'signed' },
         expiresAt: new Date(0).toISOString(),
       }),
-    edit: (id) => act(`edit ${id}`, accepted),
   };
 }

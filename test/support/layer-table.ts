@@ -54,6 +54,7 @@ export const LAYERS: readonly Layer[] = [
       '@modelcontextprotocol/sdk',
       '@secretlint/secretlint-rule-preset-recommend',
       'libphonenumber-js',
+      '@opentelemetry/otlp-transformer',
       'jose',
       'openid-client',
       'node:*',
