@@ -12,6 +12,7 @@ import { describeLedgerContract } from './store-contract/ledger-contract.ts';
 import { describeQuotaContract } from './store-contract/quota-contract.ts';
 import { describeRunContract } from './store-contract/run-contract.ts';
 import { describeToolCallContract } from './store-contract/tool-call-contract.ts';
+import { describeTraceContract } from './store-contract/trace-contract.ts';
 import { describeVaultContract } from './store-contract/vault-contract.ts';
 
 /** An opened store and what its tests need around it. */
@@ -62,5 +63,6 @@ export function describeStoreContract(name: string, openStore: OpenStoreHarness)
     describeErasureContract(current);
     describeVaultContract(current);
     describeOverviewContract(current);
+    describeTraceContract(current);
   });
 }

@@ -17,6 +17,7 @@ import { createQuotaStore } from './quota-store.ts';
 import { createRunStore } from './run-store.ts';
 import { checkSchema } from './schema.ts';
 import { createToolCallStore } from './tool-call-store.ts';
+import { createTraceStore } from './trace-store.ts';
 import { createVaultStore } from './vault-store.ts';
 
 /**
@@ -46,6 +47,7 @@ export async function openPostgresStore(options: DatabaseOptions): Promise<Store
     ...createBreakerStore(db),
     ...createErasureStore(db),
     ...createVaultStore(db),
+    ...createTraceStore(db),
     nowMs: () => db.nowMs(),
     ensureRoom: (bytes) => ensureRoom(db, bytes),
     close: () => db.close(),

@@ -13,6 +13,7 @@ import { createOverviewStore } from './overview-store.ts';
 import { createQuotaStore } from './quota-store.ts';
 import { createRunStore } from './run-store.ts';
 import { createToolCallStore } from './tool-call-store.ts';
+import { createTraceStore } from './trace-store.ts';
 import { createVaultStore } from './vault-store.ts';
 
 export interface SqliteStoreOptions {
@@ -42,6 +43,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...createBreakerStore(db),
     ...createErasureStore(db),
     ...createVaultStore(db),
+    ...createTraceStore(db),
     nowMs: async () => db.now(),
     ensureRoom: async (bytes) => db.ensureRoom(bytes),
     close: async () => db.close(),
