@@ -352,6 +352,8 @@ export interface OpenGateOutcome {
   readonly actionDigest: ActionDigest;
   readonly expiresAtMs: number;
   readonly summary: string;
+  /** Unset: `open`. A gate that a standing approval approves needs nobody. */
+  readonly gateStatus?: GateStatus;
 }
 
 export interface RecordDecisionInput {

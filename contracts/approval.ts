@@ -31,6 +31,8 @@ export const gatePolicySchema = z.strictObject({
     .default(86_400_000),
   /** Whether the person who asked for the run may decide. Unset: true with the local development key, else false. */
   requesterMayDecide: z.boolean().optional(),
+  /** False: a person looks at each action, and no standing approval counts. */
+  standing: z.boolean().optional(),
 });
 export type GatePolicy = z.infer<typeof gatePolicySchema>;
 

@@ -2,11 +2,13 @@ import type { GatedAction } from '../../contracts/approval.ts';
 import type { ActionDigest } from '../../contracts/ids.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import type { ToolDefinition } from '../../contracts/task.ts';
+import { rolesOfVote } from '../../domain/approval/delegation.ts';
 import { bindingArguments } from '../../domain/approval/policy.ts';
 import type { GateRecord, Vote } from '../../domain/approval/gate.ts';
 import { boundArguments, type OpenedTokens } from '../../domain/redaction/revealed-arguments.ts';
 import { canonicalDigest } from '../digest.ts';
 import type { ActivityPorts } from '../ports.ts';
+import { NOBODY_STANDS } from './delegations.ts';
 
 export const RAISE_BUDGET_TOOL = 'tollgate.raiseBudget';
 export const TAKE_OVER_TOOL = 'tollgate.takeOver';
@@ -34,7 +36,7 @@ export function actionDigestOf(gate: Described, volatileArguments: readonly stri
  * The votes of a gate that a valid signature proves, for exactly `digest`, which the caller computed itself from its own
  * configuration. A row that somebody wrote into the store proves nothing.
  */
-export function provenVotes({ verifier }: Pick<ActivityPorts, 'verifier'>, gate: GateRecord, digest: ActionDigest): readonly Vote[] {
+export function provenVotes({ verifier }: Pick<ActivityPorts, 'verifier'>, gate: GateRecord, digest: ActionDigest, stands = NOBODY_STANDS): readonly Vote[] {
   return gate.votes.flatMap((vote): Vote[] => {
     const decision = verifier.verify(vote.signedDecision);
     const isForThis =
@@ -44,7 +46,8 @@ export function provenVotes({ verifier }: Pick<ActivityPorts, 'verifier'>, gate:
       decision.firstExecutionRunId === gate.runKey.firstExecutionRunId &&
       decision.actionDigest === digest;
     if (!isForThis || decision.verdict === 'withdraw') return [];
-    return [{ ...vote, approver: decision.approver, roles: decision.roles, verdict: decision.verdict }];
+    const roles = rolesOfVote(vote, decision, gate.policy.role, stands.delegations, stands.tenant);
+    return [{ ...vote, approver: decision.approver, roles, verdict: decision.verdict }];
   });
 }
 

@@ -4,7 +4,9 @@ import { invariant } from '../../contracts/failures.ts';
 import type { ActionDigest } from '../../contracts/ids.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import type { TaskSnapshot } from '../../contracts/task.ts';
+import type { GatePolicy } from '../../contracts/approval.ts';
 import type { GateRecord } from '../../domain/approval/gate.ts';
+import type { StandingReference } from '../../domain/approval/standing.ts';
 import { policyFor } from '../../domain/approval/policy.ts';
 import { remainingNanoUsd } from '../../domain/budget/ledger.ts';
 import { formatUsd } from '../../domain/budget/price.ts';
@@ -17,6 +19,7 @@ import type { ActivityPorts } from '../ports.ts';
 import { openedIn } from '../redaction/opened.ts';
 import { loadCall } from '../tool/loaded-call.ts';
 import { actionDigestOf, destinationOf, RAISE_BUDGET_TOOL, TAKE_OVER_TOOL } from './gated-action.ts';
+import { standingFor } from './standing.ts';
 
 type Subject = Pick<GateRecord, 'tool' | 'toolVersion' | 'destination' | 'arguments' | 'occurrence' | 'reason'> & { readonly volatile: readonly string[] };
 
@@ -29,11 +32,13 @@ export async function openGate(ports: ActivityPorts, input: OpenGateInput): Prom
   const snapshot = await loadSnapshot(store, input.snapshotDigest);
   const { volatile, ...subject } = await subjectOf(ports, input, run, snapshot);
   const policy = policyFor(snapshot.task, kind, toolOf(snapshot, subject.tool));
+  const standing = await standingOf(ports, input, run, snapshot, subject, policy);
   const nowMs = await store.nowMs();
   const described = { runKey, approvalId, kind, ...subject, policyVersion: snapshot.policyVersion };
   const gate = await store.createGate({
     ...described,
-    status: 'open',
+    status: standing ? 'approved' : 'open',
+    ...(standing ? { standing } : {}),
     actionDigest: actionDigestOf(described, volatile, await openedIn(ports, { runKey, tenant: run.tenant }, subject.arguments)),
     policy,
     requester: run.requester,
@@ -43,12 +48,37 @@ export async function openGate(ports: ActivityPorts, input: OpenGateInput): Prom
     votes: [],
     createdAtMs: nowMs,
     expiresAtMs: nowMs + policy.expiresAfterMs,
-    decidedAtMs: null,
+    decidedAtMs: standing ? nowMs : null,
     consumedAtMs: null,
   });
   await store.withdrawGatesExcept(runKey, [...input.liveApprovalIds, approvalId]);
   await store.appendAudit({ type: 'gate.opened', runKey, actor: 'tollgate', data: { approvalId, kind, tool: gate.tool, actionDigest: gate.actionDigest } });
-  return { approvalId, actionDigest: gate.actionDigest as ActionDigest, expiresAtMs: gate.expiresAtMs, summary: `${gate.tool} → ${gate.destination}` };
+  if (gate.standing) await store.appendAudit({ type: 'gate.approvedByStanding', runKey, actor: 'tollgate', data: { approvalId, ...gate.standing } });
+  return {
+    approvalId,
+    ...(gate.status === 'open' ? {} : { gateStatus: gate.status }),
+    actionDigest: gate.actionDigest as ActionDigest,
+    expiresAtMs: gate.expiresAtMs,
+    summary: `${gate.tool} → ${gate.destination}`,
+  };
+}
+
+/** The standing approval that covers an action, where people gave one. What it permits is asked again, with its limits, when the action begins. */
+async function standingOf(
+  ports: ActivityPorts,
+  input: OpenGateInput,
+  { runKey, tenant, requester }: RunRecord,
+  snapshot: TaskSnapshot,
+  { occurrence, tool: asked }: Pick<GateRecord, 'occurrence' | 'tool'>,
+  policy: GatePolicy,
+): Promise<StandingReference | null> {
+  const { attemptId, callIndex } = input;
+  if (input.kind !== 'action' || attemptId === null || callIndex === null) return null;
+  return await standingFor(ports, { tenant, tool: asked, policy }, { attemptId, callIndex }, async () => {
+    const { tool, args } = await loadCall(ports.store, snapshot, runKey, attemptId, callIndex);
+    const opened = await openedIn(ports, { runKey, tenant }, args);
+    return { runKey, snapshot, tool, args, opened, occurrence, tenant, requester, policies: [policy] };
+  });
 }
 
 async function subjectOf(ports: ActivityPorts, input: OpenGateInput, run: RunRecord, snapshot: TaskSnapshot): Promise<Subject> {

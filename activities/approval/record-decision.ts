@@ -2,13 +2,16 @@ import type { RaiseBudgetInput, RaiseBudgetOutcome, RecordDecisionInput } from '
 import type { Decision, DecisionAnswer, DecisionRefusal, DecisionRequest } from '../../contracts/approval.ts';
 import type { RunKey } from '../../contracts/ids.ts';
 import type { JsonObject } from '../../contracts/json.ts';
-import { decide, permits } from '../../domain/approval/gate.ts';
+import { decideForOthers } from '../../domain/approval/delegation.ts';
+import { permits } from '../../domain/approval/gate.ts';
 import { nanoUsd } from '../../domain/budget/ledger.ts';
 import { NOTHING_OPENED } from '../../domain/redaction/revealed-arguments.ts';
 import { createScrubber } from '../../domain/redaction/scrub.ts';
+import { loadRunFacts } from '../agent-run/snapshot.ts';
 import { canonicalDigest } from '../digest.ts';
 import type { ActivityPorts } from '../ports.ts';
 import { runOfText } from '../redaction/run-of-text.ts';
+import { delegationsOf, delegationsTo, NOBODY_STANDS } from './delegations.ts';
 import { actionDigestOf, provenVotes } from './gated-action.ts';
 
 const UNSIGNED_VALID_FOR_MS = 3_600_000;
@@ -42,10 +45,18 @@ export async function recordDecision(ports: ActivityPorts, { runKey, request: se
   if (decision.verdict !== request.verdict || decision.approvalId !== request.approvalId)
     return refuse(ports, runKey, request, 'badSignature', 'What was signed is not what was sent.');
 
+  const stands = 'tenant' in run ? await delegationsTo(ports, decision.approver, run.tenant) : NOBODY_STANDS;
   const answer = await store.decideGate(
     runKey,
     request.approvalId,
-    (gate, nowMs) => decide(gate, { decision: shown(decision), signedDecision: signed, requesterMayDecideByDefault: ports.requesterMayDecideByDefault }, nowMs),
+    (gate, nowMs) =>
+      decideForOthers(
+        gate,
+        { decision: shown(decision), signedDecision: signed, requesterMayDecideByDefault: ports.requesterMayDecideByDefault },
+        stands.delegations,
+        stands.tenant,
+        nowMs,
+      ),
     (given) => ({ type: `decision.${given.type}`, runKey, actor: decision.approver, data: auditData(request, given, decision) }),
   );
   return answer ?? refuse(ports, runKey, request, 'unknownGate', `The store has no gate ${request.approvalId} of this run.`);
@@ -98,6 +109,7 @@ export async function raiseBudget(ports: ActivityPorts, { runKey, approvalId }: 
   const digest = actionDigestOf(gate, [], NOTHING_OPENED);
   const { amountNanoUsd, amountTokens = 0 } = gate.arguments as JsonObject;
   const amount = { nanoUsd: nanoUsd(Number(amountNanoUsd)), tokens: Number(amountTokens) };
-  const raised = await store.raiseLimit(runKey, approvalId, amount, (row, nowMs) => permits(row, provenVotes(ports, row, digest), nowMs));
+  const stands = await delegationsOf(ports, gate, (await loadRunFacts(store, runKey)).tenant);
+  const raised = await store.raiseLimit(runKey, approvalId, amount, (row, nowMs) => permits(row, provenVotes(ports, row, digest, stands), nowMs));
   return raised.type === 'raised' ? raised : { type: 'notPermitted', message: raised.message };
 }

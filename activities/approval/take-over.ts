@@ -1,9 +1,10 @@
 import type { TakeOverInput, TakeOverOutcome } from '../../contracts/agent-run.ts';
 import { type GateRecord, permits, type Vote } from '../../domain/approval/gate.ts';
 import { NOTHING_OPENED } from '../../domain/redaction/revealed-arguments.ts';
-import { loadSnapshot } from '../agent-run/snapshot.ts';
+import { loadRunFacts, loadSnapshot } from '../agent-run/snapshot.ts';
 import { outputProblem } from '../model/check-output.ts';
 import type { ActivityPorts } from '../ports.ts';
+import { delegationsOf } from './delegations.ts';
 import { actionDigestOf, provenVotes } from './gated-action.ts';
 
 /**
@@ -15,7 +16,8 @@ export async function takeOver(ports: ActivityPorts, { runKey, snapshotDigest, a
   const { store } = ports;
   const gate = await store.getGate(runKey, approvalId);
   if (gate?.kind !== 'unavailable') return { type: 'notPermitted', message: `${approvalId} is no gate of this run about its models.` };
-  const votes = provenVotes(ports, gate, actionDigestOf(gate, [], NOTHING_OPENED));
+  const stands = await delegationsOf(ports, gate, (await loadRunFacts(store, runKey)).tenant);
+  const votes = provenVotes(ports, gate, actionDigestOf(gate, [], NOTHING_OPENED), stands);
   const answer = signedAnswer(ports, votes);
   const { task } = await loadSnapshot(store, snapshotDigest);
   const problem = answer && task.outputSchema ? await outputProblem(ports.registry, { task }, answer.text) : undefined;

@@ -8,6 +8,7 @@ import { isTooLargeFor } from '../../domain/model/context-window.ts';
 import { verdictFor } from '../../domain/model/error-classifier.ts';
 import type { AttemptRecord, NewAttempt, Rejection } from '../../domain/store/port.ts';
 import { candidateAt, loadRunFacts, loadSnapshot, type RunFacts } from '../agent-run/snapshot.ts';
+import { demandRunning } from '../approval/stopped.ts';
 import { canonicalDigest } from '../digest.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import type { ActivityPorts } from '../ports.ts';
@@ -40,6 +41,7 @@ export async function callModel(ports: ActivityPorts, input: CallModelInput): Pr
         `Attempt ${input.attemptId} was reserved, and the store lacks it. Nothing was sent now. Was the store restored from a backup? Cancel the run, or restore the newer store.`,
       );
 
+    await demandRunning(ports, input.runKey, { task: snapshot.task.name, tenant: run.tenant });
     await mustNotBeRestored(store, `attempt ${input.attemptId}`);
 
     const prepared = await reserve(ports, input, run, snapshot);

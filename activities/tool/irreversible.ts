@@ -1,15 +1,17 @@
 import type { ExecuteToolInput, ExecuteToolOutcome } from '../../contracts/agent-run.ts';
+import { TollgateError } from '../../contracts/failures.ts';
 import type { ApprovalId } from '../../contracts/ids.ts';
 import type { JsonObject, JsonValue } from '../../contracts/json.ts';
 import type { TaskDefinition, TaskSnapshot, ToolDefinition } from '../../contracts/task.ts';
-import { type GateRecord, isProven, permits } from '../../domain/approval/gate.ts';
+import type { GateRecord } from '../../domain/approval/gate.ts';
 import { isStricter, policyFor } from '../../domain/approval/policy.ts';
 import type { NewToolCall, ToolCallRecord } from '../../domain/store/port.ts';
 import { identifyingArguments } from '../../domain/redaction/revealed-arguments.ts';
 import { actionKeyParts } from '../../domain/tool/action-key.ts';
 import type { ToolContext } from '../../domain/tool/runtime-port.ts';
 import { callKeyOf } from '../../domain/tool/tool-call.ts';
-import { actionDigestOf, destinationOf, provenVotes } from '../approval/gated-action.ts';
+import { authorityOver } from '../approval/authority.ts';
+import { actionDigestOf, destinationOf } from '../approval/gated-action.ts';
 import { canonicalDigest } from '../digest.ts';
 import { persist } from '../heartbeat.ts';
 import type { ActivityPorts } from '../ports.ts';
@@ -69,31 +71,32 @@ export async function executeIrreversible(
     opened,
   );
   const isShown = digest === gate.actionDigest;
-  const isApproved = isProven(gate, provenVotes(ports, gate, digest));
-  const found = await store.getToolCall(runKey, callKey);
-  if (found) return resume(execution(found), isShown, isApproved);
-  await mustNotBeRestored(store, `the action of gate ${approvalId}`);
-
   const own = ports.registry.tasks.get(snapshot.task.name);
   const policies = [snapshot.task, ...(own ? [own] : [])].map((task) => policyFor(task, 'action', toolIn(task, call.tool.name)));
+  const authority = await authorityOver(ports, { gate, digest, snapshot, call, opened, tenant: text.tenant, policies });
+  const found = await store.getToolCall(runKey, callKey);
+  if (found) return resume(execution(found), isShown, await authority.mayBeSentAgain());
+  await mustNotBeRestored(store, `the action of gate ${approvalId}`);
+
   if (policies.some((policy) => isStricter(policy, gate.policy))) return { type: 'reopen', message: 'The policy became stricter since the gate was opened.' };
 
   if (!isShown) return { type: 'reopen', message: 'What would run here is not what the gate shows (destination, version or arguments differ).' };
 
   demandValues(call.tool.name, shown);
+  await authority.demandRunning();
   const identity = identifyingArguments(args, opened);
   await ports.runtimeOf(call.tool).prepare?.(call.tool, contextOf(actionKey(input, gate, call, identity)));
   await auditReveal(ports, text, call.tool.name, callKey, shown);
-  const consumed = await store.consumeApproval(intentOf(input, gate, call, identity, callKey, await store.nowMs()), (row, nowMs) =>
-    permits(row, provenVotes(ports, row, digest), nowMs),
-  );
+  const consumed = await store.consumeApproval(intentOf(input, gate, call, identity, callKey, await store.nowMs()), authority.mayBegin);
   switch (consumed.type) {
     case 'permitted':
       return dispatch(execution(consumed.call));
     case 'exists':
-      return resume(execution(consumed.call), isShown, isApproved);
+      return resume(execution(consumed.call), isShown, await authority.mayBeSentAgain());
     case 'repeated':
       return { type: 'reopen', message: 'The same action was carried out meanwhile; its repetition needs an approval of its own.' };
+    case 'stopped':
+      throw new TollgateError('stopped', consumed.message);
     case 'refused':
       return { type: 'notPermitted', gateStatus: consumed.gateStatus, message: consumed.message };
   }

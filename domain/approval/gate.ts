@@ -1,6 +1,8 @@
 import type { Decision, DecisionAnswer, DecisionRefusal, GateKind, GatePolicy, GateStatus } from '../../contracts/approval.ts';
 import type { ActionDigest, ApprovalId, AttemptId, RunKey } from '../../contracts/ids.ts';
 import type { JsonValue } from '../../contracts/json.ts';
+import { countVoters } from './persons.ts';
+import type { StandingReference } from './standing.ts';
 
 /** One vote that counts, with the signed form that proves it. */
 export interface Vote {
@@ -11,6 +13,9 @@ export interface Vote {
   readonly comment: string | null;
   readonly atMs: number;
   readonly signedDecision: string;
+  /** Whose role the vote stands for, where it is not the voter's own, and the signed delegation that says so. */
+  readonly onBehalfOf?: string;
+  readonly delegation?: string;
 }
 
 /** A gate as stored. Votes, withdrawal and consumption compare-and-set this one row. */
@@ -42,6 +47,8 @@ export interface GateRecord {
   readonly expiresAtMs: number;
   readonly decidedAtMs: number | null;
   readonly consumedAtMs: number | null;
+  /** The standing approval that approved it, in place of votes. */
+  readonly standing?: StandingReference;
 }
 
 export interface DecisionTransition {
@@ -139,7 +146,7 @@ function withVotes(gate: GateRecord, votes: readonly Vote[], nowMs: number): Gat
 
 /** Different people among the approving votes. */
 export function countApprovals(votes: readonly Vote[]): number {
-  return new Set(votes.filter((vote) => vote.verdict === 'approve').map((vote) => vote.approver)).size;
+  return countVoters(votes.filter((vote) => vote.verdict === 'approve'));
 }
 
 /** Whether `roles` contain `role`, or `*`, which the local development key gives to `developer`. */

@@ -38,9 +38,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'the check of the approval in executeTool',
-    file: 'activities/tool/irreversible.ts',
-    safeguard: 'permits(row, provenVotes(ports, row, digest), nowMs),',
-    without: "({ type: 'permitted' }),",
+    file: 'activities/approval/authority.ts',
+    safeguard: 'return permits(row, provenVotes(ports, row, digest, stands), nowMs);',
+    without: "return { type: 'permitted' };",
     tests: [LATE, DECISIONS],
   },
   {

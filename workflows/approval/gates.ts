@@ -29,8 +29,8 @@ export async function openGate(run: RunState, subject: GateSubject): Promise<voi
   };
   const tool = call?.tool ?? (subject.kind === 'unavailable' ? 'tollgate.takeOver' : 'tollgate.raiseBudget');
   const opened = await journal.openGate.executeWithOptions({ summary: readable(`step ${position.step} · gate for ${tool}`) }, [input]);
-  const { actionDigest, expiresAtMs } = opened;
-  run.move((current) => addGate(current, { approvalId, actionDigest, kind: subject.kind, status: 'open', tool, expiresAtMs, tries: 0, callIndex }));
+  const { actionDigest, expiresAtMs, gateStatus: status = 'open' } = opened;
+  run.move((current) => addGate(current, { approvalId, actionDigest, kind: subject.kind, status, tool, expiresAtMs, tries: 0, callIndex }));
 }
 
 /** Waits until `isDecided`, by people or by time. An expiry is a durable timer; the store's clock has the last word. */

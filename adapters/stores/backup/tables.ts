@@ -20,6 +20,11 @@ export const TABLES = [
   'breakers',
   'vault',
   'redaction_counts',
+  'stops',
+  'standing_approvals',
+  'standing_uses',
+  'delegations',
+  'revocations',
 ] as const;
 
 export type TableName = (typeof TABLES)[number];

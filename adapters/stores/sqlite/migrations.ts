@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { TollgateError } from '../../../contracts/failures.ts';
+import { APPEND_ONLY, grantTables } from '../grant-tables.ts';
 import { quotaTables } from '../quota-tables.ts';
 
 /** Oldest first. A released one is never changed; the file's `user_version` counts those applied. */
@@ -228,6 +229,13 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE runs ADD COLUMN vault_removed INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE runs ADD COLUMN audit_removed INTEGER NOT NULL DEFAULT 0;
   CREATE INDEX runs_by_end ON runs (ended_at_ms, id) WHERE ended_at_ms IS NOT NULL;
+  `,
+  `${grantTables({ integer: 'INTEGER', id: 'INTEGER PRIMARY KEY AUTOINCREMENT', table: ' STRICT' })}
+  ${APPEND_ONLY.map(
+    (table) => `
+  CREATE TRIGGER ${table}_keeps_rows BEFORE DELETE ON ${table} BEGIN SELECT RAISE(ABORT, '${table} is append-only'); END;
+  CREATE TRIGGER ${table}_keeps_contents BEFORE UPDATE ON ${table} BEGIN SELECT RAISE(ABORT, '${table} is append-only'); END;`,
+  ).join('')}
   `,
 ];
 
