@@ -1,5 +1,5 @@
 import type { JsonValue } from '../contracts/json.ts';
-import { countApprovals, type GateRecord } from '../domain/approval/gate.ts';
+import { countApprovals, type GateRecord, type Vote } from '../domain/approval/gate.ts';
 
 /** A gate with everything an approver needs. */
 export interface GateReport {
@@ -26,12 +26,26 @@ export interface GateReport {
   readonly expiresAt: string;
   readonly decidedAt: string | null;
   readonly votes: readonly VoteReport[];
+  /** The standing approval that approved it, in place of votes. */
+  readonly standing?: { readonly standingId: string; readonly grantedBy: readonly string[] };
+  /** Set where a stop switch holds the action back, approved or not. */
+  readonly stopped?: readonly StoppedReport[];
   /** Set while the gate waits: what approves exactly this action. */
   readonly approveCommand?: string;
 }
 
+/** A switch that holds something back: who threw it, when and why. */
+export interface StoppedReport {
+  readonly stopId: string;
+  readonly by: string;
+  readonly reason: string;
+  readonly at: string;
+}
+
 export interface VoteReport {
   readonly approver: string;
+  /** Whom the vote stands for, where somebody who is away delegated it. */
+  readonly onBehalfOf?: string;
   readonly roles: readonly string[];
   readonly verdict: string;
   readonly comment: string | null;
@@ -60,9 +74,14 @@ export function reportGate(gate: GateRecord): GateReport {
     createdAt: iso(gate.createdAtMs),
     expiresAt: iso(gate.expiresAtMs),
     decidedAt: gate.decidedAtMs === null ? null : iso(gate.decidedAtMs),
-    votes: gate.votes.map(({ approver, roles, verdict, comment, unverified, atMs }) => ({ approver, roles, verdict, comment, unverified, at: iso(atMs) })),
+    votes: gate.votes.map(reportVote),
+    ...(gate.standing ? { standing: gate.standing } : {}),
     ...(gate.status === 'open' ? { approveCommand: approveCommand(gate.approvalId, gate.actionDigest) } : {}),
   };
+}
+
+function reportVote({ approver, onBehalfOf, roles, verdict, comment, unverified, atMs }: Vote): VoteReport {
+  return { approver, ...(onBehalfOf === undefined ? {} : { onBehalfOf }), roles, verdict, comment, unverified, at: iso(atMs) };
 }
 
 /** The exact command that approves an action. */

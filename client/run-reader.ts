@@ -6,6 +6,7 @@ import type { AgentClient, RunDescription } from './agent-client.ts';
 import { type GateReport, reportGate } from './gate-report.ts';
 import { type RunReport, type RunSummary, reportLedger, reportRun, summarizeRun } from './run-report.ts';
 import type { RunOutcome } from './run-result.ts';
+import { withStops } from './stopped-gates.ts';
 
 /** How soon a run is looked at again, in milliseconds: while it moves, and at most while it does not. */
 const REFRESH_MS = 250;
@@ -59,11 +60,17 @@ export function createRunReader(ports: RunReaderPorts): RunReader {
     },
     async pendingApprovals({ tenant, limit } = {}) {
       const store = await ports.openStore();
-      return (await store.listGates({ status: 'open', limit: limit ?? MAX_LISTED, ...(tenant === undefined ? {} : { tenant }) })).map(reportGate);
+      const gates = await store.listGates({ status: 'open', limit: limit ?? MAX_LISTED, ...(tenant === undefined ? {} : { tenant }) });
+      return await withStops(
+        store,
+        gates.map((gate) => ({ gate, report: reportGate(gate) })),
+      );
     },
     async approval(approvalId) {
-      const gate = await (await ports.openStore()).findGate(approvalId as ApprovalId);
-      if (gate) return reportGate(gate);
+      const store = await ports.openStore();
+      const gate = await store.findGate(approvalId as ApprovalId);
+      const [shown] = gate ? await withStops(store, [{ gate, report: reportGate(gate) }]) : [];
+      if (shown) return shown;
       throw noSuchGate(approvalId);
     },
   };

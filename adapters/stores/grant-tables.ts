@@ -91,7 +91,7 @@ export const INSERT_STANDING = `INSERT INTO standing_approvals (standing_id, ten
   VALUES (:standingId, :tenant, :tool, :untilMs, :record) ON CONFLICT (standing_id) DO NOTHING RETURNING id`;
 export const UPDATE_STANDING = 'UPDATE standing_approvals SET record_json = :record WHERE standing_id = :standingId';
 export const INSERT_STANDING_USE = `INSERT INTO standing_uses (standing, run, approval_id, amount_micro, at_ms)
-  SELECT id, :run, :approvalId, :amountMicro, :now FROM standing_approvals WHERE standing_id = :standingId`;
+  SELECT id, :run, :approvalId, :amountMicro, :now FROM standing_approvals WHERE standing_id = :standingId RETURNING id`;
 export const SELECT_STANDING_USES = `SELECT runs.agent_run_id, runs.first_execution_run_id, standing_uses.approval_id, standing_uses.amount_micro, standing_uses.at_ms
   FROM standing_uses JOIN runs ON runs.id = standing_uses.run JOIN standing_approvals ON standing_approvals.id = standing_uses.standing
   WHERE standing_approvals.standing_id = :standingId ORDER BY standing_uses.id LIMIT :limit`;

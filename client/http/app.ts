@@ -17,6 +17,7 @@ import { HEARTBEAT_MS } from './run-events.ts';
 import { moneyRoutes } from './money-routes.ts';
 import { quotaRoutes } from './quota-routes.ts';
 import { runRoutes } from './run-routes.ts';
+import { standingRoutes } from './standing-routes.ts';
 import { WAIT_LIMITS, WaitSlots } from './wait-slots.ts';
 
 const BODY_LIMIT_BYTES = 1_048_576;
@@ -98,6 +99,7 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
   await app.register(healthRoutes(options));
   await app.register(runRoutes(api));
   await app.register(approvalRoutes(api));
+  await app.register(standingRoutes(api));
   await app.register(moneyRoutes(api));
   await app.register(quotaRoutes(api, options));
   if (options.codec) {

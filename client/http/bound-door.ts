@@ -9,7 +9,9 @@ import { noSuchAttempt } from '../money-door.ts';
 import { noSuchGate } from '../run-reader.ts';
 import type { RunsDoor } from '../runs-door.ts';
 import type { StartOptions } from '../start-request.ts';
+import { decideAll } from '../decision-batch.ts';
 import type { Caller } from './auth.ts';
+import { bindStandingDoor } from './bound-standing-door.ts';
 
 /**
  * A door that shows a caller only what that caller may know of: runs and gates of its tenant, and no workflow that is no
@@ -77,6 +79,10 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
     list: async (filter = {}) => {
       if (tenant !== null && filter.tenant !== undefined && filter.tenant !== tenant) return [];
       return await door.list({ ...filter, ...(tenant === null ? {} : { tenant }) });
+    },
+    ...bindStandingDoor(door, store, caller),
+    async decideBatch(batch) {
+      return await decideAll(this, batch);
     },
     pendingApprovals: (filter = {}) => door.pendingApprovals({ ...filter, ...(tenant === null ? {} : { tenant }) }),
     async approval(approvalId) {

@@ -1,3 +1,4 @@
+import { invariant } from '../../../contracts/failures.ts';
 import type { RunKey } from '../../../contracts/ids.ts';
 import type { ActionFacts } from '../../../domain/approval/action-facts.ts';
 import type { GateRecord } from '../../../domain/approval/gate.ts';
@@ -112,9 +113,10 @@ export async function actionFacts(session: Session, { runKey, standing }: GateRe
 }
 
 /** Books one use of a gate's standing approval, audited: the last thing of its transaction. */
-export async function useStanding(session: Session, run: number, { runKey, approvalId, standing }: GateRecord, amountMicro: number): Promise<void> {
-  if (!standing) return;
+export async function useStanding(session: Session, run: number, { runKey, approvalId, standing }: GateRecord, amountMicro: number | undefined): Promise<void> {
+  if (!standing || amountMicro === undefined) return;
   const { standingId } = standing;
-  await session.all(sql.INSERT_STANDING_USE, { run, approvalId, amountMicro, standingId });
+  const booked = await session.get(sql.INSERT_STANDING_USE, { run, approvalId, amountMicro, standingId });
+  invariant(booked, `the standing approval ${standingId} that permits an action is in the store`);
   await writeAudit(session, { type: 'standing.used', runKey, actor: 'tollgate', data: { standingId, approvalId, amountMicro } });
 }

@@ -62,7 +62,7 @@ async function consume(
   await writeGate(session, consumed);
   const intent = await insert(session, integer(run, 'id'), call);
   invariant(intent, `the intent of ${callKey} is new under the lock of its run`);
-  await useStanding(session, integer(run, 'id'), gate, permission.standingMicro ?? 0);
+  await useStanding(session, integer(run, 'id'), gate, permission.standingMicro);
   return { type: 'permitted', call: intent, gate: consumed };
 }
 

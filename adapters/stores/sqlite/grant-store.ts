@@ -1,3 +1,4 @@
+import { invariant } from '../../../contracts/failures.ts';
 import type { RunKey } from '../../../contracts/ids.ts';
 import type { ActionFacts } from '../../../domain/approval/action-facts.ts';
 import type { GateRecord } from '../../../domain/approval/gate.ts';
@@ -104,9 +105,10 @@ export function actionFacts(db: Connection, { runKey, standing }: GateRecord, to
 }
 
 /** Books one use of a gate's standing approval, audited. */
-export function useStanding(db: Connection, run: number, { runKey, approvalId, standing }: GateRecord, amountMicro: number): void {
-  if (!standing) return;
+export function useStanding(db: Connection, run: number, { runKey, approvalId, standing }: GateRecord, amountMicro: number | undefined): void {
+  if (!standing || amountMicro === undefined) return;
   const { standingId } = standing;
-  db.run(sql.INSERT_STANDING_USE, { run, approvalId, amountMicro, standingId, now: db.now() });
+  const booked = db.get(sql.INSERT_STANDING_USE, { run, approvalId, amountMicro, standingId, now: db.now() });
+  invariant(booked, `the standing approval ${standingId} that permits an action is in the store`);
   writeAudit(db, { type: 'standing.used', runKey, actor: 'tollgate', data: { standingId, approvalId, amountMicro } });
 }

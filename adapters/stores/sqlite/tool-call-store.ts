@@ -56,7 +56,7 @@ function consume(
   const consumed: GateRecord = { ...gate, status: 'consumed', consumedAtMs: nowMs };
   const run = runRow(db, call.runKey);
   writeGate(db, run, consumed);
-  useStanding(db, run, gate, permission.standingMicro ?? 0);
+  useStanding(db, run, gate, permission.standingMicro);
   return { type: 'permitted', call: insert(db, call), gate: consumed };
 }
 
