@@ -7,7 +7,7 @@ export interface StopStore {
    * action begins that the switch holds back: those that were about to have begun before.
    */
   throwStop(stop: StopRecord): Promise<void>;
-  /** Lifts it. Null where there is no such stop; one that was lifted before stays as it is. */
+  /** Lifts it, audited. Null where there is no such stop. The last one counts: a resume that somebody forged is no hindrance to a real one. */
   liftStop(stopId: string, resume: NonNullable<StopRecord['resume']>): Promise<StopRecord | null>;
   /** Every switch, lifted ones too, newest first. */
   listStops(limit: number): Promise<readonly StopRecord[]>;

@@ -28,7 +28,6 @@ export function createStopStore(db: Database): StopStore {
         const row = await session.get(`${sql.SELECT_STOP} FOR NO KEY UPDATE`, { stopId });
         if (!row) return null;
         const stop = sql.toStop(row);
-        if (stop.resume) return stop;
         const lifted: StopRecord = { ...stop, resume };
         await session.all(sql.UPDATE_STOP, { stopId, stop: JSON.stringify(lifted) });
         await writeAudit(session, { type: 'stop.lifted', runKey: null, actor: resume.actor, data: { stopId, scope: stop.scope, reason: resume.reason } });

@@ -24,7 +24,6 @@ export function createStopStore(db: Connection): StopStore {
         const row = db.get(sql.SELECT_STOP, { stopId });
         if (!row) return null;
         const stop = sql.toStop(row);
-        if (stop.resume) return stop;
         const lifted: StopRecord = { ...stop, resume };
         db.run(sql.UPDATE_STOP, { stopId, stop: JSON.stringify(lifted) });
         writeAudit(db, { type: 'stop.lifted', runKey: null, actor: resume.actor, data: { stopId, scope: stop.scope, reason: resume.reason } });
