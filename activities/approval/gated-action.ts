@@ -45,7 +45,7 @@ export function provenVotes({ verifier }: Pick<ActivityPorts, 'verifier'>, gate:
       decision.agentRunId === gate.runKey.agentRunId &&
       decision.firstExecutionRunId === gate.runKey.firstExecutionRunId &&
       decision.actionDigest === digest;
-    if (!isForThis || decision.verdict === 'withdraw') return [];
+    if (!isForThis || (decision.verdict !== 'approve' && decision.verdict !== 'deny')) return [];
     const roles = rolesOfVote(vote, decision, gate.policy.role, stands.delegations, stands.tenant);
     return [{ ...vote, approver: decision.approver, roles, verdict: decision.verdict }];
   });

@@ -35,7 +35,7 @@ export function decideForOthers(
 ): DecisionTransition {
   const { decision } = verified;
   const { role } = gate.policy;
-  const isVote = decision.verdict !== 'withdraw';
+  const isVote = decision.verdict === 'approve' || decision.verdict === 'deny';
   const used = isVote && !holdsRole(decision.roles, role) ? delegationFor(gate, verified, delegations, tenant, nowMs) : null;
   const persons = [decision.approver, ...(used ? [used.delegator] : [])];
   const other = gate.votes.find((vote) => vote.approver !== decision.approver && personsOf(vote).some((person) => persons.includes(person)));

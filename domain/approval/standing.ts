@@ -118,9 +118,13 @@ export function standingPermits(
   const valid = validGrants(state.record, grants, action, rules);
   const terms = valid[0]?.terms;
   if (!terms) return refuse('nobody who may has signed it');
-  if (rules.policies.some(({ standing }) => standing === false)) return refuse('the policy of the gate allows no standing approvals');
+  const { policies } = rules;
+  if (policies.some(({ standing }) => standing === false)) return refuse('the policy of the gate allows no standing approvals');
+  // What a policy asks beside a role and a number is for people to look at; and one whose rules were not applied is not known yet.
+  if (policies.some(({ needs = [], limits = [], rules: unapplied = [] }) => needs.length + limits.length + unapplied.length > 0))
+    return refuse('the policy asks for several roles, or limits what a role may approve: people decide each action');
   const granters = [...new Set(valid.map(({ granter }) => granter))];
-  const needed = Math.max(1, ...rules.policies.map(({ approvers }) => approvers));
+  const needed = Math.max(1, ...policies.map(({ approvers }) => approvers));
   if (granters.length < needed) return refuse(`${granters.length} of ${needed} people have signed it`);
   if (nowMs >= terms.untilMs) return refuse('it is over');
   const coverage = coverageOf(terms, action);

@@ -26,9 +26,11 @@ const tools = async (gate?: Partial<GatePolicy>) => {
   const [tool] = await recordedTools(stage, { pay: 'irreversible' }, lines);
   return [{ ...tool, gate: { role: 'lead', ...gate } }] as never;
 };
-let number = 0;
-const start = async (prompt: string, gate?: Partial<GatePolicy>, name = 'test') =>
-  stage.start({ prompt, name, tools: await tools(gate) }, { id: `${prompt.toLowerCase()}-${(number += 1)}` });
+let started = 0;
+const start = async (prompt: string, gate?: Partial<GatePolicy>) => {
+  started += 1;
+  return stage.start({ prompt, tools: await tools(gate) }, { id: `${prompt.toLowerCase()}-${started}` });
+};
 
 /** The door of one person, over a store that the API would use. */
 async function doorOf(name: string, roles: readonly string[], home = stage.folder): Promise<StandingDoor> {

@@ -269,6 +269,11 @@ export const MIGRATIONS: readonly Migration[] = [
   `,
   },
   {
+    name: 'runs by their pinned task',
+    worksFrom: 1,
+    sql: 'CREATE INDEX runs_by_snapshot ON runs (snapshot_digest) WHERE transcripts_removed = 0',
+  },
+  {
     // Older workers know of no stop switch: it holds everything only once all of them are new.
     name: 'stop switches, standing approvals, delegations',
     worksFrom: 1,
