@@ -50,6 +50,8 @@ export interface LocalDoorPorts {
   keyring(): Promise<Keyring>;
   /** Redacts what goes to Temporal. */
   redaction(): Promise<ClientRedaction>;
+  /** Masks what redaction finds by its own rules, without the project's. */
+  scrub(text: string): string;
   storeName(): string;
   taskQueue(): string;
   switchedOffSearchAttributes(): readonly SearchAttributeTopic[];
@@ -86,7 +88,11 @@ export function createLocalDoor(ports: LocalDoorPorts): RunsDoor {
       openStore: ports.openStore,
       signer: ports.signer,
       identity: ports.identity,
-      scrub: async (text) => createScrubber((await ports.redaction()).engine).text(text),
+      // A switch must be thrown also where the project does not load.
+      scrub: async (text) => {
+        const redaction = await ports.redaction().catch(() => null);
+        return redaction ? createScrubber(redaction.engine).text(text) : ports.scrub(text);
+      },
       policiesOf: async (tool, task) => policiesOf((await ports.project()).registry, tool, task),
     }),
   };
