@@ -1,13 +1,14 @@
 import { TollgateError } from '../../contracts/failures.ts';
-import type { GatePolicy } from '../../contracts/approval.ts';
 import type { ActionDigest } from '../../contracts/ids.ts';
 import type { TaskSnapshot } from '../../contracts/task.ts';
 import type { ActionFacts, ActionPermission } from '../../domain/approval/action-facts.ts';
-import { type GateRecord, isProven, permits } from '../../domain/approval/gate.ts';
+import { decidedAs, type GateRecord, isProven, permits } from '../../domain/approval/gate.ts';
+import type { AskedPolicy } from '../../domain/approval/policy.ts';
 import type { StopRecord } from '../../domain/approval/stop.ts';
 import type { OpenedTokens } from '../../domain/redaction/revealed-arguments.ts';
 import type { ActivityPorts } from '../ports.ts';
 import type { LoadedCall } from '../tool/loaded-call.ts';
+import { rulingOf } from './asked-policy.ts';
 import { delegationsOf } from './delegations.ts';
 import { provenVotes } from './gated-action.ts';
 import { isProvenByStanding, permitsByStanding, standingJudge } from './standing.ts';
@@ -21,7 +22,8 @@ export interface GatedCall {
   readonly call: LoadedCall;
   readonly opened: OpenedTokens;
   readonly tenant: string;
-  readonly policies: readonly GatePolicy[];
+  /** What must be asked for it, by the pinned task and this worker's own configuration. */
+  readonly asked: AskedPolicy;
 }
 
 /** Who and what permits an action: people at its gate, those who stand for them, a standing approval; and no stop switch that holds it back. */
@@ -34,8 +36,9 @@ export interface Authority {
   mayBeSentAgain(): Promise<boolean>;
 }
 
-export async function authorityOver(ports: ActivityPorts, { gate, digest, snapshot, call, opened, tenant, policies }: GatedCall): Promise<Authority> {
+export async function authorityOver(ports: ActivityPorts, { gate, digest, snapshot, call, opened, tenant, asked }: GatedCall): Promise<Authority> {
   const { store } = ports;
+  const ruling = rulingOf(ports, asked);
   const stands = await delegationsOf(ports, gate, tenant);
   const judge = gate.standing ? await standingJudge(ports, await subject()) : null;
   const why = (stops: readonly StopRecord[]) => whyStopped(ports, stops, { tool: call.tool.name, task: snapshot.task.name, tenant });
@@ -53,7 +56,7 @@ export async function authorityOver(ports: ActivityPorts, { gate, digest, snapsh
       occurrence,
       tenant,
       requester: run?.requester ?? '',
-      policies: [...policies, gate.policy],
+      policies: [asked.policy, gate.policy],
     };
   }
 
@@ -65,12 +68,13 @@ export async function authorityOver(ports: ActivityPorts, { gate, digest, snapsh
     mayBegin(row, nowMs, facts) {
       const message = why(facts.stops);
       if (message !== null) return { type: 'stopped', message };
-      if (judge && row.standing) return permitsByStanding(row, facts, judge, call.args, nowMs);
-      return permits(row, provenVotes(ports, row, digest, stands), nowMs);
+      const decided = decidedAs(gate, row);
+      if (judge) return permitsByStanding(decided, facts, judge, call.args, nowMs);
+      return permits(decided, provenVotes(ports, row, digest, stands), nowMs, ruling);
     },
     async mayBeSentAgain() {
       if (why(await stopsNow()) !== null) return false;
-      if (!judge || !gate.standing) return isProven(gate, provenVotes(ports, gate, digest, stands));
+      if (!judge || !gate.standing) return isProven(gate, provenVotes(ports, gate, digest, stands), await store.nowMs(), ruling);
       return isProvenByStanding(gate, await store.getStanding(gate.standing.standingId), judge, call.args);
     },
   };

@@ -2,6 +2,7 @@ import type { GatedAction } from '../../contracts/approval.ts';
 import type { ActionDigest } from '../../contracts/ids.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import type { ToolDefinition } from '../../contracts/task.ts';
+import type { DecisionVerifier } from '../../domain/approval/key-port.ts';
 import { rolesOfVote } from '../../domain/approval/delegation.ts';
 import { bindingArguments } from '../../domain/approval/policy.ts';
 import type { GateRecord, Vote } from '../../domain/approval/gate.ts';
@@ -13,7 +14,8 @@ import { NOBODY_STANDS } from './delegations.ts';
 export const RAISE_BUDGET_TOOL = 'tollgate.raiseBudget';
 export const TAKE_OVER_TOOL = 'tollgate.takeOver';
 
-type Described = Pick<GateRecord, 'runKey' | 'approvalId' | 'kind' | 'tool' | 'toolVersion' | 'destination' | 'arguments' | 'occurrence' | 'policyVersion'>;
+type Described = Pick<GateRecord, 'runKey' | 'approvalId' | 'kind' | 'tool' | 'toolVersion' | 'destination' | 'arguments' | 'occurrence' | 'policyVersion'> &
+  Partial<Pick<GateRecord, 'policy' | 'terms' | 'requester'>>;
 
 /** SHA-256 over the canonical form of what a gate asks for: tokens in the arguments together with the keyed hashes of their values. */
 export function actionDigestOf(gate: Described, volatileArguments: readonly string[], opened: OpenedTokens): ActionDigest {
@@ -28,6 +30,7 @@ export function actionDigestOf(gate: Described, volatileArguments: readonly stri
     arguments: bindingArguments(boundArguments(gate.arguments as JsonObject, opened), volatileArguments),
     occurrence: gate.occurrence,
     policyVersion: gate.policyVersion,
+    ...(gate.terms && gate.policy && gate.requester !== undefined ? { terms: { policy: gate.policy, requester: gate.requester, ...gate.terms } } : {}),
   };
   return canonicalDigest(action) as ActionDigest;
 }
@@ -36,7 +39,12 @@ export function actionDigestOf(gate: Described, volatileArguments: readonly stri
  * The votes of a gate that a valid signature proves, for exactly `digest`, which the caller computed itself from its own
  * configuration. A row that somebody wrote into the store proves nothing.
  */
-export function provenVotes({ verifier }: Pick<ActivityPorts, 'verifier'>, gate: GateRecord, digest: ActionDigest, stands = NOBODY_STANDS): readonly Vote[] {
+export function provenVotes(
+  { verifier }: { readonly verifier: Pick<DecisionVerifier, 'verify'> },
+  gate: GateRecord,
+  digest: ActionDigest,
+  stands = NOBODY_STANDS,
+): readonly Vote[] {
   return gate.votes.flatMap((vote): Vote[] => {
     const decision = verifier.verify(vote.signedDecision);
     const isForThis =
@@ -46,7 +54,7 @@ export function provenVotes({ verifier }: Pick<ActivityPorts, 'verifier'>, gate:
       decision.firstExecutionRunId === gate.runKey.firstExecutionRunId &&
       decision.actionDigest === digest;
     if (!isForThis || (decision.verdict !== 'approve' && decision.verdict !== 'deny')) return [];
-    const roles = rolesOfVote(vote, decision, gate.policy.role, stands.delegations, stands.tenant);
+    const roles = rolesOfVote(vote, decision, stands.delegations, stands.tenant);
     return [{ ...vote, approver: decision.approver, roles, verdict: decision.verdict }];
   });
 }

@@ -2,14 +2,14 @@ import type { ExecuteToolInput, ExecuteToolOutcome } from '../../contracts/agent
 import { TollgateError } from '../../contracts/failures.ts';
 import type { ApprovalId } from '../../contracts/ids.ts';
 import type { JsonObject, JsonValue } from '../../contracts/json.ts';
-import type { TaskDefinition, TaskSnapshot, ToolDefinition } from '../../contracts/task.ts';
+import type { TaskSnapshot } from '../../contracts/task.ts';
 import type { GateRecord } from '../../domain/approval/gate.ts';
-import { isStricter, policyFor } from '../../domain/approval/policy.ts';
 import type { NewToolCall, ToolCallRecord } from '../../domain/store/port.ts';
 import { identifyingArguments } from '../../domain/redaction/revealed-arguments.ts';
 import { actionKeyParts } from '../../domain/tool/action-key.ts';
 import type { ToolContext } from '../../domain/tool/runtime-port.ts';
 import { callKeyOf } from '../../domain/tool/tool-call.ts';
+import { askedPolicy, isOutgrown } from '../approval/asked-policy.ts';
 import { authorityOver } from '../approval/authority.ts';
 import { actionDigestOf, destinationOf } from '../approval/gated-action.ts';
 import { canonicalDigest } from '../digest.ts';
@@ -25,6 +25,8 @@ import { auditReveal, demandValues, errorText, hintAtNeeds, receiveResult, type 
 /** After this long from its intent a sender no longer dispatches. Shorter than the heartbeat timeout, after which another takes over. */
 const DISPATCH_WINDOW_MS = 3_000;
 
+const CHANGED_NOTE = 'A person changed the arguments before the action was approved; it was asked for with those shown here, not with yours.';
+
 type GatedInput = ExecuteToolInput & { readonly approvalId: ApprovalId };
 
 interface Execution {
@@ -35,6 +37,8 @@ interface Execution {
   /** What runs: the bytes stored with the gate, with the values that the tool needs in place of their tokens. */
   readonly shown: ShownCall;
   readonly intent: ToolCallRecord;
+  /** The arguments, where people changed what the model asked for. */
+  readonly changed: JsonObject | null;
   readonly context: ToolContext;
 }
 
@@ -64,22 +68,21 @@ export async function executeIrreversible(
   // Opened once: what the digest binds is what runs.
   const opened = await openedIn(ports, text, args);
   const shown = showCall(call.tool, call.own, args, opened);
-  const execution = (intent: ToolCallRecord): Execution => ({ ports, snapshot, call, text, shown, intent, context: contextOf(intent.idempotencyKey) });
+  const changed = (gate.edits ?? []).length > 0 ? args : null;
+  const execution = (intent: ToolCallRecord): Execution => ({ ports, snapshot, call, text, shown, intent, changed, context: contextOf(intent.idempotencyKey) });
   const digest = actionDigestOf(
     { ...gate, tool: call.tool.name, toolVersion: call.tool.version, destination: destinationOf(ports, call.tool) },
     call.tool.volatileArguments,
     opened,
   );
   const isShown = digest === gate.actionDigest;
-  const own = ports.registry.tasks.get(snapshot.task.name);
-  const policies = [snapshot.task, ...(own ? [own] : [])].map((task) => policyFor(task, 'action', toolIn(task, call.tool.name)));
-  const authority = await authorityOver(ports, { gate, digest, snapshot, call, opened, tenant: text.tenant, policies });
+  const asked = askedPolicy(ports, snapshot, 'action', { tool: call.tool.name, tenant: text.tenant, arguments: args });
+  const authority = await authorityOver(ports, { gate, digest, snapshot, call, opened, tenant: text.tenant, asked });
   const found = await store.getToolCall(runKey, callKey);
   if (found) return resume(execution(found), isShown, await authority.mayBeSentAgain());
   await mustNotBeRestored(store, `the action of gate ${approvalId}`);
 
-  if (policies.some((policy) => isStricter(policy, gate.policy))) return { type: 'reopen', message: 'The policy became stricter since the gate was opened.' };
-
+  if (isOutgrown(ports, gate, asked)) return { type: 'reopen', message: 'The policy became stricter since the gate was opened.' };
   if (!isShown) return { type: 'reopen', message: 'What would run here is not what the gate shows (destination, version or arguments differ).' };
 
   demandValues(call.tool.name, shown);
@@ -100,10 +103,6 @@ export async function executeIrreversible(
     case 'refused':
       return { type: 'notPermitted', gateStatus: consumed.gateStatus, message: consumed.message };
   }
-}
-
-function toolIn(task: TaskDefinition, name: string): ToolDefinition | null {
-  return task.tools.find((tool) => tool.name === name) ?? null;
 }
 
 function intentOf(
@@ -194,10 +193,21 @@ async function doubt({ ports, call, text, shown, intent }: Execution, said: stri
   return { type: 'inDoubt', message: why };
 }
 
-async function finish({ ports, call, text, shown, snapshot, intent }: Execution, status: 'done' | 'failed', said: JsonValue): Promise<ExecuteToolOutcome> {
+/** The model is told where what ran is not what it asked for; the outcome that is stored is the tool's own. */
+async function finish(
+  { ports, call, text, shown, snapshot, intent, changed }: Execution,
+  status: 'done' | 'failed',
+  said: JsonValue,
+): Promise<ExecuteToolOutcome> {
   const isError = status === 'failed';
   const { value: result, flags } = await persist(() => receiveResult(ports, text, call.tool.name, shown, said));
-  const message = resultMessage(call, result, isError, snapshot.task.limits.maxToolResultBytes, flags);
+  const message = resultMessage(
+    call,
+    changed ? { note: CHANGED_NOTE, arguments: changed, result } : result,
+    isError,
+    snapshot.task.limits.maxToolResultBytes,
+    flags,
+  );
   const row = await persist(() => ports.store.finishToolCall(intent.runKey, intent.callKey, { status, result, isError, message }));
   return { type: 'done', isError: row.isError };
 }

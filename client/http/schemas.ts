@@ -80,6 +80,12 @@ export const decisionBody = named(
   z.discriminatedUnion('verdict', [
     z.strictObject({ verdict: z.literal('approve'), actionDigest: digest, comment: comment.optional() }),
     z.strictObject({ verdict: z.literal('deny'), reason: comment, actionDigest: digest.optional() }),
+    z.strictObject({
+      verdict: z.literal('edit'),
+      actionDigest: digest,
+      arguments: z.record(z.string(), z.json()).describe('The whole new arguments object.'),
+      comment: comment.optional(),
+    }),
     z.strictObject({ verdict: z.literal('withdraw'), actionDigest: digest.optional(), comment: comment.optional() }),
   ]),
 );
@@ -268,7 +274,18 @@ export const descriptionSchema = named(
 
 export const cancellationSchema = named('Cancellation', z.looseObject({ agentRunId: text, cancellation: z.enum(['requested', 'ended']) }));
 
-export const decidedSchema = named('DecisionAccepted', z.looseObject({ type: z.literal('accepted'), gateStatus: text, message: text }));
+export const decidedSchema = named(
+  'DecisionAccepted',
+  z.looseObject({
+    type: z.literal('accepted'),
+    gateStatus: text,
+    message: text,
+    edited: z
+      .looseObject({ actionDigest: text, expiresAtMs: z.int(), editorMayDecide: z.boolean() })
+      .exactOptional()
+      .describe('What the gate asks for now, after an edit.'),
+  }),
+);
 export const undecidedSchema = named('DecisionPending', z.looseObject({ type: z.literal('undecided'), message: text }));
 export const messageSentSchema = named('MessageSent', z.looseObject({ messageId: text }));
 

@@ -1,7 +1,18 @@
 import type { Decision } from '../../contracts/approval.ts';
 import type { Delegation, SignedStatement } from '../../contracts/statement.ts';
 import { describeVoter, personsOf } from './persons.ts';
-import { type DecisionTransition, decide, type GateRecord, holdsRole, type VerifiedDecision, type Vote } from './gate.ts';
+import {
+  type DecisionTransition,
+  decide,
+  type GateRecord,
+  holdsRole,
+  isRequester,
+  mayRequesterDecide,
+  standingAt,
+  type VerifiedDecision,
+  type Vote,
+} from './gate.ts';
+import { rolesOf } from './quorum.ts';
 
 /** Every decision is signed for this long at most, so that the moment of its signing is known to lie within it. */
 export const DECISION_VALID_FOR_MS = 600_000;
@@ -11,13 +22,12 @@ export interface ProvenDelegation extends Delegation {
   readonly signed: SignedStatement;
 }
 
-/** Whether `delegation` lets `to` stand for `role` at gates of `tenant`, whenever that is. The delegator must hold what is given away. */
-function isFor(delegation: Delegation, { approver }: Pick<Decision, 'approver'>, role: string, tenant: string): boolean {
+/** Whether `delegation` lets a person stand for its role at gates of `tenant`, whenever that is. The delegator must hold what is given away. */
+function isFor(delegation: Delegation, { approver }: Pick<Decision, 'approver'>, tenant: string): boolean {
   return (
     delegation.to === approver &&
-    delegation.role === role &&
     delegation.delegator !== approver &&
-    holdsRole(delegation.roles, role) &&
+    holdsRole(delegation.roles, delegation.role) &&
     (delegation.tenant === null || delegation.tenant === tenant)
   );
 }
@@ -34,9 +44,10 @@ export function decideForOthers(
   nowMs: number,
 ): DecisionTransition {
   const { decision } = verified;
-  const { role } = gate.policy;
   const isVote = decision.verdict === 'approve' || decision.verdict === 'deny';
-  const used = isVote && !holdsRole(decision.roles, role) ? delegationFor(gate, verified, delegations, tenant, nowMs) : null;
+  const asked = rolesOf(standingAt(gate, nowMs));
+  const holdsOne = asked.some((role) => holdsRole(decision.roles, role));
+  const used = isVote && !holdsOne ? delegationFor(gate, asked, verified, delegations, tenant, nowMs) : null;
   const persons = [decision.approver, ...(used ? [used.delegator] : [])];
   const other = gate.votes.find((vote) => vote.approver !== decision.approver && personsOf(vote).some((person) => persons.includes(person)));
   if (isVote && other && gate.status === 'open')
@@ -49,7 +60,7 @@ export function decideForOthers(
         message: `${describeVoter(other)} has decided here already, and a person counts once.`,
       },
     };
-  const transition = decide(gate, used ? { ...verified, decision: { ...decision, roles: [...decision.roles, role] } } : verified, nowMs);
+  const transition = decide(gate, used ? { ...verified, decision: { ...decision, roles: [...decision.roles, used.role] } } : verified, nowMs);
   if (!used || !transition.gate) return transition;
   const votes = transition.gate.votes.map((vote) =>
     vote.signedDecision === verified.signedDecision ? { ...vote, onBehalfOf: used.delegator, delegation: used.signed } : vote,
@@ -60,37 +71,39 @@ export function decideForOthers(
 /** The first one that is in force now and whose delegator may decide here. */
 function delegationFor(
   gate: GateRecord,
+  asked: readonly string[],
   { decision, requesterMayDecideByDefault }: VerifiedDecision,
   delegations: readonly ProvenDelegation[],
   tenant: string,
   nowMs: number,
 ): ProvenDelegation | null {
-  const mayBeRequester = gate.policy.requesterMayDecide ?? requesterMayDecideByDefault;
+  const mayBeRequester = mayRequesterDecide(gate, requesterMayDecideByDefault);
   return (
     delegations.find(
       (delegation) =>
-        isFor(delegation, decision, gate.policy.role, tenant) &&
+        asked.includes(delegation.role) &&
+        isFor(delegation, decision, tenant) &&
         nowMs >= delegation.fromMs &&
         nowMs < delegation.untilMs &&
-        (mayBeRequester || delegation.delegator !== gate.requester),
+        (mayBeRequester || !isRequester(gate, delegation.delegator)),
     ) ?? null
   );
 }
 
 /**
- * The roles that a vote stands for: the person's own as signed, and the gate's where a proven delegation, in force when
- * the decision was signed, gives it. The row's own word for either counts for nothing.
+ * The roles that a vote stands for: the person's own as signed, and one that a proven delegation, in force when the
+ * decision was signed, gives. The row's own word for either counts for nothing.
  */
-export function rolesOfVote(vote: Vote, decision: Decision, role: string, delegations: readonly ProvenDelegation[], tenant: string): readonly string[] {
-  if (holdsRole(decision.roles, role) || vote.delegation === undefined) return decision.roles;
+export function rolesOfVote(vote: Vote, decision: Decision, delegations: readonly ProvenDelegation[], tenant: string): readonly string[] {
+  if (vote.delegation === undefined) return decision.roles;
   const latestMs = decision.expiresAtMs;
-  const proven = delegations.some(
+  const proven = delegations.find(
     (delegation) =>
       delegation.signed === vote.delegation &&
       delegation.delegator === vote.onBehalfOf &&
-      isFor(delegation, decision, role, tenant) &&
+      isFor(delegation, decision, tenant) &&
       latestMs >= delegation.fromMs &&
       latestMs <= delegation.untilMs + DECISION_VALID_FOR_MS,
   );
-  return proven ? [...decision.roles, role] : decision.roles;
+  return proven ? [...decision.roles, proven.role] : decision.roles;
 }

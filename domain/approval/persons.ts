@@ -1,4 +1,4 @@
-import type { Vote } from './gate.ts';
+import type { Vote } from './gate-record.ts';
 
 type Voter = Pick<Vote, 'approver' | 'onBehalfOf'>;
 
@@ -7,17 +7,16 @@ export function personsOf({ approver, onBehalfOf }: Voter): readonly string[] {
   return onBehalfOf === undefined ? [approver] : [approver, onBehalfOf];
 }
 
-/** How many votes there are of different people, where nobody counts twice: neither as voter nor as the one voted for. */
-export function countVoters(votes: readonly Voter[]): number {
+/** Votes of different people, where nobody counts twice: neither as voter nor as the one voted for. The earlier one counts; of one voter, the last. */
+export function distinctVotes<T extends Voter>(votes: readonly T[]): readonly T[] {
+  const latest = new Map(votes.map((vote) => [vote.approver, vote]));
   const counted = new Set<string>();
-  let count = 0;
-  for (const vote of votes) {
+  return [...latest.values()].filter((vote) => {
     const persons = personsOf(vote);
-    if (persons.some((person) => counted.has(person))) continue;
+    if (persons.some((person) => counted.has(person))) return false;
     for (const person of persons) counted.add(person);
-    count += 1;
-  }
-  return count;
+    return true;
+  });
 }
 
 /** "bob for alice". */

@@ -42,7 +42,8 @@ describe('the rule that is asked in the transaction', () => {
   const voted = approvedGate(runKey());
   async function authority(stops: readonly StopRecord[]) {
     const ports = {
-      store: { stopsFor: async () => stops },
+      store: { stopsFor: async () => stops, nowMs: async () => NOW },
+      requesterMayDecideByDefault: true,
       verifier: {
         verify: () => ({
           ...voted.runKey,
@@ -57,7 +58,15 @@ describe('the rule that is asked in the transaction', () => {
     } as unknown as ActivityPorts;
     const call = { tool: { name: 'refund' }, args: asked } as never;
     const snapshot = { task: { name: 'support' } } as never;
-    return authorityOver(ports, { gate: voted, digest: voted.actionDigest, snapshot, call, opened: new Map(), tenant: 'acme', policies: [] });
+    return authorityOver(ports, {
+      gate: voted,
+      digest: voted.actionDigest,
+      snapshot,
+      call,
+      opened: new Map(),
+      tenant: 'acme',
+      asked: { policy: voted.policy, asks: true, tried: null },
+    });
   }
 
   test('holds an approved action for a switch that was thrown since anybody last looked', async () => {

@@ -97,17 +97,17 @@ describe('the roles of a stored vote', () => {
   const stored = newVote({ approver: 'bob', roles: ['lead'], onBehalfOf: 'alice', delegation: 'delegation.signature' });
 
   test('are those that the decision and a proven delegation sign, not those of the row', () => {
-    expect(rolesOfVote(stored, decision, 'lead', [proven()], 'acme')).toEqual(['lead']);
-    expect(rolesOfVote(stored, decision, 'lead', [], 'acme')).toEqual([]);
-    expect(rolesOfVote(stored, decision, 'lead', [proven({ signed: 'other.signature' })], 'acme')).toEqual([]);
-    expect(rolesOfVote(stored, decision, 'lead', [proven({ to: 'carol' })], 'acme')).toEqual([]);
-    expect(rolesOfVote(stored, decision, 'lead', [proven()], 'globex')).toEqual([]);
-    expect(rolesOfVote({ ...stored, onBehalfOf: 'dora' }, decision, 'lead', [proven()], 'acme')).toEqual([]);
+    expect(rolesOfVote(stored, decision, [proven()], 'acme')).toEqual(['lead']);
+    expect(rolesOfVote(stored, decision, [], 'acme')).toEqual([]);
+    expect(rolesOfVote(stored, decision, [proven({ signed: 'other.signature' })], 'acme')).toEqual([]);
+    expect(rolesOfVote(stored, decision, [proven({ to: 'carol' })], 'acme')).toEqual([]);
+    expect(rolesOfVote(stored, decision, [proven()], 'globex')).toEqual([]);
+    expect(rolesOfVote({ ...stored, onBehalfOf: 'dora' }, decision, [proven()], 'acme')).toEqual([]);
   });
 
   test('are not those of a delegation that had ended when the decision was signed', () => {
-    expect(rolesOfVote(stored, { ...decision, expiresAtMs: NOW + 60_001 + DECISION_VALID_FOR_MS }, 'lead', [proven()], 'acme')).toEqual([]);
-    expect(rolesOfVote(stored, decision, 'lead', [proven({ fromMs: NOW + DECISION_VALID_FOR_MS + 2 })], 'acme')).toEqual([]);
+    expect(rolesOfVote(stored, { ...decision, expiresAtMs: NOW + 60_001 + DECISION_VALID_FOR_MS }, [proven()], 'acme')).toEqual([]);
+    expect(rolesOfVote(stored, decision, [proven({ fromMs: NOW + DECISION_VALID_FOR_MS + 2 })], 'acme')).toEqual([]);
   });
 });
 

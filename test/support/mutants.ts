@@ -45,7 +45,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the check of the approval in executeTool',
     file: 'activities/approval/authority.ts',
-    safeguard: 'return permits(row, provenVotes(ports, row, digest, stands), nowMs);',
+    safeguard: 'return permits(decided, provenVotes(ports, row, digest, stands), nowMs, ruling);',
     without: "return { type: 'permitted' };",
     tests: [LATE, DECISIONS],
   },

@@ -29,7 +29,8 @@ const tools = async (gate?: Partial<GatePolicy>) => {
 let started = 0;
 const start = async (prompt: string, gate?: Partial<GatePolicy>) => {
   started += 1;
-  return stage.start({ prompt, tools: await tools(gate) }, { id: `${prompt.toLowerCase()}-${started}` });
+  const id = `${prompt.toLowerCase()}-${started}`;
+  return stage.start({ prompt, tools: await tools(gate) }, { id });
 };
 
 /** The door of one person, over a store that the API would use. */
