@@ -61,6 +61,8 @@ export interface VoteReport {
   readonly approver: string;
   /** Whom the vote stands for, where somebody who is away delegated it. */
   readonly onBehalfOf?: string;
+  /** How people call the approver. */
+  readonly displayName?: string;
   readonly roles: readonly string[];
   readonly verdict: string;
   readonly comment: string | null;
@@ -105,8 +107,9 @@ export function reportGate(gate: GateRecord): GateReport {
   };
 }
 
-function reportVote({ approver, onBehalfOf, roles, verdict, comment, unverified, atMs }: Vote): VoteReport {
-  return { approver, ...(onBehalfOf === undefined ? {} : { onBehalfOf }), roles, verdict, comment, unverified, at: iso(atMs) };
+function reportVote({ approver, displayName, onBehalfOf, roles, verdict, comment, unverified, atMs }: Vote): VoteReport {
+  const names = { ...(displayName === undefined ? {} : { displayName }), ...(onBehalfOf === undefined ? {} : { onBehalfOf }) };
+  return { approver, ...names, roles, verdict, comment, unverified, at: iso(atMs) };
 }
 
 /** What the policy asks beside a role and a number. */

@@ -96,6 +96,7 @@ export function createLocalDoor(ports: LocalDoorPorts): RunsDoor {
       },
       policiesOf: async (tool, task) => policiesOf((await ports.project()).registry, tool, task),
     }),
+    signDecision: async (approvalId, decision) => (await open({ signs: true })).signDecision(approvalId, decision),
   };
 }
 

@@ -17,6 +17,7 @@ import { addReleaseCommands } from './release-commands.ts';
 import { addRunCommand } from './run-command.ts';
 import { addRunsCommand } from './runs-command.ts';
 import type { CliServices } from './services.ts';
+import { addSignDecisionCommand } from './sign-decision-command.ts';
 import { addStandingCommands } from './standing-commands.ts';
 import { addStopCommands } from './stop-commands.ts';
 import { addStoreCommands } from './store-commands.ts';
@@ -50,6 +51,7 @@ function createProgram(services: CliServices, end: (code: ExitCode) => void): Co
   addStopCommands(program, services, end);
   addStandingCommands(program, services, end);
   addDelegateCommands(program, services, end);
+  addSignDecisionCommand(program, services, end);
   addKeysCommand(program, services, end);
   addQuotasCommand(program, services, end);
   addBreakersCommand(program, services, end);

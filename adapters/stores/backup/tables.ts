@@ -25,6 +25,9 @@ export const TABLES = [
   'standing_uses',
   'delegations',
   'revocations',
+  // Last: rows that are put back before these end for no sink.
+  'trace_sinks',
+  'trace_outbox',
 ] as const;
 
 export type TableName = (typeof TABLES)[number];
