@@ -11,6 +11,7 @@ import { messageContext, startContext } from '../domain/redaction/sealing-contex
 import type { RunFilter, Store } from '../domain/store/port.ts';
 import { type DecisionResult, type Identity, sendDecision, settled, toDecisionRequest } from './decision.ts';
 import { type InputOf, knownTask, putTask, type StartableTask } from './known-task.ts';
+import { type Feedback, type FeedbackGiven, giveFeedback } from './feedback.ts';
 import { fairShareOf } from './fairness.ts';
 import { reportGate, type GateReport } from './gate-report.ts';
 import { completeOutcome, outcomeOfFailure, outcomeOfResult, type OutputOf, type RunOutcome } from './run-result.ts';
@@ -96,6 +97,8 @@ export interface AgentClient {
    * an answer takes another step for it. @throws TollgateError `notFound` where the run has ended, `tooManyMessages`.
    */
   addUserMessage(agentRunId: string, text: string, options?: MessageOptions): Promise<{ readonly messageId: string }>;
+  /** Keeps what somebody thought of a run or one of its steps; reports, metrics and sinks have it. Needs a store. */
+  feedback(agentRunId: string, feedback: Feedback): Promise<FeedbackGiven>;
   /** Asks a run to stop. What it was doing is finished or held first. `ended`: it had come to its end before. */
   cancel(agentRunId: string): Promise<{ readonly type: 'requested' | 'ended' }>;
   /** Newest first. Needs a store. */
@@ -154,6 +157,8 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     deny: (approvalId, { reason, ...decideOptions }) => decide(approvalId, 'deny', { ...decideOptions, comment: reason }),
     withdraw: (approvalId, decideOptions = {}) => decide(approvalId, 'withdraw', decideOptions),
     addUserMessage: (agentRunId, text, messageOptions = {}) => sendMessage(options, agentRunId as AgentRunId, text, messageOptions),
+    feedback: (agentRunId, feedback) =>
+      giveFeedback({ store: needStore(store, 'feedback'), redaction: options.redaction, actor: identity.name }, agentRunId, feedback),
     async cancel(agentRunId) {
       const { closedAt, runKey } = await readExecution(options, agentRunId as AgentRunId);
       if (closedAt) return { type: 'ended' };

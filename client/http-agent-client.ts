@@ -21,6 +21,7 @@ import {
   startedSchema,
   undecidedSchema,
 } from './http/schemas.ts';
+import { feedbackGivenSchema, usageSchema } from './http/report-schemas.ts';
 import { createHttpMoneyDoor } from './http-money-door.ts';
 import { type HttpAgentClientOptions, HttpProblem, HttpTransport, Patience, toTollgateError } from './http-transport.ts';
 import type { GateReport } from './gate-report.ts';
@@ -31,6 +32,7 @@ import type { LedgerReport, RunReport, RunSummary } from './run-report.ts';
 import type { RunsDoor } from './runs-door.ts';
 import { type StartOptions, toStartRequest } from './start-request.ts';
 import { typedResult } from './task-output.ts';
+import type { UsageView } from './usage-report.ts';
 
 /** How long one request waits for a result, in milliseconds. */
 const RESULT_WAIT_MS = 20_000;
@@ -59,6 +61,9 @@ export function createHttpAgentClient(options: HttpAgentClientOptions): AgentCli
     withdraw: (approvalId, given = {}) => decide(approvalId, { verdict: 'withdraw', ...digest(given), ...comment(given) }),
     addUserMessage: (agentRunId, text, messageOptions = {}) =>
       translated(() => http.json(messageSentSchema, { method: 'POST', path: `${runPath(agentRunId)}/messages`, body: { text, ...messageOptions } })),
+    feedback: (agentRunId, feedback) =>
+      translated(() => http.json(feedbackGivenSchema, { method: 'POST', path: `${runPath(agentRunId)}/feedback`, body: feedback })),
+    usage: (query = {}) => translated(async () => (await http.json(usageSchema, { path: '/v1/report', query: { ...query } })) as unknown as UsageView),
     ...createHttpMoneyDoor(http),
     cancel: (agentRunId) =>
       translated(async () => ({ type: (await http.json(cancellationSchema, { method: 'POST', path: `${runPath(agentRunId)}/cancel` })).cancellation })),

@@ -3,12 +3,18 @@ import type { StoredTask } from './known-task.ts';
 import type { MoneyDoor } from './money-door.ts';
 import type { RunReader } from './run-reader.ts';
 import type { StartOptions } from './start-request.ts';
+import type { UsageQuery, UsageView } from './usage-report.ts';
 
 /**
  * All that a command or a route does with runs, whoever answers: Temporal and the store from this process, or a Tollgate
  * API elsewhere. Every error is a TollgateError.
  */
-export interface RunsDoor extends RunReader, MoneyDoor, Pick<AgentClient, 'approve' | 'deny' | 'withdraw' | 'cancel' | 'describe' | 'addUserMessage'> {
+export interface RunsDoor
+  extends RunReader,
+    MoneyDoor,
+    Pick<AgentClient, 'approve' | 'deny' | 'withdraw' | 'cancel' | 'describe' | 'addUserMessage' | 'feedback'> {
   /** Starts a run of a task by its name or its data, after checking everything that can be checked. */
   start(task: string | StoredTask, input: unknown, options?: StartOptions): Promise<StartedRun>;
+  /** What was used, by task, feature, tenant, model, prompt version or day. */
+  usage(query?: UsageQuery): Promise<UsageView>;
 }

@@ -16,6 +16,7 @@ import { PROBLEM_TYPE, problem, scrubbed, toProblem } from './problem.ts';
 import { HEARTBEAT_MS } from './run-events.ts';
 import { moneyRoutes } from './money-routes.ts';
 import { quotaRoutes } from './quota-routes.ts';
+import { reportRoutes } from './report-routes.ts';
 import { runRoutes } from './run-routes.ts';
 import { WAIT_LIMITS, WaitSlots } from './wait-slots.ts';
 
@@ -100,6 +101,7 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
   await app.register(approvalRoutes(api));
   await app.register(moneyRoutes(api));
   await app.register(quotaRoutes(api, options));
+  await app.register(reportRoutes(api));
   if (options.codec) {
     const callerOf = (request: FastifyRequest, isFromUi: boolean) =>
       authenticate(authPorts(app, options), isFromUi ? withoutOrigin(request) : originOf(request));

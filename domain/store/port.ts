@@ -10,9 +10,11 @@ import type { DecisionTransition, GateRecord } from '../approval/gate.ts';
 import type { HeldStore, MoneyMove } from '../budget/held-store-port.ts';
 import type { LedgerEntry, LedgerEvent } from '../budget/ledger.ts';
 import type { KeyStore } from '../encryption/store-port.ts';
+import type { FeedbackStore } from '../feedback/store-port.ts';
 import type { BreakerStore } from '../model/breaker-store-port.ts';
 import type { QuotaStore } from '../quota/store-port.ts';
 import type { ErasureStore } from '../erasure/store-port.ts';
+import type { ReportStore } from '../report/store-port.ts';
 import type { VaultStore } from '../redaction/store-port.ts';
 
 /**
@@ -34,7 +36,9 @@ export interface Store
     KeyStore,
     HeldStore,
     ErasureStore,
-    VaultStore {
+    VaultStore,
+    FeedbackStore,
+    ReportStore {
   /** Milliseconds since 1970 on the store's clock, which decides expiry. */
   nowMs(): Promise<number>;
   /**

@@ -44,6 +44,7 @@ export async function fillStore(store: Store): Promise<FilledStore> {
     entries: [{ token: '⟦email:1⟧', type: 'email', valueHash: 'ab'.repeat(32), sealed: 'sealed:1:x' }],
     counts: [{ place: 'input', type: 'email', action: 'tokenise', count: 2 }],
   });
+  await store.putFeedback({ runKey: child, feedbackId: 'f1', step: 1, scorePerMille: -250, label: 'slow', comment: ODD_TEXT, actor: 'alice' });
   await store.endRun(parent, END, 0);
   return { parent, child, approvalId: gate.approvalId };
 }
@@ -70,6 +71,7 @@ export async function lookAt(store: Store, { parent, child, approvalId }: Filled
     money: await store.openMoney(),
     bounds: await store.listBoundFactors(100),
     vault: await store.listVault(child),
+    feedback: await store.listFeedback(child),
     redactions: await store.countRedactions({ runKey: child }),
   };
 }

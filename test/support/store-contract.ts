@@ -4,11 +4,13 @@ import { describeApiKeyContract } from './store-contract/api-key-contract.ts';
 import { describeBreakerContract } from './store-contract/breaker-contract.ts';
 import { describeContentContract } from './store-contract/content-contract.ts';
 import { describeErasureContract } from './store-contract/erasure-contract.ts';
+import { describeFeedbackContract } from './store-contract/feedback-contract.ts';
 import { describeGateContract } from './store-contract/gate-contract.ts';
 import { describeKeyContract } from './store-contract/key-contract.ts';
 import { describeHeldContract, describeHeldInterleavings } from './store-contract/held-contract.ts';
 import { describeLedgerContract } from './store-contract/ledger-contract.ts';
 import { describeQuotaContract } from './store-contract/quota-contract.ts';
+import { describeReportContract } from './store-contract/report-contract.ts';
 import { describeRunContract } from './store-contract/run-contract.ts';
 import { describeToolCallContract } from './store-contract/tool-call-contract.ts';
 import { describeVaultContract } from './store-contract/vault-contract.ts';
@@ -60,5 +62,7 @@ export function describeStoreContract(name: string, openStore: OpenStoreHarness)
     describeBreakerContract(current);
     describeErasureContract(current);
     describeVaultContract(current);
+    describeFeedbackContract(current);
+    describeReportContract(current);
   });
 }

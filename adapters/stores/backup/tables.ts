@@ -20,6 +20,7 @@ export const TABLES = [
   'breakers',
   'vault',
   'redaction_counts',
+  'feedback',
 ] as const;
 
 export type TableName = (typeof TABLES)[number];

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { TollgateError } from '../../../contracts/failures.ts';
+import { feedbackTables } from '../feedback.ts';
 import { quotaTables } from '../quota-tables.ts';
 
 /** Oldest first. A released one is never changed; the file's `user_version` counts those applied. */
@@ -229,6 +230,7 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE runs ADD COLUMN audit_removed INTEGER NOT NULL DEFAULT 0;
   CREATE INDEX runs_by_end ON runs (ended_at_ms, id) WHERE ended_at_ms IS NOT NULL;
   `,
+  feedbackTables({ integer: 'INTEGER', id: 'INTEGER PRIMARY KEY AUTOINCREMENT', table: ' STRICT' }),
 ];
 
 /** Brings the file up to this version, inside the caller's transaction; answers from and to which. @throws TollgateError where a newer Tollgate wrote it. */

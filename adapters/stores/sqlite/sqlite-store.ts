@@ -5,11 +5,13 @@ import { createBreakerStore } from './breaker-store.ts';
 import { openConnection } from './connection.ts';
 import { createContentStore } from './content-store.ts';
 import { createErasureStore } from './erasure-store.ts';
+import { createFeedbackStore } from './feedback-store.ts';
 import { createGateStore } from './gate-store.ts';
 import { createKeyStore } from './key-store.ts';
 import { createHeldStore } from './held-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
 import { createQuotaStore } from './quota-store.ts';
+import { createReportStore } from './report-store.ts';
 import { createRunStore } from './run-store.ts';
 import { createToolCallStore } from './tool-call-store.ts';
 import { createVaultStore } from './vault-store.ts';
@@ -40,6 +42,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...createBreakerStore(db),
     ...createErasureStore(db),
     ...createVaultStore(db),
+    ...createFeedbackStore(db),
+    ...createReportStore(db),
     nowMs: async () => db.now(),
     ensureRoom: async (bytes) => db.ensureRoom(bytes),
     close: async () => db.close(),
