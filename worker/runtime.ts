@@ -14,7 +14,10 @@ export interface RuntimeOptions {
  */
 export function installRuntime({ logger, level, metricsAddress }: RuntimeOptions): void {
   const base = { logger: throughPino(logger), telemetryOptions: { logging: { filter: coreFilter(level), forward: {} } } };
-  const metrics = metricsAddress === undefined ? {} : { metrics: { prometheus: { bindAddress: metricsAddress, unitSuffix: true, countersTotalSuffix: true, useSecondsForDurations: true } } };
+  const metrics =
+    metricsAddress === undefined
+      ? {}
+      : { metrics: { prometheus: { bindAddress: metricsAddress, unitSuffix: true, countersTotalSuffix: true, useSecondsForDurations: true } } };
   try {
     Runtime.install({ ...base, telemetryOptions: { ...base.telemetryOptions, ...metrics } });
   } catch (error) {
