@@ -1,5 +1,6 @@
 import type { ActivityPorts } from '../activities/ports.ts';
 import { openEngine } from '../adapters/redaction/engine.ts';
+import { loggedStore } from '../adapters/stores/logged-store.ts';
 import { openMetrics } from '../adapters/stores/metered/open-metrics.ts';
 import { describeStore, openStore } from '../adapters/stores/open-store.ts';
 import { loadProject, toProject, withWorkflows } from '../adapters/tasks/project.ts';
@@ -58,7 +59,7 @@ export async function startTollgateWorker(
   const scrubber = createScrubber(openEngine(project.spec.redaction ?? {}));
   const logger = createLogger({ level: settings.logLevel, name: 'worker', scrub: scrubber.json });
   const metrics = await openMetrics({ service: 'tollgate-worker', listen: settings.metrics.worker, otlpUrl: settings.metrics.otlpUrl, logger });
-  const store = await openStore(settings, metrics.watch).catch(async (error: unknown) => {
+  const store = await openStore(settings, (plain) => loggedStore(metrics.watch(plain), logger)).catch(async (error: unknown) => {
     await metrics.close();
     throw error;
   });

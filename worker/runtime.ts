@@ -42,7 +42,8 @@ const PINO_LEVEL: Readonly<Record<LogLevel, 'trace' | 'debug' | 'info' | 'warn' 
 function throughPino(logger: Logger): DefaultLogger {
   const sdk = logger.child({ part: 'temporal' });
   return new DefaultLogger('TRACE', ({ level, message, meta = {} }) => {
-    const { workflowId, ...rest } = meta as { readonly workflowId?: string };
+    // A task's token and namespace say nothing to a person.
+    const { workflowId, workflowRunId: _run, taskToken: _token, namespace: _namespace, ...rest } = meta as Readonly<Record<string, unknown>>;
     sdk[PINO_LEVEL[level]]({ ...(workflowId === undefined ? {} : { agentRunId: workflowId }), ...rest }, message);
   });
 }

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { UsageView } from '../../client/usage-report.ts';
+import { freePort } from '../../client/dev/temporal-server.ts';
+import { parseSamples, sumOf } from '../support/prometheus-text.ts';
 import { HttpStage } from '../support/http-stage.ts';
 
 const INPUT = '{"message":"zanzibar"}';
@@ -43,8 +45,12 @@ test('feedback is given at the command line and by way of the API', async () => 
   const first = await stage.cli(['feedback', 'judged', '--score', '-1', '--comment', 'call me at ann@example.com', '--feedback-id', 'a']);
   expect([first.code, first.stdout]).toEqual([0, 'Kept (a).\n']);
   const key = await stage.key('web', ['read']);
+  const port = await freePort();
+  await stage.startApi({ TOLLGATE_API_METRICS_LISTEN: `127.0.0.1:${port}` });
   const second = await stage.overHttp(key, ['feedback', 'judged', '--score', '0.5', '--step', '1', '--label', 'fine', '--feedback-id', 'b', '--json']);
   expect(JSON.parse(second.stdout)).toEqual({ agentRunId: 'judged', feedbackId: 'b', changed: true });
+  const samples = parseSamples(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text());
+  expect(sumOf(samples, 'tollgate_feedback_total', { tollgate_feedback_label: 'fine', tollgate_tenant: 'judged' })).toBe(1);
   expect((await stage.cli(['feedback', 'judged', '--score', '3'])).code).toBe(2);
   const shown = (await stage.cli(['runs', 'show', 'judged'])).stdout;
   expect(shown).toMatch(/thought -1 · \S+ .*\nthought \+0\.5 · step 1 · fine · key:web/);

@@ -1,5 +1,8 @@
 import { createServer, type Server } from 'node:http';
+import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ScenarioInput } from '../../adapters/providers/simulated/scenario.ts';
 import { freePort } from '../../client/dev/temporal-server.ts';
@@ -39,6 +42,7 @@ beforeAll(async () => {
   ports.metrics = await freePort();
   ports.temporal = await freePort();
   stage = await new Stage({
+    TOLLGATE_LOG_LEVEL: 'info',
     TOLLGATE_METRICS_LISTEN: String(ports.metrics),
     TOLLGATE_TEMPORAL_METRICS_LISTEN: `127.0.0.1:${ports.temporal}`,
     TOLLGATE_OTLP_METRICS_URL: `http://127.0.0.1:${(collector.address() as AddressInfo).port}/v1/metrics`,
@@ -87,6 +91,28 @@ test('what a worker counted agrees with the ledger and the bill, and the SDK tel
   expect(sumOf(sdk, 'temporal_workflow_completed_total')).toBe(3);
   expect(sdk.filter(({ name }) => /^temporal_(worker_task_slots_available|num_pollers)$/.test(name)).length).toBeGreaterThan(1);
   await waitFor('metrics to be pushed to the collector', async () => pushed.some((bytes) => bytes > 1_000));
+});
+
+test('the log has a line for each attempt, tool call, gate and end, by the ids of the run, and nothing that was said', async () => {
+  const lines = readFileSync(join(stage.folder, 'worker-0.log'), 'utf8').trim().split('\n');
+  const logged = lines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+  const { runKey } = await stage.run('pay');
+  const about = logged.filter(({ agentRunId }) => agentRunId === 'pay');
+  expect(about.filter(({ msg }) => msg === 'attempt')).toMatchObject(
+    [1, 2, 3].map((step) => ({ ...runKey, step, attemptId: expect.any(String), outcome: 'ok', money: 'settled' })),
+  );
+  expect(about.map(({ msg }) => msg)).toEqual(expect.arrayContaining(['run started', 'tool call', 'gate', 'decision', 'run ended']));
+  expect(lines.join('\n')).not.toMatch(/Please help|paid/);
+});
+
+test('the queries for saved views that the page names are those that Temporal takes', async () => {
+  const page =
+    readFileSync(fileURLToPath(new URL('../../docs/operating.md', import.meta.url)), 'utf8')
+      .split('### Saved views')[1]
+      ?.split('\n### ')[0] ?? '';
+  const queries = [...page.matchAll(/^\|[^|`]+\| `([^`]+)` \|$/gm)].map(([, query]) => query ?? '');
+  expect(queries.length).toBeGreaterThan(6);
+  for (const query of queries) expect((await stage.client.workflow.count(query)).count, query).toBeGreaterThanOrEqual(0);
 });
 
 test('a worker works where its metrics can not be served, and the endpoint answers nothing but metrics', async () => {
