@@ -58,6 +58,7 @@ export function createHttpAgentClient(options: HttpAgentClientOptions): AgentCli
     approval: (approvalId) => translated(async () => (await http.json(gateSchema, { path: approvalPath(approvalId) })) as GateReport),
     approve: (approvalId, given) => decide(approvalId, { verdict: 'approve', actionDigest: given.actionDigest, ...comment(given) }),
     deny: (approvalId, { reason, ...given }) => decide(approvalId, { verdict: 'deny', reason, ...digest(given) }),
+    edit: (approvalId, given) => decide(approvalId, { verdict: 'edit', actionDigest: given.actionDigest, arguments: given.arguments, ...comment(given) }),
     withdraw: (approvalId, given = {}) => decide(approvalId, { verdict: 'withdraw', ...digest(given), ...comment(given) }),
     addUserMessage: (agentRunId, text, messageOptions = {}) =>
       translated(() => http.json(messageSentSchema, { method: 'POST', path: `${runPath(agentRunId)}/messages`, body: { text, ...messageOptions } })),
@@ -173,7 +174,7 @@ function segment(id: string): string {
   return encodeURIComponent(id);
 }
 
-function comment({ comment: given }: DecideOptions): { readonly comment?: string } {
+function comment({ comment: given }: Pick<DecideOptions, 'comment'>): { readonly comment?: string } {
   return given === undefined ? {} : { comment: given };
 }
 

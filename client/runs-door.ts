@@ -12,7 +12,7 @@ import type { UsageQuery, UsageView } from './usage-report.ts';
 export interface RunsDoor
   extends RunReader,
     MoneyDoor,
-    Pick<AgentClient, 'approve' | 'deny' | 'withdraw' | 'cancel' | 'describe' | 'addUserMessage' | 'feedback'> {
+    Pick<AgentClient, 'approve' | 'deny' | 'withdraw' | 'edit' | 'cancel' | 'describe' | 'addUserMessage' | 'feedback'> {
   /** Starts a run of a task by its name or its data, after checking everything that can be checked. */
   start(task: string | StoredTask, input: unknown, options?: StartOptions): Promise<StartedRun>;
   /** What was used, by task, feature, tenant, model, prompt version or day. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { DecisionAnswer, DecisionRequest, GateKind, GateStatus } from './approval.ts';
+import type { DecisionAnswer, DecisionRequest, GateKind, GateMoments, GateStatus } from './approval.ts';
 import type { Exhausted, LedgerTotals, NanoUsd, OnBudgetExhausted, OnModelsUnavailable, OnQuotaDenied, ScopeKind } from './budget.ts';
 import type { ActionDigest, ApprovalId, AttemptId, RunKey } from './ids.ts';
 import type { JsonObject, JsonValue } from './json.ts';
@@ -136,6 +136,8 @@ export interface OpenGate {
   readonly status: GateStatus;
   readonly tool: string;
   readonly expiresAtMs: number;
+  /** Moments still to come at which the gate changes by itself. */
+  readonly moments?: GateMoments;
   /** Decisions handled so far, refused ones included. */
   readonly tries: number;
   /** The call it belongs to; null for a gate about the run as a whole. */
@@ -352,6 +354,20 @@ export interface OpenGateOutcome {
   readonly actionDigest: ActionDigest;
   readonly expiresAtMs: number;
   readonly summary: string;
+  /** Unset: `open`. */
+  readonly status?: GateStatus;
+  readonly moments?: GateMoments;
+}
+
+/** Writes down that a moment of a gate has come. */
+export interface TendGateInput {
+  readonly version: 1;
+  readonly runKey: RunKey;
+  readonly approvalId: ApprovalId;
+}
+export interface TendGateOutcome {
+  /** Those still to come. */
+  readonly moments: GateMoments;
 }
 
 export interface RecordDecisionInput {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { gatePolicySchema } from './approval.ts';
+import { type GatePolicy, gatePolicySchema } from './approval.ts';
 import type { JsonObject } from './json.ts';
 import type { ModelApi } from './model.ts';
 import type { PriceTable } from './budget.ts';
@@ -137,49 +137,69 @@ export const candidateSchema = z.strictObject({
     .optional(),
 });
 
+/** Every rule and limit decides by what people see; a volatile argument may be another when the action runs. */
+function refuseVolatileConditions(
+  task: { readonly tools: readonly ToolDefinition[]; readonly gates: { readonly irreversible: GatePolicy } },
+  context: z.core.$RefinementCtx,
+): void {
+  for (const [index, { name: toolName, gate, volatileArguments }] of task.tools.entries()) {
+    const { rules = [], limits = [] } = gate ?? task.gates.irreversible;
+    const conditions = [
+      ...rules.flatMap(({ when, limits: more = [] }) => [...(when.arguments ?? []), ...more.flatMap((limit) => limit.when)]),
+      ...limits.flatMap(({ when }) => when),
+    ];
+    const seen = conditions.map(({ path }) => path.split('.', 1)[0] ?? '').find((argument) => volatileArguments.includes(argument));
+    if (seen === undefined) continue;
+    const message = `the gate's policy looks at "${seen}", which is a volatile argument of ${toolName}: what was approved need not be what runs. Take it out of volatileArguments, or out of the policy`;
+    context.addIssue({ code: 'custom', path: ['tools', index, 'volatileArguments'], message, input: volatileArguments });
+  }
+}
+
 /** A task as data: what a file task says, and what a task in TypeScript comes down to. */
-export const taskDefinitionSchema = z.strictObject({
-  version: z.literal(1),
-  name,
-  /** The workflow type that runs the task. Unset: `agentRun`. */
-  workflow: workflowName.optional(),
-  /** The system prompt. */
-  prompt: z.string().max(200_000),
-  promptName: z.string().max(100).optional(),
-  models: z.array(candidateSchema).min(1).max(8),
-  maxOutputTokens: z.int().min(1).max(200_000),
-  /** Integer nano-USD. */
-  budgetLimitNanoUsd: z.int().min(0),
-  onBudgetExhausted: z.enum(['ask', 'wrapUp', 'fail']).default('fail'),
-  /** By how much a budget gate asks to raise the budget, in nano-USD. Unset: half the task's budget. */
-  raiseByNanoUsd: z.int().min(1).optional(),
-  /** The most tokens of input and output together. Unset: money alone is the limit. */
-  budgetLimitTokens: z.int().min(1).max(1_000_000_000_000).optional(),
-  /** By how many tokens a budget gate asks to raise that. Unset: by half the task's. */
-  raiseByTokens: z.int().min(1).max(1_000_000_000_000).optional(),
-  /** What a run does whose call a quota of its tenant or feature denies. Unset: `wait`. */
-  onQuotaDenied: z.enum(['wait', 'fail']).optional(),
-  /** What a run does when no model of its chain is there to answer. Unset: `fail`. */
-  onModelsUnavailable: z.enum(['fail', 'message', 'person', 'wait']).optional(),
-  /** What the run then answers, for `message`. Unset: a plain sentence. */
-  unavailableMessage: z.string().min(1).max(2_000).optional(),
-  tools: z.array(toolDefinitionSchema).max(128).default([]),
-  /** JSON Schema of the final answer, an object. Unset: the answer is text. */
-  outputSchema: jsonObjectSchema.optional(),
-  gates: z.strictObject({
-    irreversible: gatePolicySchema,
-    budget: gatePolicySchema.optional(),
-    inDoubt: gatePolicySchema.optional(),
-    unavailable: gatePolicySchema.optional(),
-  }),
-  onDenied: z.enum(['tellModel', 'endRun']).default('tellModel'),
-  onExpired: z.enum(['tellModel', 'endRun']).default('tellModel'),
-  /** Whether the provider may store responses; background responses need it. */
-  providerStorage: z.enum(['allowed', 'forbidden']).default('forbidden'),
-  /** What becomes of personal data and secrets in this task's runs, above the general settings and below the tenant's. */
-  redaction: taskRedactionSchema.optional(),
-  limits: limitsSchema,
-});
+export const taskDefinitionSchema = z
+  .strictObject({
+    version: z.literal(1),
+    name,
+    /** The workflow type that runs the task. Unset: `agentRun`. */
+    workflow: workflowName.optional(),
+    /** The system prompt. */
+    prompt: z.string().max(200_000),
+    promptName: z.string().max(100).optional(),
+    models: z.array(candidateSchema).min(1).max(8),
+    maxOutputTokens: z.int().min(1).max(200_000),
+    /** Integer nano-USD. */
+    budgetLimitNanoUsd: z.int().min(0),
+    onBudgetExhausted: z.enum(['ask', 'wrapUp', 'fail']).default('fail'),
+    /** By how much a budget gate asks to raise the budget, in nano-USD. Unset: half the task's budget. */
+    raiseByNanoUsd: z.int().min(1).optional(),
+    /** The most tokens of input and output together. Unset: money alone is the limit. */
+    budgetLimitTokens: z.int().min(1).max(1_000_000_000_000).optional(),
+    /** By how many tokens a budget gate asks to raise that. Unset: by half the task's. */
+    raiseByTokens: z.int().min(1).max(1_000_000_000_000).optional(),
+    /** What a run does whose call a quota of its tenant or feature denies. Unset: `wait`. */
+    onQuotaDenied: z.enum(['wait', 'fail']).optional(),
+    /** What a run does when no model of its chain is there to answer. Unset: `fail`. */
+    onModelsUnavailable: z.enum(['fail', 'message', 'person', 'wait']).optional(),
+    /** What the run then answers, for `message`. Unset: a plain sentence. */
+    unavailableMessage: z.string().min(1).max(2_000).optional(),
+    tools: z.array(toolDefinitionSchema).max(128).default([]),
+    /** JSON Schema of the final answer, an object. Unset: the answer is text. */
+    outputSchema: jsonObjectSchema.optional(),
+    gates: z.strictObject({
+      irreversible: gatePolicySchema,
+      budget: gatePolicySchema.optional(),
+      inDoubt: gatePolicySchema.optional(),
+      unavailable: gatePolicySchema.optional(),
+    }),
+    onDenied: z.enum(['tellModel', 'endRun']).default('tellModel'),
+    onExpired: z.enum(['tellModel', 'endRun']).default('tellModel'),
+    /** Whether the provider may store responses; background responses need it. */
+    providerStorage: z.enum(['allowed', 'forbidden']).default('forbidden'),
+    /** What becomes of personal data and secrets in this task's runs, above the general settings and below the tenant's. */
+    redaction: taskRedactionSchema.optional(),
+    limits: limitsSchema,
+  })
+  .superRefine(refuseVolatileConditions);
 export type TaskDefinition = z.infer<typeof taskDefinitionSchema>;
 
 /** A candidate as pinned: everything a call needs but the key. */

@@ -16,13 +16,24 @@ const REMOVED: Readonly<Record<DataClass, string>> = {
 export interface JsonSql {
   /** An expression for `column` with the fields of `changes` (a JSON object as a literal) in place of its own. */
   merge(column: string, changes: string): string;
+  /** Whether a text is in a content's body. */
+  contains(body: string, part: string): string;
+}
+
+/** The recordings of the run's task, where no other run has them that still has what was said. */
+function deleteRecordings({ contains }: JsonSql): string {
+  const names = contains('task.body', `'"contentDigest":"' || contents.digest || '"'`);
+  return `DELETE FROM contents WHERE contents.run IS NULL
+    AND EXISTS (SELECT 1 FROM contents AS task WHERE task.digest = (SELECT snapshot_digest FROM runs WHERE id = :run) AND ${names})
+    AND NOT EXISTS (SELECT 1 FROM contents AS task WHERE task.run IS NULL AND ${names}
+      AND EXISTS (SELECT 1 FROM runs WHERE runs.snapshot_digest = task.digest AND runs.transcripts_removed = 0 AND runs.id <> :run))`;
 }
 
 /** The statements that remove one class of data of the run `:run`, and remember that. */
 export function erasingStatements(dataClass: DataClass, sql: JsonSql, keepResponseIds: boolean): readonly string[] {
   const remember = `UPDATE runs SET ${REMOVED[dataClass]} = 1 WHERE id = :run`;
   const failed = sql.merge('outcome_json', `'{"message":"[erased]"}'`);
-  const gate = sql.merge('gate_json', `'{"arguments":"[erased]","reason":"[erased]","votes":[],"spentDecisions":[]}'`);
+  const gate = sql.merge('gate_json', `'{"arguments":"[erased]","reason":"[erased]","votes":[],"spentDecisions":[],"edits":[],"questions":[],"claim":null}'`);
   switch (dataClass) {
     case 'transcripts':
       return [
@@ -36,6 +47,7 @@ export function erasingStatements(dataClass: DataClass, sql: JsonSql, keepRespon
         ...(keepResponseIds ? [] : ['UPDATE attempts SET response_id = NULL WHERE run = :run']),
         'DELETE FROM contents WHERE run = :run',
         `UPDATE feedback SET comment = '[erased]' WHERE run = :run AND comment IS NOT NULL`,
+        deleteRecordings(sql),
         `UPDATE runs SET end_json = ${sql.merge('end_json', `'{"message":"[erased]"}'`)}, subject = NULL WHERE id = :run AND end_json IS NOT NULL`,
         ...(keepResponseIds ? [] : [remember]),
       ];

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { gatePolicySchema } from '../../contracts/approval.ts';
 import { candidateSchema, effectSchema, limitsSchema, refuseLocal, taskDefinitionSchema, toolDefinitionSchema } from '../../contracts/task.ts';
 import { redactionSettingsSchema } from '../../contracts/redaction.ts';
 import { parseUsd } from '../../domain/budget/price.ts';
 import { MAX_QUOTAS } from '../../domain/quota/quota.ts';
 import { readQuota } from '../../domain/quota/quota-spec.ts';
+import { GATE_SPEC_GUIDE, gateSpecSchema as gate } from './gate-schema.ts';
 import { MCP_SERVERS_GUIDE, MCP_TOOL_GUIDE, mcpServersSchema, mcpToolSpecSchema } from './mcp-schema.ts';
 import { nested, REDACTION_GUIDE, TASK_REDACTION_GUIDE } from './redaction-guide.ts';
 import type { FieldGuide } from './schema-mistakes.ts';
@@ -13,14 +13,6 @@ const usd = z.union([z.number(), z.string()]).refine((value) => parseUsd(String(
 const isZod = (value: unknown): boolean => typeof (value as { safeParse?: unknown } | null)?.safeParse === 'function';
 const zodSchema = z.custom<z.ZodType>(isZod);
 const callable = z.custom<(...values: never[]) => unknown>((value) => typeof value === 'function');
-
-const gate = z.strictObject({
-  approvers: gatePolicySchema.shape.approvers.unwrap().optional(),
-  role: gatePolicySchema.shape.role.unwrap().optional(),
-  expiresAfterMs: gatePolicySchema.shape.expiresAfterMs.unwrap().optional(),
-  approvalValidForMs: gatePolicySchema.shape.approvalValidForMs.unwrap().optional(),
-  requesterMayDecide: z.boolean().optional(),
-});
 
 const tool = toolDefinitionSchema.shape;
 const functionToolSchema = z
@@ -123,14 +115,6 @@ export const projectSpecSchema = z.strictObject({
   redaction: redactionSettingsSchema.optional(),
 });
 
-const GATE: FieldGuide = {
-  approvers: 'a whole number of people, 1 to 16',
-  role: 'the name of the role that approvers hold',
-  expiresAfterMs: 'milliseconds, 1000 to 31536000000 (a year)',
-  approvalValidForMs: 'milliseconds, 1000 to 31536000000 (a year)',
-  requesterMayDecide: 'true or false',
-};
-
 const TOOL: FieldGuide = {
   type: '"mcp", as mcpTool({…}) makes it, or nothing',
   ...MCP_TOOL_GUIDE,
@@ -142,7 +126,7 @@ const TOOL: FieldGuide = {
   destination: 'a text of at most 500 characters',
   volatileArguments: 'a list of argument names',
   needs: 'a list of types of values, such as ["email"]',
-  ...nested('gate', GATE),
+  ...nested('gate', GATE_SPEC_GUIDE),
   gate: '{approvers, role, expiresAfterMs}',
   local: 'true or false',
   execute: 'an async function (args, context) that returns JSON',
@@ -168,10 +152,10 @@ const TASK: FieldGuide = {
   'tools.*': 'a tool made by defineTool({…}) or mcpTool({…})',
   ...nested('tools.*', TOOL),
   gates: '{irreversible: {approvers, role, expiresAfterMs}}',
-  ...nested('gates.irreversible', GATE),
-  ...nested('gates.budget', GATE),
-  ...nested('gates.inDoubt', GATE),
-  ...nested('gates.unavailable', GATE),
+  ...nested('gates.irreversible', GATE_SPEC_GUIDE),
+  ...nested('gates.budget', GATE_SPEC_GUIDE),
+  ...nested('gates.inDoubt', GATE_SPEC_GUIDE),
+  ...nested('gates.unavailable', GATE_SPEC_GUIDE),
   onDenied: '"tellModel" or "endRun"',
   onExpired: '"tellModel" or "endRun"',
   providerStorage: '"allowed" or "forbidden"',

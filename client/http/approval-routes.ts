@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { DecisionRefusal } from '../../contracts/approval.ts';
 import { assertNever } from '../../contracts/failures.ts';
+import type { JsonObject } from '../../contracts/json.ts';
 import type { DecisionResult } from '../decision.ts';
 import type { RunsDoor } from '../runs-door.ts';
 import type { HttpApi } from './app.ts';
@@ -46,7 +47,7 @@ export function approvalRoutes(api: HttpApi): FastifyPluginAsyncZod {
           ...described(
             {
               operationId: 'decideApproval',
-              summary: 'Approve, deny, or take your own decision back.',
+              summary: 'Approve, deny, change the arguments, or take your own decision back.',
               description: 'The API signs the decision for the key that sends it. An approval names the digest of the action.',
               tags,
             },
@@ -82,6 +83,8 @@ async function decide(door: RunsDoor, approvalId: string, decision: z.output<typ
       return await door.approve(approvalId, { actionDigest: decision.actionDigest, ...commentOf(decision) });
     case 'deny':
       return await door.deny(approvalId, { reason: decision.reason, ...digest });
+    case 'edit':
+      return await door.edit(approvalId, { actionDigest: decision.actionDigest, arguments: decision.arguments as JsonObject, ...commentOf(decision) });
     case 'withdraw':
       return await door.withdraw(approvalId, { ...digest, ...commentOf(decision) });
     default:
@@ -97,4 +100,12 @@ function toRefusal({ reason, gateStatus, message }: Extract<DecisionResult, { ty
   return problem('decisionRefused', message, { status: REFUSAL_STATUS[reason] ?? 409, reason, gateStatus });
 }
 
-const REFUSAL_STATUS: Partial<Record<DecisionRefusal, number>> = { malformed: 400, wrongRole: 403, requesterMayNotDecide: 403, unknownGate: 404 };
+const REFUSAL_STATUS: Partial<Record<DecisionRefusal, number>> = {
+  malformed: 400,
+  wrongRole: 403,
+  requesterMayNotDecide: 403,
+  unknownGate: 404,
+  overLimit: 403,
+  notEditable: 409,
+  invalidEdit: 422,
+};

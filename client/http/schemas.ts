@@ -80,6 +80,12 @@ export const decisionBody = named(
   z.discriminatedUnion('verdict', [
     z.strictObject({ verdict: z.literal('approve'), actionDigest: digest, comment: comment.optional() }),
     z.strictObject({ verdict: z.literal('deny'), reason: comment, actionDigest: digest.optional() }),
+    z.strictObject({
+      verdict: z.literal('edit'),
+      actionDigest: digest,
+      arguments: z.record(z.string(), z.json()).describe('The whole new arguments object.'),
+      comment: comment.optional(),
+    }),
     z.strictObject({ verdict: z.literal('withdraw'), actionDigest: digest.optional(), comment: comment.optional() }),
   ]),
 );
@@ -151,6 +157,23 @@ export const gateSchema = named(
     expiresAt: when,
     decidedAt: when.nullable(),
     votes: z.array(voteSchema),
+    needs: z
+      .array(z.looseObject({ role: text, approvers: z.int() }))
+      .exactOptional()
+      .describe('Other roles that must approve too.'),
+    limits: z
+      .array(z.looseObject({ role: text, when: anyJson }))
+      .exactOptional()
+      .describe('What holders of a role may approve and edit to.'),
+    escalatesTo: z.looseObject({ role: text, at: when, escalated: z.boolean() }).exactOptional().describe('Another role may decide from then on.'),
+    remindsAt: when.exactOptional(),
+    edits: z
+      .array(z.looseObject({ editor: text, at: when, comment: text.nullable(), fromArguments: anyJson, fromDigest: text }))
+      .exactOptional()
+      .describe('Changes of the arguments by people, oldest first.'),
+    claim: z.looseObject({ by: text, until: when }).exactOptional().describe('Who is looking at it; binds nobody.'),
+    questions: z.array(z.looseObject({ by: text, text, at: when })).exactOptional(),
+    shadow: z.boolean().exactOptional().describe('Nobody was asked: the policy is only tried out.'),
     approveCommand: text.exactOptional(),
   }),
 );
@@ -249,7 +272,18 @@ export const descriptionSchema = named(
 
 export const cancellationSchema = named('Cancellation', z.looseObject({ agentRunId: text, cancellation: z.enum(['requested', 'ended']) }));
 
-export const decidedSchema = named('DecisionAccepted', z.looseObject({ type: z.literal('accepted'), gateStatus: text, message: text }));
+export const decidedSchema = named(
+  'DecisionAccepted',
+  z.looseObject({
+    type: z.literal('accepted'),
+    gateStatus: text,
+    message: text,
+    edited: z
+      .looseObject({ actionDigest: text, expiresAtMs: z.int(), editorMayDecide: z.boolean() })
+      .exactOptional()
+      .describe('What the gate asks for now, after an edit.'),
+  }),
+);
 export const undecidedSchema = named('DecisionPending', z.looseObject({ type: z.literal('undecided'), message: text }));
 export const messageSentSchema = named('MessageSent', z.looseObject({ messageId: text }));
 

@@ -348,6 +348,15 @@ export interface GateStore {
     rule: (gate: GateRecord, nowMs: number) => DecisionTransition,
     audit: (answer: DecisionAnswer) => AuditEntry,
   ): Promise<DecisionAnswer | null>;
+  /**
+   * Changes what is beside the votes of a gate (a moment that came, who looks at it, what was asked): runs `change` on the
+   * locked gate at the store's time and audits in the same transaction. Null from `change` leaves it. Returns the gate as it then is.
+   */
+  changeGate(
+    runKey: RunKey,
+    approvalId: ApprovalId,
+    change: (gate: GateRecord, nowMs: number) => { readonly gate: GateRecord; readonly audit: readonly AuditEntry[] } | null,
+  ): Promise<GateRecord | null>;
   /** Ends an open or approved gate by `close` of domain; returns the status that then holds, null where there is no such gate. */
   closeGate(runKey: RunKey, approvalId: ApprovalId, status: 'expired' | 'withdrawn' | 'superseded'): Promise<GateStatus | null>;
   /** Withdraws every open or approved gate of the run that is not in `live`. Returns those withdrawn. */

@@ -1,4 +1,5 @@
 import type { LedgerTotals } from '../../contracts/budget.ts';
+import type { QuotaWindow } from '../../domain/quota/store-port.ts';
 import type { AttemptRecord } from '../../domain/store/port.ts';
 import type { Decided } from './campaign.ts';
 import type { Arrival } from './destination.ts';
@@ -30,6 +31,12 @@ export function sampleProblems({ id, attempts, ledger, billBefore, billAfter }: 
   ];
 }
 
+/** Steps whose model was paid for more than once, and by how much in nano-USD. */
+export interface PaidTwice {
+  readonly steps: number;
+  readonly nanoUsd: number;
+}
+
 /** After reconciliation: nothing is held, and what is settled is the bill, attempt by attempt. */
 export function campaignMoneyProblems(id: string, attempts: readonly AttemptRecord[], ledger: LedgerTotals | null, bill: readonly BillLine[]) {
   const billed = new Map<string, number>();
@@ -46,7 +53,14 @@ export function campaignMoneyProblems(id: string, attempts: readonly AttemptReco
   return { problems, paidTwice: paidTwice(attempts, billed) };
 }
 
-function paidTwice(attempts: readonly AttemptRecord[], billed: ReadonlyMap<string, number>): { readonly steps: number; readonly nanoUsd: number } {
+/** The tenant's quota counts what all runs counted: no reservation and no settlement was lost between two writers. */
+export function quotaProblems(windows: readonly QuotaWindow[], bill: readonly BillLine[]): string[] {
+  const settled = windows.reduce((total, { totals }) => total + totals.settledNanoUsd, 0);
+  const held = windows.reduce((total, { totals }) => total + totals.heldNanoUsd, 0);
+  return settled === sum(bill) && held === 0 ? [] : [`the tenant's quota says settled ${settled}, held ${held}, and the provider charged ${sum(bill)}`];
+}
+
+function paidTwice(attempts: readonly AttemptRecord[], billed: ReadonlyMap<string, number>): PaidTwice {
   const bySteps = Map.groupBy(attempts, ({ step }) => step);
   let result = { steps: 0, nanoUsd: 0 };
   for (const tries of bySteps.values()) {

@@ -159,7 +159,7 @@ function sealedToolCalls(
   };
 }
 
-function sealedGates(store: Store, seals: RunSeals): Part<'createGate' | 'getGate' | 'findGate' | 'listGates' | 'decideGate' | 'raiseLimit'> {
+function sealedGates(store: Store, seals: RunSeals): Part<'createGate' | 'getGate' | 'findGate' | 'listGates' | 'decideGate' | 'changeGate' | 'raiseLimit'> {
   const opened = async (gate: GateRecord | null) => (gate ? openGate(await seals.of(gate.runKey), gate) : null);
   return {
     createGate: async (gate) => {
@@ -183,6 +183,14 @@ function sealedGates(store: Store, seals: RunSeals): Part<'createGate' | 'getGat
         },
         (answer) => sealEntry(seal, audit(answer)),
       );
+    },
+    changeGate: async (runKey, approvalId, change) => {
+      const seal = await seals.of(runKey);
+      const changed = await store.changeGate(runKey, approvalId, (gate, nowMs) => {
+        const next = change(openGate(seal, gate), nowMs);
+        return next && { gate: sealGate(seal, next.gate), audit: next.audit.map((entry) => sealEntry(seal, entry)) };
+      });
+      return changed && openGate(seal, changed);
     },
     raiseLimit: async (runKey, approvalId, amount, rule) => {
       const seal = await seals.of(runKey);

@@ -1,10 +1,13 @@
 import type { ErasureStore } from '../../../domain/erasure/store-port.ts';
-import { erasingStatements, SELECT_STORED_RESPONSES, selectErasable, toErasableRun, toStoredResponse } from '../erasure.ts';
+import { erasingStatements, type JsonSql, SELECT_STORED_RESPONSES, selectErasable, toErasableRun, toStoredResponse } from '../erasure.ts';
 import { listLimit } from '../rows.ts';
 import type { Connection } from './connection.ts';
 import { findRunRow } from './run-store.ts';
 
-const JSON_SQL = { merge: (column: string, changes: string) => `json_patch(${column}, ${changes})` };
+const JSON_SQL: JsonSql = {
+  merge: (column, changes) => `json_patch(${column}, ${changes})`,
+  contains: (body, part) => `instr(${body}, ${part}) > 0`,
+};
 
 export function createErasureStore(db: Connection): ErasureStore {
   return {
