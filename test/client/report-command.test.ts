@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => stage?.close());
 
-test('what runs used is reported as a table, CSV and JSON, the same by way of the API, and agrees with the ledgers', async () => {
+test('what runs used is reported as a table, CSV and JSON, the same by way of the API, and agrees with the ledgers', { timeout: 240_000 }, async () => {
   for (const id of ['one', 'two']) expect((await stage.cli(['run', 'hello', '--id', id, '--wait', '--tenant', 'acme', '--input', '-'], INPUT)).code).toBe(0);
   const shown = await Promise.all(['one', 'two'].map(async (id) => JSON.parse((await stage.cli(['runs', 'show', id, '--json'])).stdout)));
   const settled = shown.reduce((sum, { ledger }) => sum + Number(ledger.settledUsd), 0);
@@ -40,7 +40,7 @@ test('what runs used is reported as a table, CSV and JSON, the same by way of th
   expect((await stage.cli(['report', '--by', 'vendor'])).code).toBe(2);
 });
 
-test('feedback is given at the command line and by way of the API', async () => {
+test('feedback is given at the command line and by way of the API', { timeout: 240_000 }, async () => {
   expect((await stage.cli(['run', 'hello', '--id', 'judged', '--wait', '--tenant', 'judged', '--input', '-'], INPUT)).code).toBe(0);
   const first = await stage.cli(['feedback', 'judged', '--score', '-1', '--comment', 'call me at ann@example.com', '--feedback-id', 'a']);
   expect([first.code, first.stdout]).toEqual([0, 'Kept (a).\n']);
