@@ -2,7 +2,7 @@ import type { DecisionSigner, DecisionVerifier } from '../domain/approval/key-po
 import type { Keyring } from '../domain/encryption/port.ts';
 import type { RedactionEngine } from '../domain/redaction/exit-port.ts';
 import type { ModelCatalogue } from '../domain/model/catalogue-port.ts';
-import type { Store } from '../domain/store/port.ts';
+import type { AttemptRecord, Store } from '../domain/store/port.ts';
 import type { TaskRegistry } from '../domain/task/registry-port.ts';
 import type { ToolDefinition } from '../contracts/task.ts';
 import type { ToolBindingRuntime } from '../domain/tool/runtime-port.ts';
@@ -20,4 +20,6 @@ export interface ActivityPorts {
   readonly unsignedSigner: DecisionSigner | null;
   /** Whether the person who asked for a run may decide where the policy does not say. */
   readonly requesterMayDecideByDefault: boolean;
+  /** Told when the first part of a streamed reply has arrived, and how long that took. Must not throw. */
+  readonly onFirstChunk?: (attempt: Pick<AttemptRecord, 'model' | 'provider'>, tookMs: number) => void;
 }

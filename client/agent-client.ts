@@ -13,6 +13,7 @@ import { tokensIn } from '../domain/redaction/token-text.ts';
 import type { RunFilter, Store } from '../domain/store/port.ts';
 import { type DecisionResult, type Identity, sendDecision, settled, toDecisionRequest } from './decision.ts';
 import { type InputOf, knownTask, putTask, type StartableTask } from './known-task.ts';
+import { type Feedback, type FeedbackGiven, giveFeedback } from './feedback.ts';
 import { fairShareOf } from './fairness.ts';
 import { reportGate, type GateReport } from './gate-report.ts';
 import { completeOutcome, outcomeOfFailure, outcomeOfResult, type OutputOf, type RunOutcome } from './run-result.ts';
@@ -112,6 +113,8 @@ export interface AgentClient {
    * an answer takes another step for it. @throws TollgateError `notFound` where the run has ended, `tooManyMessages`.
    */
   addUserMessage(agentRunId: string, text: string, options?: MessageOptions): Promise<{ readonly messageId: string }>;
+  /** Keeps what somebody thought of a run or one of its steps; reports, metrics and sinks have it. Needs a store. */
+  feedback(agentRunId: string, feedback: Feedback): Promise<FeedbackGiven>;
   /** Asks a run to stop. What it was doing is finished or held first. `ended`: it had come to its end before. */
   cancel(agentRunId: string): Promise<{ readonly type: 'requested' | 'ended' }>;
   /** Newest first. Needs a store. */
@@ -172,6 +175,8 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     withdraw: (approvalId, decideOptions = {}) => decide(approvalId, 'withdraw', decideOptions),
     signDecision: (approvalId, decision) => signDecision(options, approvalId, decision),
     addUserMessage: (agentRunId, text, messageOptions = {}) => sendMessage(options, agentRunId as AgentRunId, text, messageOptions),
+    feedback: (agentRunId, feedback) =>
+      giveFeedback({ store: needStore(store, 'feedback'), redaction: options.redaction, actor: identity.name }, agentRunId, feedback),
     async cancel(agentRunId) {
       const { closedAt, runKey } = await readExecution(options, agentRunId as AgentRunId);
       if (closedAt) return { type: 'ended' };

@@ -22,6 +22,7 @@ import {
   startedSchema,
   undecidedSchema,
 } from './http/schemas.ts';
+import { feedbackGivenSchema, usageSchema } from './http/report-schemas.ts';
 import { createHttpMoneyDoor } from './http-money-door.ts';
 import { createHttpStandingDoor } from './http-standing-door.ts';
 import { type HttpAgentClientOptions, HttpProblem, HttpTransport, Patience, toTollgateError } from './http-transport.ts';
@@ -34,6 +35,7 @@ import type { RunsDoor } from './runs-door.ts';
 import type { SignedSignal } from './signed-decision.ts';
 import { type StartOptions, toStartRequest } from './start-request.ts';
 import { typedResult } from './task-output.ts';
+import type { UsageView } from './usage-report.ts';
 
 /** How long one request waits for a result, in milliseconds. */
 const RESULT_WAIT_MS = 20_000;
@@ -72,6 +74,9 @@ export function createHttpAgentClient(options: HttpAgentClientOptions): AgentCli
       ),
     addUserMessage: (agentRunId, text, messageOptions = {}) =>
       translated(() => http.json(messageSentSchema, { method: 'POST', path: `${runPath(agentRunId)}/messages`, body: { text, ...messageOptions } })),
+    feedback: (agentRunId, feedback) =>
+      translated(() => http.json(feedbackGivenSchema, { method: 'POST', path: `${runPath(agentRunId)}/feedback`, body: feedback })),
+    usage: (query = {}) => translated(async () => (await http.json(usageSchema, { path: '/v1/report', query: { ...query } })) as unknown as UsageView),
     ...createHttpMoneyDoor(http),
     ...createHttpStandingDoor(http),
     cancel: (agentRunId) =>

@@ -17,6 +17,7 @@ import { type AgentClient, createAgentClient } from './agent-client.ts';
 import type { Identity } from './decision.ts';
 import { decideAll } from './decision-batch.ts';
 import { knownTask, type StartableTask, type StoredTask } from './known-task.ts';
+import { giveFeedback } from './feedback.ts';
 import { createMoneyDoor } from './money-door.ts';
 import type { ClientRedaction } from './redaction.ts';
 import { createRunReader, noSuchGate } from './run-reader.ts';
@@ -24,6 +25,7 @@ import type { RunsDoor } from './runs-door.ts';
 import { showGate } from './shown-gate.ts';
 import { createStandingDoor } from './standing-door.ts';
 import { type StartOptions, toStartRequest } from './start-request.ts';
+import { reportUsage } from './usage-report.ts';
 
 /** How long a read waits for Temporal, in milliseconds: the store has nearly all there is to tell. */
 const GLANCE_TIMEOUT_MS = 1_500;
@@ -77,6 +79,9 @@ export function createLocalDoor(ports: LocalDoorPorts): RunsDoor {
       const checked = await checkStart(ports, task, input, options);
       return await (await open({ signs: false })).start(checked, input as Record<string, unknown>, options);
     },
+    usage: async (query = {}) => reportUsage(await ports.openStore(), query),
+    feedback: async (agentRunId, feedback) =>
+      giveFeedback({ store: await ports.openStore(), redaction: ports.redaction, actor: ports.identity().name }, agentRunId, feedback),
     describe: async (agentRunId, options) => (await open({ signs: false })).describe(agentRunId, options),
     cancel: async (agentRunId) => (await open({ signs: false })).cancel(agentRunId),
     addUserMessage: async (agentRunId, text, options) => (await open({ signs: false })).addUserMessage(agentRunId, text, options),

@@ -4,6 +4,7 @@ import type { TaskSnapshot } from '../contracts/task.ts';
 import type { GateRecord } from '../domain/approval/gate.ts';
 import { formatUsd } from '../domain/budget/price.ts';
 import type { AttemptRecord, RunRecord, Store, ToolCallRecord } from '../domain/store/port.ts';
+import { type FeedbackReport, reportFeedback } from './feedback.ts';
 import { type GateReport, reportGate, type StoppedReport } from './gate-report.ts';
 import { stopsOfRun, withStops } from './stopped-gates.ts';
 import { readOutput } from './run-result.ts';
@@ -101,6 +102,8 @@ export interface RunReport extends RunSummary {
   readonly parent?: string;
   /** Its children with their share of its budget, oldest first; at most 100. Set where there are any. */
   readonly children?: readonly ChildReport[];
+  /** What people thought of it, oldest first. Set where there is any. */
+  readonly feedback?: readonly FeedbackReport[];
   /** Temporal's own status, where it was asked. */
   readonly temporalStatus?: string;
 }
@@ -108,7 +111,7 @@ export interface RunReport extends RunSummary {
 /** Reads a run from the store. Needs neither Temporal nor a worker. */
 export async function reportRun(store: Store, run: RunRecord): Promise<RunReport> {
   const { runKey } = run;
-  const [summary, output, attempts, calls, gates, snapshot, children, skips, tokens] = await Promise.all([
+  const [summary, output, attempts, calls, gates, snapshot, children, skips, tokens, feedback] = await Promise.all([
     summarizeRun(store, run),
     readOutput(store, run),
     store.listAttempts(runKey),
@@ -118,12 +121,14 @@ export async function reportRun(store: Store, run: RunRecord): Promise<RunReport
     readChildren(store, run),
     store.listSkips(runKey),
     store.getTokenLedger(runKey),
+    store.listFeedback(runKey),
   ]);
   const family = { ...(run.parentRunKeys[0] ? { parent: run.parentRunKeys[0].agentRunId } : {}), ...(children.length > 0 ? { children } : {}) };
   const more = {
     ...(skips.length > 0
       ? { skipped: skips.map(({ step, model, reason, message, atMs }) => ({ step, model, reason, message, at: new Date(atMs).toISOString() })) }
       : {}),
+    ...(feedback.length > 0 ? { feedback: feedback.map(reportFeedback) } : {}),
     ...(tokens ? { tokens: { limit: tokens.limitNanoUsd, used: tokens.settledNanoUsd + tokens.writtenOffNanoUsd, held: tokens.heldNanoUsd } } : {}),
   };
   const report = assemble(run, summary, output, { attempts, calls, gates, snapshot });

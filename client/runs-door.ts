@@ -5,6 +5,7 @@ import type { MoneyDoor } from './money-door.ts';
 import type { RunReader } from './run-reader.ts';
 import type { StandingDoor } from './standing-door.ts';
 import type { StartOptions } from './start-request.ts';
+import type { UsageQuery, UsageView } from './usage-report.ts';
 
 /**
  * All that a command or a route does with runs, whoever answers: Temporal and the store from this process, or a Tollgate
@@ -14,9 +15,11 @@ export interface RunsDoor
   extends RunReader,
     MoneyDoor,
     StandingDoor,
-    Pick<AgentClient, 'approve' | 'deny' | 'withdraw' | 'edit' | 'signDecision' | 'cancel' | 'describe' | 'addUserMessage'> {
+    Pick<AgentClient, 'approve' | 'deny' | 'withdraw' | 'edit' | 'signDecision' | 'cancel' | 'describe' | 'addUserMessage' | 'feedback'> {
   /** Starts a run of a task by its name or its data, after checking everything that can be checked. */
   start(task: string | StoredTask, input: unknown, options?: StartOptions): Promise<StartedRun>;
   /** One decision over many gates; an answer for each, in the order asked. */
   decideBatch(batch: BatchDecision): Promise<readonly BatchAnswer[]>;
+  /** What was used, by task, feature, tenant, model, prompt version or day. */
+  usage(query?: UsageQuery): Promise<UsageView>;
 }

@@ -91,6 +91,12 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
     ...optional('localDeveloper', variables.TOLLGATE_LOCAL_DEVELOPER),
     reconcileEveryMinutes: variables.TOLLGATE_RECONCILE_MINUTES,
     logLevel: variables.TOLLGATE_LOG_LEVEL,
+    metrics: {
+      ...optional('worker', variables.TOLLGATE_METRICS_LISTEN),
+      ...optional('api', variables.TOLLGATE_API_METRICS_LISTEN),
+      ...optional('temporal', variables.TOLLGATE_TEMPORAL_METRICS_LISTEN),
+      ...optional('otlpUrl', variables.TOLLGATE_OTLP_METRICS_URL),
+    },
     ...optional('presidio', presidioOf(variables)),
     ...optional('storeMaxPages', variables.TOLLGATE_STORE_MAX_PAGES),
     ...optional('traceparent', variables.TRACEPARENT),

@@ -9,6 +9,10 @@ const path = z.string().min(1);
 const httpUrl = z.url({ protocol: /^https?$/ }).transform((value) => value.replace(/\/+$/, ''));
 const transitKey = z.url({ protocol: /^https?$/ }).regex(/\/v1\/.+\/keys\/[^/?#]+$/, 'https://…/v1/<mount>/keys/<name>');
 const address = z.string().regex(/^[^\s/:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/, 'host:port, e.g. 127.0.0.1:7233');
+const metricsAddress = z
+  .string()
+  .transform((value) => (/^\d{1,5}$/.test(value) ? `127.0.0.1:${value}` : value))
+  .pipe(address);
 /** Part of a Worker Deployment Version. Both parts stand in the history of every workflow task, so they are kept short. */
 const versionPart = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$/, 'letters, digits, "-" and "_", at most 40');
 /** Temporal takes weights from a thousandth to a thousand. */
@@ -99,6 +103,14 @@ export const environmentSchema = z.object({
   TOLLGATE_HEALTH_FILE: path.optional(),
   /** How often held money is reconciled, in minutes; 0 leaves it to `tollgate reconcile`. */
   TOLLGATE_RECONCILE_MINUTES: z.coerce.number().int().min(0).max(10_080).default(5),
+  /** Where a worker serves its metrics to Prometheus, `host:port`, or a port on this machine alone; unset: nowhere. */
+  TOLLGATE_METRICS_LISTEN: metricsAddress.optional(),
+  /** The same of the HTTP API. */
+  TOLLGATE_API_METRICS_LISTEN: metricsAddress.optional(),
+  /** The same of the Temporal SDK inside a worker: its queues, pollers and slots. */
+  TOLLGATE_TEMPORAL_METRICS_LISTEN: metricsAddress.optional(),
+  /** A collector that worker and API send their metrics to by OTLP over HTTP, such as http://127.0.0.1:4318/v1/metrics. */
+  TOLLGATE_OTLP_METRICS_URL: httpUrl.optional(),
   TOLLGATE_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** A Presidio analyzer that finds names and places; unset, only what has a form is found. */
   TOLLGATE_PRESIDIO_URL: httpUrl.optional(),
@@ -222,6 +234,13 @@ export interface Settings extends IdentitySettings {
   readonly localDeveloper?: boolean;
   readonly reconcileEveryMinutes: number;
   readonly logLevel: string;
+  readonly metrics: {
+    /** Where each is served, `host:port`. */
+    readonly worker?: string;
+    readonly api?: string;
+    readonly temporal?: string;
+    readonly otlpUrl?: string;
+  };
   /** The analyzer that finds names and places. */
   readonly presidio?: { readonly url: string; readonly language: string; readonly entities: readonly string[]; readonly timeoutMs: number };
   readonly storeMaxPages?: number;

@@ -104,6 +104,22 @@ export const TOLLGATE = {
   skipReason: 'tollgate.skip.reason',
 } as const;
 
+/** Attributes that only metrics have. */
+export const METRIC_LABEL = {
+  tokenKind: 'tollgate.token.kind',
+  scope: 'tollgate.scope',
+  place: 'tollgate.policy.place',
+  finding: 'tollgate.policy.finding',
+  action: 'tollgate.policy.action',
+  decision: 'tollgate.decision',
+  label: 'tollgate.feedback.label',
+  /** `good`, `bad` or `neutral`, by the sign of the score. */
+  verdict: 'tollgate.feedback.verdict',
+  quota: 'tollgate.quota',
+  per: 'tollgate.quota.per',
+  unit: 'tollgate.quota.unit',
+} as const;
+
 /** Names of events on spans. */
 export const EVENT = { skipped: 'tollgate.candidate.skipped' } as const;
 
@@ -116,6 +132,41 @@ export const METRIC = {
   /** Spans that a sink did not take, or that were dropped because it was behind. */
   spansDropped: 'tollgate.trace.spans.dropped',
   spansExported: 'tollgate.trace.spans.exported',
+  toolDuration: 'gen_ai.execute_tool.duration',
+  /** Tokens by kind: `input` and `output` as billed, and those parts of them that are cached, written to a cache, or reasoning. */
+  tokens: 'tollgate.tokens',
+  attempts: 'tollgate.attempts',
+  fallbacks: 'tollgate.fallbacks',
+  skips: 'tollgate.candidates.skipped',
+  /** Money is counted in USD, as it moves in the ledger. */
+  reservedUsd: 'tollgate.cost.reserved.usd',
+  settledUsd: 'tollgate.cost.settled.usd',
+  writtenOffUsd: 'tollgate.cost.written_off.usd',
+  overrunUsd: 'tollgate.cost.overrun.usd',
+  rejections: 'tollgate.reservations.rejected',
+  runsStarted: 'tollgate.runs.started',
+  runsEnded: 'tollgate.runs.ended',
+  /** What redaction found, by what was done about it. */
+  policyTriggers: 'tollgate.policy.triggers',
+  gatesOpened: 'tollgate.gates.opened',
+  gatesEnded: 'tollgate.gates.ended',
+  gateWait: 'tollgate.gate.wait',
+  decisions: 'tollgate.decisions',
+  toolCalls: 'tollgate.tool.calls',
+  feedback: 'tollgate.feedback',
+  /** Read from the store when somebody asks. */
+  storeUp: 'tollgate.store.up',
+  openRuns: 'tollgate.runs.open',
+  waitingRuns: 'tollgate.runs.waiting',
+  openGates: 'tollgate.gates.open',
+  oldestGateAge: 'tollgate.gates.oldest.age',
+  nextGateExpiry: 'tollgate.gates.next_expiry',
+  heldUsd: 'tollgate.held.usd',
+  heldAttempts: 'tollgate.held.attempts',
+  oldestHeldAge: 'tollgate.held.oldest.age',
+  breakerState: 'tollgate.breaker.state',
+  quotaUsed: 'tollgate.quota.used',
+  quotaLimit: 'tollgate.quota.limit',
   /** Attempts for which a gateway reported another cost than we settled. */
   gatewayCostDifferences: 'tollgate.gateway.cost.differences',
 } as const;

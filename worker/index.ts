@@ -1,5 +1,7 @@
 import type { ActivityPorts } from '../activities/ports.ts';
 import { openEngine } from '../adapters/redaction/engine.ts';
+import { loggedStore } from '../adapters/stores/logged-store.ts';
+import { openMetrics } from '../adapters/stores/metered/open-metrics.ts';
 import { describeStore, openStore } from '../adapters/stores/open-store.ts';
 import { loadProject, toProject, withWorkflows } from '../adapters/tasks/project.ts';
 import { childEnvironment, loadSettings } from '../config/load.ts';
@@ -9,6 +11,8 @@ import type { ProjectSpec } from '../domain/task/define.ts';
 import { readQuota } from '../domain/quota/quota-spec.ts';
 import type { QuotaRule } from '../contracts/quota.ts';
 import { createLogger } from '../telemetry/logger.ts';
+import { firstChunks } from './first-chunks.ts';
+import { installRuntime } from './runtime.ts';
 import { type RunningWorker, startWorker } from './start-worker.ts';
 import { mcpServersOf, payloadCodec, retainer, temporalTarget, traceExporter, wirePorts } from './wiring.ts';
 
@@ -52,11 +56,16 @@ export async function startTollgateWorker(
     typeof config === 'object'
       ? await withWorkflows(toProject(config, 'given to startTollgateWorker'), process.cwd(), 'given to startTollgateWorker')
       : await loadProject(config ?? settings.configPath, process.cwd());
-  const store = await openStore(settings);
+  const scrubber = createScrubber(openEngine(project.spec.redaction ?? {}));
+  const logger = createLogger({ level: settings.logLevel, name: 'worker', scrub: scrubber.json });
+  const metrics = await openMetrics({ service: 'tollgate-worker', listen: settings.metrics.worker, otlpUrl: settings.metrics.otlpUrl, logger });
+  const store = await openStore(settings, (plain) => loggedStore(metrics.watch(plain), logger)).catch(async (error: unknown) => {
+    await metrics.close();
+    throw error;
+  });
   try {
     await store.syncQuotas(quotasOf(project.spec));
-    const scrubber = createScrubber(openEngine(project.spec.redaction ?? {}));
-    const logger = createLogger({ level: settings.logLevel, name: 'worker', scrub: scrubber.json });
+    installRuntime({ logger, level: settings.logLevel, metricsAddress: settings.metrics.temporal });
     const { home, taskQueue, searchAttributesOff, reconcileEveryMinutes } = settings;
     const mcpServers = mcpServersOf(settings, project, logger);
     const [temporal, ports] = await Promise.all([temporalTarget(settings), wirePorts(settings, project, store, mcpServers)]);
@@ -71,15 +80,16 @@ export async function startTollgateWorker(
       ...(settings.healthFile === undefined ? {} : { healthFile: settings.healthFile }),
       searchAttributesOff,
       reconcileEveryMinutes,
-      ports: adapt(ports),
+      ports: adapt({ ...ports, ...(metrics.metrics ? { onFirstChunk: firstChunks(metrics.metrics) } : {}) }),
       codec: payloadCodec(settings, store),
       retain: retainer(settings, store, logger),
       logger,
       ...(project.workflowsPath === undefined ? {} : { workflowsPath: project.workflowsPath }),
     });
     logger.info({ address: temporal.address, namespace: temporal.namespace, taskQueue, home, store: describeStore(settings) }, 'worker ready');
-    return closing(worker, [mcpServers, exporter, store]);
+    return closing(worker, [mcpServers, exporter, metrics, store]);
   } catch (error) {
+    await metrics.close();
     await store.close();
     throw error;
   }

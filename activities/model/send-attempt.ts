@@ -28,19 +28,25 @@ export interface Onlooker {
 }
 
 /** Sends a reserved attempt once and journals what came of it, whoever still listens. A sender that is late does not send. */
-export async function sendAttempt({ store }: ActivityPorts, dispatch: Dispatch, { cancelled, onProgress }: Onlooker): Promise<AttemptRecord> {
+export async function sendAttempt({ store, onFirstChunk }: ActivityPorts, dispatch: Dispatch, { cancelled, onProgress }: Onlooker): Promise<AttemptRecord> {
   const { attempt, candidate, endpoint, request, timeoutMs, context } = dispatch;
   const { runKey, attemptId } = attempt;
   if ((await store.nowMs()) > attempt.dispatchDeadlineMs || cancelled.aborted)
     return persist(() => store.reportAttempt(runKey, attemptId, notSentReport('The worker was too late to send; nothing was sent.')));
   const wait = new ReplyWait({ timeoutMs, cancelled, stop: (id) => endpoint.cancelResponse(id) });
   let journalId: NodeJS.Timeout | undefined;
+  const sentAtMs = performance.now();
+  let hasBegun = false;
   try {
     const result = await endpoint.send(request, {
       signal: wait.signal,
       clientRequestId: attemptId,
       context,
-      onProgress,
+      onProgress: (progress) => {
+        if (!hasBegun) onFirstChunk?.(attempt, performance.now() - sentAtMs);
+        hasBegun = true;
+        onProgress(progress);
+      },
       onResponseId: async (id) => {
         await persist(() => store.setResponseId(runKey, attemptId, id));
         wait.isInBackground(id);

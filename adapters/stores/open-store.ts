@@ -21,9 +21,12 @@ export interface StoreSettings {
   readonly encryption?: { readonly store: boolean } & KeyringSettings['encryption'];
 }
 
-/** Opens the store that the settings name. @throws TollgateError `storeUnavailable` or `storeFull`, with what to do. */
-export async function openStore(settings: StoreSettings): Promise<Store> {
-  const store = await openPlainStore(settings);
+/**
+ * Opens the store that the settings name. `watch` may put something around it that looks on, below the seal.
+ * @throws TollgateError `storeUnavailable` or `storeFull`, with what to do.
+ */
+export async function openStore(settings: StoreSettings, watch: (store: Store) => Store = (store) => store): Promise<Store> {
+  const store = watch(await openPlainStore(settings));
   const keyring = openKeyring(settings, store);
   const sealed = sealedStore(store, keyring, { seals: settings.encryption?.store ?? false });
   shareKeyring(keyring, sealed);

@@ -14,6 +14,7 @@ import { addProcessCommands } from './process-commands.ts';
 import { addReconcileCommand } from './reconcile-command.ts';
 import { addQuotasCommand } from './quotas-command.ts';
 import { addReleaseCommands } from './release-commands.ts';
+import { addReportCommand } from './report-command.ts';
 import { addRunCommand } from './run-command.ts';
 import { addRunsCommand } from './runs-command.ts';
 import type { CliServices } from './services.ts';
@@ -61,6 +62,7 @@ function createProgram(services: CliServices, end: (code: ExitCode) => void): Co
   addReleaseCommands(program, services, end);
   addMcpCommand(program, services, end);
   addReconcileCommand(program, services, end);
+  addReportCommand(program, services, end);
   addStoreCommands(program, services, end);
   addDoctorCommand(program, services, end);
   return program;

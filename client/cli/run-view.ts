@@ -29,6 +29,7 @@ export function renderRun(report: RunReport, options: ViewOptions): string[] {
     ...renderChildren(report, style),
     ...renderSteps(report, options),
     ...gates.flatMap((gate) => ['', ...renderGate(gate, options)]),
+    ...renderFeedback(report, style),
     ...(report.message ? ['', `ended   ${visible(report.message)}${report.failureType ? ` (${report.failureType})` : ''}`] : []),
     ...(report.output === null ? [] : ['', style('bold', 'answer'), visible(report.output)]),
   ];
@@ -48,6 +49,13 @@ function tokenLine({ tokens }: Pick<RunReport, 'tokens'>): string[] {
   return [
     `tokens  ${bar(tokens.used, tokens.held, tokens.limit, BAR_WIDTH)} ${tokens.used} of ${tokens.limit} used${tokens.held > 0 ? ` · ${tokens.held} held` : ''}`,
   ];
+}
+
+function renderFeedback({ feedback = [] }: RunReport, style: Style): string[] {
+  return feedback.map(({ score, step, label, comment, actor }) => {
+    const about = `${step === null ? '' : ` · step ${step}`}${label === null ? '' : ` · ${label}`}`;
+    return `thought ${score > 0 ? '+' : ''}${score}${about} · ${actor}${comment === null ? '' : style('dim', `  ${inline(comment, 200)}`)}`;
+  });
 }
 
 function renderChildren({ children = [] }: RunReport, style: Style): string[] {

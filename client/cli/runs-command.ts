@@ -5,6 +5,7 @@ import { RUN_STATUSES } from '../run-statuses.ts';
 import { type ExitCode, exitCodeOfRun } from './exit-code.ts';
 import { runChanges } from './run-changes.ts';
 import { lastReport } from './last-report.ts';
+import { logsOfRun, renderLogLine } from './run-logs.ts';
 import { renderRun } from './run-view.ts';
 import type { CliServices } from './services.ts';
 import { columns, shorten } from './text.ts';
@@ -38,8 +39,9 @@ export function addRunsCommand(program: Command, services: CliServices, end: (co
     .command('show')
     .description('show what a run did, what it cost and what it waits for')
     .argument('<id>', 'id of the run')
+    .option('--logs', 'what the processes of "tollgate dev" logged about it')
     .option('--json', 'print JSON')
-    .action(async (id: string, options: { readonly json?: boolean }) => end(await show(services, id, options.json ?? false)));
+    .action(async (id: string, options: ShowOptions) => end(await (options.logs ? showLogs : show)(services, id, options.json ?? false)));
   runs
     .command('watch')
     .description('follow a run until it ends')
@@ -100,6 +102,21 @@ async function show(services: CliServices, id: string, json: boolean): Promise<E
   const report = await services.runs().show(id);
   if (json) services.terminal.print(JSON.stringify(report));
   else print(services, report);
+  return 0;
+}
+
+interface ShowOptions {
+  readonly logs?: boolean;
+  readonly json?: boolean;
+}
+
+async function showLogs(services: CliServices, id: string, json: boolean): Promise<ExitCode> {
+  const { terminal } = services;
+  const lines = logsOfRun(services.home(), id);
+  if (json) terminal.print(JSON.stringify(lines));
+  else for (const line of lines) terminal.print(renderLogLine(line));
+  if (lines.length === 0 && !json)
+    terminal.note(`No line about ${id} in ${services.home()}/logs, where "tollgate dev" writes what its processes log. Other processes log to standard error.`);
   return 0;
 }
 

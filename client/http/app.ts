@@ -23,6 +23,7 @@ import { type Limiter, registerHeaders, registerLimits } from './protection.ts';
 import { HEARTBEAT_MS } from './run-events.ts';
 import { moneyRoutes } from './money-routes.ts';
 import { quotaRoutes } from './quota-routes.ts';
+import { reportRoutes } from './report-routes.ts';
 import { runRoutes } from './run-routes.ts';
 import { registerSessions } from './session.ts';
 import { standingRoutes } from './standing-routes.ts';
@@ -142,6 +143,7 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
   await app.register(inboxRoutes());
   await app.register(meRoutes(api, sessions, options.store));
   if (login && sessions) await app.register(loginRoutes({ flow: login.flow, sessions, publicUrl, audit: options.store }));
+  await app.register(reportRoutes(api));
   if (options.codec) {
     const codecCaller = (request: FastifyRequest, isFromUi: boolean) => callerOf(request, isFromUi ? withoutOrigin(request) : originOf(request));
     await app.register(codecRoutes({ ...options.codec, callerOf: codecCaller }));

@@ -63,6 +63,12 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
     describe: (agentRunId, options) => afterLooking(agentRunId, () => door.describe(agentRunId, options)),
     cancel: (agentRunId) => afterLooking(agentRunId, () => door.cancel(agentRunId)),
     addUserMessage: (agentRunId, text, options) => afterLooking(agentRunId, () => door.addUserMessage(agentRunId, text, options)),
+    usage: async (query = {}) => {
+      if (tenant !== null && query.tenant !== undefined && query.tenant !== tenant)
+        throw new TollgateError('forbidden', `This key sees what the tenant "${tenant}" used only, and the request asks for another.`);
+      return await door.usage({ ...query, ...(tenant === null ? {} : { tenant }) });
+    },
+    feedback: (agentRunId, feedback) => afterLooking(agentRunId, () => door.feedback(agentRunId, feedback)),
     async *follow(run, options) {
       await demandExecution(run.agentRunId, run.firstExecutionRunId);
       yield* door.follow(run, options);

@@ -5,6 +5,7 @@ import { createTokenVerifier } from '../../adapters/identity/token-verifier.ts';
 import { localSessionKey } from '../../adapters/keys/local-key.ts';
 import { openKeyring } from '../../adapters/keys/open-keyring.ts';
 import { PayloadCodec } from '../../adapters/keys/payload-codec.ts';
+import { openMetrics } from '../../adapters/stores/metered/open-metrics.ts';
 import { openStore } from '../../adapters/stores/open-store.ts';
 import { loadProject } from '../../adapters/tasks/project.ts';
 import { isLoopbackAddress, loadSettings } from '../../config/load.ts';
@@ -33,7 +34,8 @@ async function serve(): Promise<void> {
   const settings = loadSettings();
   const scrubber = createScrubber(openEngine({}));
   const logger = createLogger({ level: settings.logLevel, name: 'api', scrub: scrubber.json });
-  const store = await openStore(settings);
+  const metrics = await openMetrics({ service: 'tollgate-api', listen: settings.metrics.api, otlpUrl: settings.metrics.otlpUrl, logger });
+  const store = await openStore(settings, metrics.watch);
   await demandKeysBeyondLoopback(settings, store);
   const keyring = openKeyring(settings, store);
   const codec = new PayloadCodec(async () => keyring, { seals: () => settings.encryption.history });
@@ -60,6 +62,7 @@ async function serve(): Promise<void> {
   await told();
   setTimeout(() => process.exit(1), STOP_DEADLINE_MS).unref();
   await app.close();
+  await metrics.close();
   await Promise.allSettled([connections.close(), store.close()]);
 }
 

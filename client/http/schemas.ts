@@ -233,6 +233,11 @@ const attemptSchema = z.looseObject({
   endedAt: when.nullable(),
 });
 
+export const feedbackSchema = named(
+  'Feedback',
+  z.looseObject({ feedbackId: text, score: z.number(), step: z.int().nullable(), label: text.nullable(), comment: text.nullable(), actor: text, at: when }),
+);
+
 export const runReportSchema = named(
   'Run',
   z.looseObject({
@@ -250,6 +255,7 @@ export const runReportSchema = named(
     temporalStatus: text.exactOptional(),
     parent: text.exactOptional().describe('The run whose budget it draws on.'),
     children: z.array(z.unknown()).exactOptional(),
+    feedback: z.array(feedbackSchema).exactOptional(),
   }),
 );
 

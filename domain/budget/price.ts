@@ -21,9 +21,9 @@ function dearestOf(rates: readonly (TokenRate | undefined)[]): ExactAmount {
 
 /**
 /** Nano-USD as a decimal string of USD, trailing zeros cut but never below two places: `0.0123`, `1.50`. */
-export function formatUsd(amountNanoUsd: number): string {
+export function formatUsd(amountNanoUsd: number | bigint): string {
   const sign = amountNanoUsd < 0 ? '-' : '';
-  const digits = Math.abs(amountNanoUsd).toString().padStart(10, '0');
+  const digits = amountNanoUsd.toString().replace('-', '').padStart(10, '0');
   const fraction = digits.slice(-9).replace(/0+$/, '').padEnd(2, '0');
   return `${sign}${digits.slice(0, -9)}.${fraction}`;
 }

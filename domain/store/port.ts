@@ -13,10 +13,12 @@ import type { StopStore } from '../approval/stop-store-port.ts';
 import type { HeldStore, MoneyMove } from '../budget/held-store-port.ts';
 import type { LedgerEntry, LedgerEvent } from '../budget/ledger.ts';
 import type { KeyStore } from '../encryption/store-port.ts';
+import type { FeedbackStore } from '../feedback/store-port.ts';
 import type { BreakerStore } from '../model/breaker-store-port.ts';
 import type { OverviewStore } from '../overview/store-port.ts';
 import type { QuotaStore } from '../quota/store-port.ts';
 import type { ErasureStore } from '../erasure/store-port.ts';
+import type { ReportStore } from '../report/store-port.ts';
 import type { VaultStore } from '../redaction/store-port.ts';
 import type { TraceStore } from '../trace/store-port.ts';
 
@@ -43,7 +45,9 @@ export interface Store
     OverviewStore,
     ErasureStore,
     VaultStore,
-    TraceStore {
+    TraceStore,
+    FeedbackStore,
+    ReportStore {
   /** Milliseconds since 1970 on the store's clock, which decides expiry. */
   nowMs(): Promise<number>;
   /**

@@ -34,6 +34,15 @@ const OF_OTHERS: Readonly<Record<string, readonly string[]>> = {
   postgres: ['POSTGRES_PASSWORD', 'POSTGRES_USER', 'TEMPORAL_DB_PASSWORD', 'TOLLGATE_DB_PASSWORD'],
   'temporalio/server': Object.keys(serverEnvironment({ postgresPort: 5432, password: '' })).filter((name) => name !== 'BIND_ON_IP'),
   'temporalio/ui': ['TEMPORAL_ADDRESS', 'TEMPORAL_DEFAULT_NAMESPACE'],
+  // GF_<section>_<key> of its configuration.
+  'grafana/grafana': [
+    'GF_AUTH_ANONYMOUS_ENABLED',
+    'GF_AUTH_ANONYMOUS_ORG_ROLE',
+    'GF_AUTH_DISABLE_LOGIN_FORM',
+    'GF_AUTH_BASIC_ENABLED',
+    'GF_ANALYTICS_REPORTING_ENABLED',
+    'GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH',
+  ],
 };
 
 const { services, volumes } = parseCompose(filledIn());
@@ -50,7 +59,7 @@ describe('the file', () => {
 
   test('pins every image to a version', () => {
     for (const [name, { image }] of all.filter(([, service]) => !ours.some(([, mine]) => mine === service)))
-      expect(image, name).toMatch(/:\d+\.\d+(\.\d+)?(-|$)/);
+      expect(image, name).toMatch(/:v?\d+\.\d+(\.\d+)?(-|$)/);
     for (const image of ['server', 'admin-tools']) expect(composeText).toContain(`temporalio/${image}:${TEMPORAL_VERSION}`);
   });
 
@@ -60,14 +69,15 @@ describe('the file', () => {
     expect(services.worker?.ports).toBeUndefined();
   });
 
-  test('publishes on loopback only, the API and the Temporal UI', () => {
-    expect(all.flatMap(([, { ports = [] }]) => ports)).toEqual(['127.0.0.1:8233:8080', '127.0.0.1:7480:7480']);
+  test('publishes on loopback only: the API, the Temporal UI, and what shows metrics', () => {
+    expect(all.flatMap(([, { ports = [] }]) => ports)).toEqual(['127.0.0.1:8233:8080', '127.0.0.1:7480:7480', '127.0.0.1:9090:9090', '127.0.0.1:3000:3000']);
   });
 
   test('waits for a service to be healthy or to complete only where it can', () => {
     for (const [name, { depends_on = {} }] of all)
       for (const [needed, { condition }] of Object.entries(depends_on)) {
         const service = services[needed];
+        if (condition === 'service_started') continue;
         if (condition === 'service_healthy') expect(service?.healthcheck, `${name} needs ${needed}`).toBeDefined();
         // A service that is started again whenever it ends never completes.
         else expect(`${condition} ${service?.restart}`, `${name} needs ${needed}`).toBe('service_completed_successfully on-failure:5');
@@ -156,6 +166,45 @@ describe('settings', () => {
     expect(parseCompose({ ...filledIn(), ...shown })).toEqual(bare);
   });
 });
+
+describe('monitoring', () => {
+  const scrapes = (parse(read('deploy/prometheus/prometheus.yaml')) as PrometheusConfig).scrape_configs;
+  const portOf = (service: string, setting: string) => String(services[service]?.environment?.[setting]).split(':').at(-1);
+
+  test('Prometheus asks services of this file, at the ports where they serve their metrics', () => {
+    const asked = scrapes.map(({ job_name, static_configs = [], dns_sd_configs = [] }) => [
+      job_name,
+      ...static_configs.flatMap(({ targets }) => targets),
+      ...dns_sd_configs.flatMap(({ names, port }) => names.map((name) => `${name}:${port}`)),
+    ]);
+    const [worker, sdk] = [portOf('worker', 'TOLLGATE_METRICS_LISTEN'), portOf('worker', 'TOLLGATE_TEMPORAL_METRICS_LISTEN')];
+    expect(asked).toEqual([
+      ['tollgate-worker', `worker:${worker}`, `worker-previous:${worker}`],
+      ['tollgate-api', `api:${portOf('api', 'TOLLGATE_API_METRICS_LISTEN')}`],
+      ['temporal-sdk', `worker:${sdk}`, `worker-previous:${sdk}`],
+    ]);
+    expect(asked.flat().filter((at) => at.includes(':') && !((at.split(':')[0] ?? '') in services))).toEqual([]);
+  });
+
+  test('Grafana asks that Prometheus, under the name that the dashboards use', () => {
+    const [source] = (parse(read('deploy/grafana/provisioning/datasources/prometheus.yaml')) as { datasources: { uid: string; url: string }[] }).datasources;
+    expect(source?.url).toBe('http://prometheus:9090');
+    expect(new Set([...read('deploy/grafana/dashboards/tollgate.json').matchAll(/"uid": "(tollgate-[a-z]+)"/g)].map(([, uid]) => uid))).toEqual(
+      new Set([source?.uid]),
+    );
+    const mounted = services.grafana?.volumes?.find((volume) => volume.startsWith('./deploy/grafana/dashboards:'))?.split(':')[1];
+    const { providers } = parse(read('deploy/grafana/provisioning/dashboards/tollgate.yaml')) as { providers: { options: { path: string } }[] };
+    expect(providers.map(({ options }) => options.path)).toEqual([mounted]);
+  });
+});
+
+interface PrometheusConfig {
+  readonly scrape_configs: readonly {
+    readonly job_name: string;
+    readonly static_configs?: readonly { readonly targets: readonly string[] }[];
+    readonly dns_sd_configs?: readonly { readonly names: readonly string[]; readonly port: number }[];
+  }[];
+}
 
 describe('places', () => {
   test('ports agree with the defaults of the code', () => {

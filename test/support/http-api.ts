@@ -2,12 +2,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
+import { clientSealer } from '../../adapters/keys/client-sealer.ts';
+import { openEngine } from '../../adapters/redaction/engine.ts';
 import { openSqliteStore } from '../../adapters/stores/sqlite/sqlite-store.ts';
 import { newApiKey } from '../../client/api-key.ts';
 import type { Identity } from '../../client/decision.ts';
 import { createHttpApi, type HttpApiOptions } from '../../client/http/app.ts';
+import { giveFeedback } from '../../client/feedback.ts';
 import { createMoneyDoor } from '../../client/money-door.ts';
 import { createRunReader } from '../../client/run-reader.ts';
+import type { ClientRedaction } from '../../client/redaction.ts';
+import { reportUsage } from '../../client/usage-report.ts';
 import type { RunsDoor } from '../../client/runs-door.ts';
 import { createStandingDoor } from '../../client/standing-door.ts';
 import type { RunKey } from '../../contracts/ids.ts';
@@ -66,6 +71,8 @@ export async function openApiFixture(options: Partial<HttpApiOptions> & { readon
   };
 }
 
+const plainRedaction = async (): Promise<ClientRedaction> => ({ engine: openEngine({}), sealer: clientSealer, publicKey: async () => null });
+
 function writtenDown(store: Store, identity: Identity, done: string[]): RunsDoor {
   const act = <T>(what: string, answer: T): Promise<T> => {
     done.push(`${identity.name} ${what}`);
@@ -98,6 +105,8 @@ function writtenDown(store: Store, identity: Identity, done: string[]): RunsDoor
       closedAt: null,
       view: null,
     }),
+    usage: (query = {}) => reportUsage(store, query),
+    feedback: (id, feedback) => giveFeedback({ store, redaction: plainRedaction, actor: identity.name }, id, feedback),
     cancel: (id) => act(`cancel ${id}`, { type: 'requested' }),
     addUserMessage: (id) => act(`message ${id}`, { messageId: 'm' }),
     approve: (id) => act(`approve ${id}`, accepted),

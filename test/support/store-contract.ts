@@ -4,6 +4,7 @@ import { describeApiKeyContract } from './store-contract/api-key-contract.ts';
 import { describeBreakerContract } from './store-contract/breaker-contract.ts';
 import { describeContentContract } from './store-contract/content-contract.ts';
 import { describeErasureContract } from './store-contract/erasure-contract.ts';
+import { describeFeedbackContract } from './store-contract/feedback-contract.ts';
 import { describeGateContract } from './store-contract/gate-contract.ts';
 import { describeGrantContract, describeStopContract } from './store-contract/grant-contract.ts';
 import { describeKeyContract } from './store-contract/key-contract.ts';
@@ -11,6 +12,7 @@ import { describeHeldContract, describeHeldInterleavings } from './store-contrac
 import { describeOverviewContract } from './store-contract/overview-contract.ts';
 import { describeLedgerContract } from './store-contract/ledger-contract.ts';
 import { describeQuotaContract } from './store-contract/quota-contract.ts';
+import { describeReportContract } from './store-contract/report-contract.ts';
 import { describeRunContract } from './store-contract/run-contract.ts';
 import { describeToolCallContract } from './store-contract/tool-call-contract.ts';
 import { describeTraceContract } from './store-contract/trace-contract.ts';
@@ -67,5 +69,7 @@ export function describeStoreContract(name: string, openStore: OpenStoreHarness)
     describeVaultContract(current);
     describeOverviewContract(current);
     describeTraceContract(current);
+    describeFeedbackContract(current);
+    describeReportContract(current);
   });
 }

@@ -20,6 +20,7 @@ export const TABLES = [
   'breakers',
   'vault',
   'redaction_counts',
+  'feedback',
   'stops',
   'standing_approvals',
   'standing_uses',

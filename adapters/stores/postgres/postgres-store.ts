@@ -8,6 +8,7 @@ import { createBreakerStore } from './breaker-store.ts';
 import { createContentStore } from './content-store.ts';
 import { Database, type DatabaseOptions } from './database.ts';
 import { createErasureStore } from './erasure-store.ts';
+import { createFeedbackStore } from './feedback-store.ts';
 import { createGateStore } from './gate-store.ts';
 import { createGrantStore, createStopStore } from './grant-store.ts';
 import { createKeyStore } from './key-store.ts';
@@ -15,6 +16,7 @@ import { createHeldStore } from './held-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
 import { createOverviewStore } from './overview-store.ts';
 import { createQuotaStore } from './quota-store.ts';
+import { createReportStore } from './report-store.ts';
 import { createRunStore } from './run-store.ts';
 import { checkSchema } from './schema.ts';
 import { createToolCallStore } from './tool-call-store.ts';
@@ -51,6 +53,8 @@ export async function openPostgresStore(options: DatabaseOptions): Promise<Store
     ...createErasureStore(db),
     ...createVaultStore(db),
     ...createTraceStore(db),
+    ...createFeedbackStore(db),
+    ...createReportStore(db),
     nowMs: () => db.nowMs(),
     ensureRoom: (bytes) => ensureRoom(db, bytes),
     close: () => db.close(),

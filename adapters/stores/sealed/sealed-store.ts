@@ -4,6 +4,7 @@ import type { Keyring } from '../../../domain/encryption/port.ts';
 import type { GateRecord } from '../../../domain/approval/gate.ts';
 import type { HeldAttempt } from '../../../domain/budget/held-store-port.ts';
 import type { GateOfRun } from '../../../domain/overview/store-port.ts';
+import type { FeedbackRecord } from '../../../domain/feedback/store-port.ts';
 import type { AttemptRecord, AuditEntry, ReserveResult, Store, ToolCallRecord } from '../../../domain/store/port.ts';
 import { isSealedText } from '../../keys/sealed.ts';
 import { ERASED_SEAL, RunSeals, type Seal, unescaped } from './run-seals.ts';
@@ -36,6 +37,7 @@ export function sealedStore(store: Store, keyring: Keyring, { seals }: { readonl
     ...sealedGates(store, runSeals),
     ...sealedOverview(store, runSeals),
     ...sealedAudit(store, runSeals),
+    ...sealedFeedback(store, runSeals),
   };
 }
 
@@ -219,6 +221,25 @@ function sealedAudit(store: Store, seals: RunSeals): Part<'appendAudit' | 'listA
         records.map(async (record) => (record.runKey ? { ...record, data: openAuditData(await seals.of(record.runKey), record.data) } : record)),
       );
     },
+  };
+}
+
+const COMMENT = 'feedback';
+
+function sealedFeedback(store: Store, seals: RunSeals): Part<'putFeedback' | 'listFeedback' | 'listFeedbackAfter'> {
+  const opened = async (feedback: FeedbackRecord): Promise<FeedbackRecord> => {
+    if (feedback.comment === null) return feedback;
+    return { ...feedback, comment: (await seals.of(feedback.runKey)).open(feedback.comment, COMMENT) };
+  };
+  return {
+    putFeedback: async (feedback) => {
+      const { comment } = feedback;
+      const sealed = comment === null ? null : (await seals.of(feedback.runKey)).seal(comment, COMMENT);
+      const answer = await store.putFeedback({ ...feedback, comment: sealed });
+      return answer.type === 'tooMany' ? answer : { ...answer, feedback: await opened(answer.feedback) };
+    },
+    listFeedback: async (runKey) => await Promise.all((await store.listFeedback(runKey)).map(opened)),
+    listFeedbackAfter: async (after, limit) => await Promise.all((await store.listFeedbackAfter(after, limit)).map(opened)),
   };
 }
 

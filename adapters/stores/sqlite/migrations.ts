@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { TollgateError } from '../../../contracts/failures.ts';
 import { APPEND_ONLY, grantTables } from '../grant-tables.ts';
+import { feedbackTables } from '../feedback.ts';
 import { quotaTables } from '../quota-tables.ts';
 import { sqliteTraceTriggers, traceTables } from '../trace-tables.ts';
 
@@ -248,6 +249,7 @@ const MIGRATIONS: readonly string[] = [
   CREATE TRIGGER ${table}_keeps_contents BEFORE UPDATE ON ${table} BEGIN SELECT RAISE(ABORT, '${table} is append-only'); END;`,
   ).join('')}
   `,
+  feedbackTables({ integer: 'INTEGER', id: 'INTEGER PRIMARY KEY AUTOINCREMENT', table: ' STRICT' }),
 ];
 
 /** Brings the file up to this version, inside the caller's transaction; answers from and to which. @throws TollgateError where a newer Tollgate wrote it. */

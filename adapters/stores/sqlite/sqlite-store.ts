@@ -5,6 +5,7 @@ import { createBreakerStore } from './breaker-store.ts';
 import { openConnection } from './connection.ts';
 import { createContentStore } from './content-store.ts';
 import { createErasureStore } from './erasure-store.ts';
+import { createFeedbackStore } from './feedback-store.ts';
 import { createGateStore } from './gate-store.ts';
 import { createGrantStore, createStopStore } from './grant-store.ts';
 import { createKeyStore } from './key-store.ts';
@@ -12,6 +13,7 @@ import { createHeldStore } from './held-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
 import { createOverviewStore } from './overview-store.ts';
 import { createQuotaStore } from './quota-store.ts';
+import { createReportStore } from './report-store.ts';
 import { createRunStore } from './run-store.ts';
 import { createToolCallStore } from './tool-call-store.ts';
 import { createTraceStore } from './trace-store.ts';
@@ -47,6 +49,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...createErasureStore(db),
     ...createVaultStore(db),
     ...createTraceStore(db),
+    ...createFeedbackStore(db),
+    ...createReportStore(db),
     nowMs: async () => db.now(),
     ensureRoom: async (bytes) => db.ensureRoom(bytes),
     close: async () => db.close(),

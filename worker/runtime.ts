@@ -1,0 +1,49 @@
+import { DefaultLogger, type LogLevel, Runtime } from '@temporalio/worker';
+import type { Logger } from 'pino';
+
+export interface RuntimeOptions {
+  readonly logger: Logger;
+  readonly level: string;
+  /** Where the SDK serves metrics of its own, `host:port`. */
+  readonly metricsAddress?: string | undefined;
+}
+
+/**
+ * Has the Temporal SDK log through ours, where every line is redacted, and serve its metrics of queues, pollers and slots.
+ * There is one runtime in a process: one that is there already stays as it is, and an address that is taken costs the metrics only.
+ */
+export function installRuntime({ logger, level, metricsAddress }: RuntimeOptions): void {
+  const base = { logger: throughPino(logger), telemetryOptions: { logging: { filter: coreFilter(level), forward: {} } } };
+  const metrics =
+    metricsAddress === undefined
+      ? {}
+      : { metrics: { prometheus: { bindAddress: metricsAddress, unitSuffix: true, countersTotalSuffix: true, useSecondsForDurations: true } } };
+  try {
+    Runtime.install({ ...base, telemetryOptions: { ...base.telemetryOptions, ...metrics } });
+  } catch (error) {
+    logger.warn({ error: String(error), metricsAddress }, 'the Temporal SDK was set up before, or can not listen there: it keeps what it has');
+    if (metricsAddress !== undefined) installRuntime({ logger, level });
+  }
+}
+
+/** The SDK's native part says much that nobody asked for below its warnings. */
+function coreFilter(level: string) {
+  return level === 'error' || level === 'silent' ? ({ core: 'ERROR', other: 'ERROR' } as const) : ({ core: 'WARN', other: 'ERROR' } as const);
+}
+
+const PINO_LEVEL: Readonly<Record<LogLevel, 'trace' | 'debug' | 'info' | 'warn' | 'error'>> = {
+  TRACE: 'trace',
+  DEBUG: 'debug',
+  INFO: 'info',
+  WARN: 'warn',
+  ERROR: 'error',
+};
+
+function throughPino(logger: Logger): DefaultLogger {
+  const sdk = logger.child({ part: 'temporal' });
+  return new DefaultLogger('TRACE', ({ level, message, meta = {} }) => {
+    // A task's token and namespace say nothing to a person.
+    const { workflowId, workflowRunId: _run, taskToken: _token, namespace: _namespace, ...rest } = meta as Readonly<Record<string, unknown>>;
+    sdk[PINO_LEVEL[level]]({ ...(workflowId === undefined ? {} : { agentRunId: workflowId }), ...rest }, message);
+  });
+}
