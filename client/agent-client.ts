@@ -4,10 +4,12 @@ import type { AgentRunResult, AgentRunStart, RunStatusView } from '../contracts/
 import type { Verdict } from '../contracts/approval.ts';
 import { TollgateError } from '../contracts/failures.ts';
 import type { ActionDigest, AgentRunId, ApprovalId, RunKey } from '../contracts/ids.ts';
+import type { JsonObject } from '../contracts/json.ts';
 import type { SearchAttributeTopic } from '../contracts/search-attributes.ts';
 import { AGENT_RUN_WORKFLOW, addUserMessageSignal, getRunStatusQuery, TASK_QUEUE } from '../contracts/temporal.ts';
 import type { DecisionSigner } from '../domain/approval/key-port.ts';
-import { messageContext, startContext } from '../domain/redaction/sealing-context.ts';
+import { editContext, messageContext, startContext } from '../domain/redaction/sealing-context.ts';
+import { tokensIn } from '../domain/redaction/token-text.ts';
 import type { RunFilter, Store } from '../domain/store/port.ts';
 import { type DecisionResult, type Identity, sendDecision, settled, toDecisionRequest } from './decision.ts';
 import { type InputOf, knownTask, putTask, type StartableTask } from './known-task.ts';
@@ -77,6 +79,14 @@ export interface DecideOptions {
   readonly agentRunId?: string;
 }
 
+export interface EditOptions {
+  /** What the gate asks for now. */
+  readonly actionDigest: string;
+  /** The whole new arguments object. Tokens that the gate shows stay tokens. */
+  readonly arguments: JsonObject;
+  readonly comment?: string;
+}
+
 /** Starts, reads and steers agent runs. Every error is a TollgateError whose message says what to do. */
 export interface AgentClient {
   /** Starts a run, or returns the one of that id that is going on. Everything that can be checked is checked first. */
@@ -89,6 +99,8 @@ export interface AgentClient {
   describe(agentRunId: string, options?: { readonly view?: boolean }): Promise<RunDescription>;
   approve(approvalId: string, options: DecideOptions & { readonly actionDigest: string }): Promise<DecisionResult>;
   deny(approvalId: string, options: DecideOptions & { readonly reason: string }): Promise<DecisionResult>;
+  /** Changes the arguments of an open action, all of them at once; the gate then asks again, under another digest. Needs a store. */
+  edit(approvalId: string, options: EditOptions): Promise<DecisionResult>;
   /** Takes one's own decision back, as long as it was not used. */
   withdraw(approvalId: string, options?: DecideOptions): Promise<DecisionResult>;
   /**
@@ -152,6 +164,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     describe: (agentRunId, { view = true } = {}) => describeRun(options, agentRunId as AgentRunId, view),
     approve: (approvalId, decideOptions) => decide(approvalId, 'approve', decideOptions),
     deny: (approvalId, { reason, ...decideOptions }) => decide(approvalId, 'deny', { ...decideOptions, comment: reason }),
+    edit: (approvalId, editOptions) => sendEdit(options, approvalId as ApprovalId, editOptions),
     withdraw: (approvalId, decideOptions = {}) => decide(approvalId, 'withdraw', decideOptions),
     addUserMessage: (agentRunId, text, messageOptions = {}) => sendMessage(options, agentRunId as AgentRunId, text, messageOptions),
     async cancel(agentRunId) {
@@ -170,6 +183,28 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       return gates.map(reportGate);
     },
   };
+}
+
+async function sendEdit(options: AgentClientOptions, approvalId: ApprovalId, { actionDigest, arguments: args, comment }: EditOptions): Promise<DecisionResult> {
+  const { client, identity } = options;
+  const store = needStore(options.store, 'changing what a gate asks for');
+  const gate = await store.findGate(approvalId);
+  const run = gate && (await store.getRun(gate.runKey));
+  if (!gate || !run) return unknownGate(approvalId);
+  const redaction = await options.redaction();
+  const text = {
+    tenant: run.tenant,
+    feature: run.feature,
+    shown: tokensIn(gate.arguments),
+    context: editContext(gate.runKey.agentRunId, actionDigest),
+    refusal: 'The arguments were not changed.',
+  };
+  const edit = await redactOutgoing(redaction, text, args);
+  const said = comment === undefined ? {} : { comment: redactComment(redaction, comment) };
+  const toSend = { runKey: gate.runKey, approvalId, actionDigest: actionDigest as ActionDigest, verdict: 'edit', edit, ...said } as const;
+  const request = toDecisionRequest(toSend, identity, options.signer, Date.now());
+  const result = await reaching(client, () => sendDecision(client, gate.runKey, request));
+  return settled(result, { verdict: 'edit', digest: actionDigest, approver: identity.name }, await store.getGate(gate.runKey, approvalId));
 }
 
 async function redactedStart(redaction: ClientRedaction, agentRunId: AgentRunId, start: AgentRunStart, { redaction: task }: KnownTask): Promise<AgentRunStart> {

@@ -51,11 +51,12 @@ export function createHttpAgentClient(options: HttpAgentClientOptions): AgentCli
       translated(async () => toDescription(await http.json(descriptionSchema, { path: `${runPath(agentRunId)}/description`, query: { view: String(view) } }))),
     list: (filter = {}) =>
       translated(async () => (await http.json(z.array(runSummarySchema), { path: '/v1/runs', query: listQueryOf(filter) })) as RunSummary[]),
-    pendingApprovals: ({ limit = MAX_LISTED }: { readonly limit?: number } = {}) =>
-      translated(async () => (await http.json(z.array(gateSchema), { path: '/v1/approvals', query: { limit } })) as GateReport[]),
+    pendingApprovals: ({ limit = MAX_LISTED, after }: { readonly limit?: number; readonly after?: string } = {}) =>
+      translated(async () => (await http.json(z.array(gateSchema), { path: '/v1/approvals', query: { limit, cursor: after } })) as GateReport[]),
     approval: (approvalId) => translated(async () => (await http.json(gateSchema, { path: approvalPath(approvalId) })) as GateReport),
     approve: (approvalId, given) => decide(approvalId, { verdict: 'approve', actionDigest: given.actionDigest, ...comment(given) }),
     deny: (approvalId, { reason, ...given }) => decide(approvalId, { verdict: 'deny', reason, ...digest(given) }),
+    edit: (approvalId, given) => decide(approvalId, { verdict: 'edit', actionDigest: given.actionDigest, arguments: given.arguments, ...comment(given) }),
     withdraw: (approvalId, given = {}) => decide(approvalId, { verdict: 'withdraw', ...digest(given), ...comment(given) }),
     addUserMessage: (agentRunId, text, messageOptions = {}) =>
       translated(() => http.json(messageSentSchema, { method: 'POST', path: `${runPath(agentRunId)}/messages`, body: { text, ...messageOptions } })),
@@ -168,7 +169,7 @@ function segment(id: string): string {
   return encodeURIComponent(id);
 }
 
-function comment({ comment: given }: DecideOptions): { readonly comment?: string } {
+function comment({ comment: given }: Pick<DecideOptions, 'comment'>): { readonly comment?: string } {
   return given === undefined ? {} : { comment: given };
 }
 

@@ -75,6 +75,7 @@ export function createLocalDoor(ports: LocalDoorPorts): RunsDoor {
     addUserMessage: async (agentRunId, text, options) => (await open({ signs: false })).addUserMessage(agentRunId, text, options),
     approve: async (approvalId, options) => (await open({ signs: true })).approve(approvalId, options),
     deny: async (approvalId, options) => (await open({ signs: true })).deny(approvalId, options),
+    edit: async (approvalId, options) => (await open({ signs: true })).edit(approvalId, options),
     withdraw: async (approvalId, options) => (await open({ signs: true })).withdraw(approvalId, options),
   };
 }

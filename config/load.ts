@@ -58,6 +58,7 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
       isExternal: variables.TEMPORAL_ADDRESS !== undefined,
     },
     taskQueue: variables.TOLLGATE_TASK_QUEUE,
+    ...optional('temporalUiUrl', variables.TOLLGATE_TEMPORAL_UI_URL),
     tenantWeights: variables.TOLLGATE_TENANT_WEIGHTS,
     ...optional('deployment', variables.TOLLGATE_DEPLOYMENT),
     ...optional('buildId', variables.TOLLGATE_BUILD_ID),

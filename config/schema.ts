@@ -87,6 +87,8 @@ export const environmentSchema = z.object({
     .optional(),
   TOLLGATE_LISTEN: address.default('127.0.0.1:7480'),
   TOLLGATE_LOCAL_DEVELOPER: flag.optional(),
+  /** The Temporal Web UI, to which the inbox page links. */
+  TOLLGATE_TEMPORAL_UI_URL: httpUrl.optional(),
   TOLLGATE_SIMULATED_URL: httpUrl.optional(),
   TOLLGATE_TASK_QUEUE: z.string().max(200).default('tollgate'),
   /** Shares of the workers by tenant where runs queue, `acme=3,globex=0.5`; the others weigh 1. */
@@ -186,6 +188,8 @@ export interface Settings {
   /** Where this person's programs keep what can be had again. */
   readonly userCache: string;
   readonly openai: { readonly apiKey?: string; readonly baseUrl?: string };
+  /** Base URL of the Temporal Web UI. */
+  readonly temporalUiUrl?: string;
   /** Base URL of a simulated provider, including `/v1`. */
   readonly simulatedUrl?: string;
   readonly databaseUrl?: string;

@@ -2,7 +2,7 @@ import type { PinnedTask, PinTaskInput, PinTaskOutcome } from '../../contracts/a
 import { TollgateError } from '../../contracts/failures.ts';
 import type { ContentDigest, RunKey } from '../../contracts/ids.ts';
 import type { JsonObject } from '../../contracts/json.ts';
-import { type TaskDefinition, type TaskSnapshot, taskDefinitionSchema } from '../../contracts/task.ts';
+import { failedEndSchema, type TaskDefinition, type TaskSnapshot, taskDefinitionSchema } from '../../contracts/task.ts';
 import { emptyLedger, nanoUsd } from '../../domain/budget/ledger.ts';
 import { firstUserMessage } from '../../domain/agent-run/first-message.ts';
 import { startContext } from '../../domain/redaction/sealing-context.ts';
@@ -175,5 +175,6 @@ function pinnedTask(snapshot: TaskSnapshot, snapshotDigest: string): PinnedTask 
     ...(unavailableMessage === undefined ? {} : { unavailableMessage }),
     ...(onModelsUnavailable === 'wait' ? { maxUnavailableWaitMs } : {}),
     ...(maxDurationMs === undefined ? {} : { maxDurationMs }),
+    ...(task.onFailure === 'compensate' ? { compensateOn: task.compensateOn ?? failedEndSchema.options } : {}),
   };
 }

@@ -2,6 +2,7 @@ import type { CandidateSnapshot, TaskSnapshot, ToolDefinition } from '../../cont
 import { TollgateError } from '../../contracts/failures.ts';
 import type { ContentDigest, RunKey } from '../../contracts/ids.ts';
 import type { RunRecord, Store } from '../../domain/store/port.ts';
+import { textDigest } from '../digest.ts';
 
 const MAX_SNAPSHOTS = 100;
 const MAX_RUNS = 2_000;
@@ -17,6 +18,12 @@ export async function loadSnapshot(store: Store, digest: string): Promise<TaskSn
     throw new TollgateError(
       'snapshotMissing',
       `The pinned task ${digest} is not in the store. Was the store replaced? Restore it from a backup, or cancel the run.`,
+    );
+  // Whoever can write into the store could otherwise lower an effect or a quorum under a running run.
+  if (textDigest(text) !== digest)
+    throw new TollgateError(
+      'snapshotMissing',
+      `The pinned task ${digest} is not what was stored under that digest. Somebody changed the store. Nothing was sent.`,
     );
   const snapshot = JSON.parse(text) as TaskSnapshot;
   keep(snapshots, digest, snapshot, MAX_SNAPSHOTS);

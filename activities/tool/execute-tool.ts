@@ -36,6 +36,11 @@ export function executeTool(ports: ActivityPorts, input: ExecuteToolInput): Prom
 
 async function execute(ports: ActivityPorts, input: ExecuteToolInput): Promise<ExecuteToolOutcome> {
   const run = await loadRunFacts(ports.store, input.runKey);
+  if (input.snapshotDigest !== undefined && input.snapshotDigest !== run.snapshotDigest)
+    throw new TollgateError(
+      'notPermitted',
+      `The store names another pinned task (${run.snapshotDigest}) than the run's history (${input.snapshotDigest}). Nothing was sent.`,
+    );
   const snapshot = await loadSnapshot(ports.store, run.snapshotDigest);
   const call = await loadCall(ports.store, snapshot, input.runKey, input.attemptId, input.callIndex);
   const own = ports.registry.tasks.get(snapshot.task.name)?.tools.find((tool) => tool.name === call.tool.name && tool.version === call.tool.version);

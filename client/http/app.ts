@@ -11,6 +11,8 @@ import { bindDoor } from './bound-door.ts';
 import { type CodecRouteOptions, codecRoutes } from './codec-routes.ts';
 import { demandShallow } from './body-depth.ts';
 import { healthRoutes } from './health-routes.ts';
+import { inboxApiRoutes } from './inbox-api-routes.ts';
+import { inboxRoutes } from './inbox-routes.ts';
 import { registerOpenapi } from './openapi.ts';
 import { PROBLEM_TYPE, problem, scrubbed, toProblem } from './problem.ts';
 import { HEARTBEAT_MS } from './run-events.ts';
@@ -36,6 +38,8 @@ export interface HttpApiOptions {
   readonly developerBesideKeys: boolean;
   /** Opens sealed payloads for the Temporal Web UI at `origin` and the Temporal CLI. */
   readonly codec?: Pick<CodecRouteOptions, 'codec' | 'origin'>;
+  /** The Temporal Web UI, to which the page links. */
+  readonly temporalUi?: { readonly url: string; readonly namespace: string };
   readonly logger?: FastifyBaseLogger;
   /** Masks what redaction finds in the text of a problem: it may repeat what the caller sent. */
   readonly scrub: (text: string) => string;
@@ -100,6 +104,8 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
   await app.register(approvalRoutes(api));
   await app.register(moneyRoutes(api));
   await app.register(quotaRoutes(api, options));
+  await app.register(inboxApiRoutes(api, options));
+  await app.register(inboxRoutes());
   if (options.codec) {
     const callerOf = (request: FastifyRequest, isFromUi: boolean) =>
       authenticate(authPorts(app, options), isFromUi ? withoutOrigin(request) : originOf(request));

@@ -91,6 +91,10 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
       const gate = await visibleGate(approvalId);
       return gate ? await door.deny(approvalId, { actionDigest: gate.actionDigest, ...options }) : unknownGate(approvalId);
     },
+    async edit(approvalId, options) {
+      const gate = await visibleGate(approvalId);
+      return gate ? await door.edit(approvalId, options) : unknownGate(approvalId);
+    },
     async withdraw(approvalId, options) {
       const gate = await visibleGate(approvalId);
       return gate ? await door.withdraw(approvalId, { actionDigest: gate.actionDigest, ...options }) : unknownGate(approvalId);

@@ -41,6 +41,7 @@ async function serve(): Promise<void> {
     isTemporalUp: () => isTemporalUp(settings, connections),
     developer: developerOf(settings),
     developerBesideKeys: settings.localDeveloper === true,
+    ...(settings.temporalUiUrl === undefined ? {} : { temporalUi: { url: settings.temporalUiUrl, namespace: settings.temporal.namespace } }),
     codec: { codec, origin: settings.encryption.codecOrigin },
     logger,
     scrub: scrubber.text,

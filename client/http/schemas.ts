@@ -67,7 +67,10 @@ export const listQuery = z.strictObject({
   cursor: z.string().max(2_000).optional().describe('From the `Link` header of the page before.'),
 });
 
-export const approvalsQuery = z.strictObject({ limit: limit.default(MAX_LISTED) });
+export const approvalsQuery = z.strictObject({
+  limit: limit.default(MAX_LISTED),
+  cursor: z.string().min(1).max(100).optional().describe('The page after this gate: its `approvalId`, as the header Link has it.'),
+});
 export const resultQuery = z.strictObject({ waitMs: z.coerce.number().int().min(0).max(MAX_WAIT_MS).default(0) });
 export const descriptionQuery = z.strictObject({ view: z.enum(['true', 'false']).default('true').describe('`false` asks no worker, which is quicker.') });
 export const eventsQuery = z.strictObject({
@@ -81,6 +84,12 @@ export const decisionBody = named(
   z.discriminatedUnion('verdict', [
     z.strictObject({ verdict: z.literal('approve'), actionDigest: digest, comment: comment.optional() }),
     z.strictObject({ verdict: z.literal('deny'), reason: comment, actionDigest: digest.optional() }),
+    z.strictObject({
+      verdict: z.literal('edit'),
+      actionDigest: digest,
+      arguments: z.record(z.string(), z.json()).describe('The whole new arguments object.'),
+      comment: comment.optional(),
+    }),
     z.strictObject({ verdict: z.literal('withdraw'), actionDigest: digest.optional(), comment: comment.optional() }),
   ]),
 );
@@ -261,7 +270,18 @@ export const descriptionSchema = named(
 
 export const cancellationSchema = named('Cancellation', z.looseObject({ agentRunId: text, cancellation: z.enum(['requested', 'ended']) }));
 
-export const decidedSchema = named('DecisionAccepted', z.looseObject({ type: z.literal('accepted'), gateStatus: text, message: text }));
+export const decidedSchema = named(
+  'DecisionAccepted',
+  z.looseObject({
+    type: z.literal('accepted'),
+    gateStatus: text,
+    message: text,
+    edited: z
+      .looseObject({ actionDigest: text, expiresAtMs: z.int(), editorMayDecide: z.boolean() })
+      .exactOptional()
+      .describe('What the gate asks for now, after an edit.'),
+  }),
+);
 export const undecidedSchema = named('DecisionPending', z.looseObject({ type: z.literal('undecided'), message: text }));
 export const messageSentSchema = named('MessageSent', z.looseObject({ messageId: text }));
 

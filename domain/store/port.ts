@@ -11,6 +11,7 @@ import type { HeldStore, MoneyMove } from '../budget/held-store-port.ts';
 import type { LedgerEntry, LedgerEvent } from '../budget/ledger.ts';
 import type { KeyStore } from '../encryption/store-port.ts';
 import type { BreakerStore } from '../model/breaker-store-port.ts';
+import type { OverviewStore } from '../overview/store-port.ts';
 import type { QuotaStore } from '../quota/store-port.ts';
 import type { ErasureStore } from '../erasure/store-port.ts';
 import type { VaultStore } from '../redaction/store-port.ts';
@@ -34,6 +35,7 @@ export interface Store
     BreakerStore,
     KeyStore,
     HeldStore,
+    OverviewStore,
     ErasureStore,
     VaultStore,
     TraceStore {
@@ -330,6 +332,8 @@ export interface GateFilter {
   readonly status?: GateStatus;
   /** Only gates of runs for this tenant. */
   readonly tenant?: string;
+  /** Only gates that were opened after this one; none where the store does not know it. */
+  readonly after?: ApprovalId;
   readonly limit: number;
 }
 
@@ -348,6 +352,15 @@ export interface GateStore {
     rule: (gate: GateRecord, nowMs: number) => DecisionTransition,
     audit: (answer: DecisionAnswer) => AuditEntry,
   ): Promise<DecisionAnswer | null>;
+  /**
+   * Changes what is beside the votes of a gate (a moment that came, who looks at it, what was asked): runs `change` on the
+   * locked gate at the store's time and audits in the same transaction. Null from `change` leaves it. Returns the gate as it then is.
+   */
+  changeGate(
+    runKey: RunKey,
+    approvalId: ApprovalId,
+    change: (gate: GateRecord, nowMs: number) => { readonly gate: GateRecord; readonly audit: readonly AuditEntry[] } | null,
+  ): Promise<GateRecord | null>;
   /** Ends an open or approved gate by `close` of domain; returns the status that then holds, null where there is no such gate. */
   closeGate(runKey: RunKey, approvalId: ApprovalId, status: 'expired' | 'withdrawn' | 'superseded'): Promise<GateStatus | null>;
   /** Withdraws every open or approved gate of the run that is not in `live`. Returns those withdrawn. */

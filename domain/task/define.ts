@@ -3,13 +3,25 @@ import type { GatePolicy } from '../../contracts/approval.ts';
 import type { JsonObject, JsonValue } from '../../contracts/json.ts';
 import type { ModelApi } from '../../contracts/model.ts';
 import type { RedactionSettings, TaskRedaction } from '../../contracts/redaction.ts';
-import type { Limits } from '../../contracts/task.ts';
+import type { CompensationSource, FailedEnd, Limits } from '../../contracts/task.ts';
 import type { Effect } from '../../contracts/tool.ts';
 import type { QuotaSpec } from '../quota/quota-spec.ts';
 import type { ToolContext, ToolReconciliation } from '../tool/runtime-port.ts';
 import type { StatedPrice } from './candidates.ts';
 
 type GatePolicyInput = Partial<GatePolicy>;
+
+/** What undoes a completed action, as data: another tool of the task, and where its arguments come from. */
+export interface MappedCompensation {
+  readonly tool: string;
+  readonly arguments: Readonly<Record<string, CompensationSource>>;
+}
+
+/** The same as code. Arguments and result come as they are stored: with tokens in place of what redaction took out. */
+export interface ComputedCompensation<Args> {
+  readonly tool: string;
+  argumentsFrom(args: Args, result: JsonValue): JsonObject;
+}
 
 /** A tool in TypeScript. */
 export interface ToolSpec<Schema extends z.ZodType = z.ZodType> {
@@ -35,6 +47,8 @@ export interface ToolSpec<Schema extends z.ZodType = z.ZodType> {
    * `nationalId`, or `*` for all. Each time is in the audit. Default: it gets the tokens.
    */
   readonly needs?: readonly string[];
+  /** How what the tool did is undone, where a task says `onFailure: 'compensate'`. See docs/compensation.md. */
+  readonly compensate?: MappedCompensation | ComputedCompensation<z.output<Schema>>;
   /** Returns the result as JSON. Throwing `ToolNotDone` says that nothing happened; any other error leaves that open. */
   execute(args: z.output<Schema>, context: ToolContext): Promise<JsonValue>;
   /** Asks the destination whether the action under `context.idempotencyKey` happened. */
@@ -63,6 +77,8 @@ export interface McpToolSpec {
   readonly gate?: GatePolicyInput;
   /** As in `defineTool`: types of redacted values that the server gets. */
   readonly needs?: readonly string[];
+  /** As in `defineTool`, as data. */
+  readonly compensate?: MappedCompensation;
 }
 
 /** An MCP server: a command on the worker's machine, or a URL. */
@@ -121,6 +137,10 @@ export interface TaskSpec<Input extends z.ZodType = z.ZodType, Output extends z.
   readonly onDenied?: 'tellModel' | 'endRun';
   readonly onExpired?: 'tellModel' | 'endRun';
   readonly providerStorage?: 'allowed' | 'forbidden';
+  /** What becomes of completed actions when a run ends without success: kept (the default), or undone, the last one first. */
+  readonly onFailure?: 'keep' | 'compensate';
+  /** The ends after which they are undone. Default: every one but `completed`. */
+  readonly compensateOn?: readonly FailedEnd[];
   /** What becomes of personal data and secrets in this task's runs. See docs/redaction.md. */
   readonly redaction?: TaskRedaction;
   readonly limits?: Partial<Limits>;

@@ -94,5 +94,6 @@ function writtenDown(store: Store, identity: Identity, done: string[]): RunsDoor
     approve: (id) => act(`approve ${id}`, accepted),
     deny: (id) => act(`deny ${id}`, accepted),
     withdraw: (id) => act(`withdraw ${id}`, accepted),
+    edit: (id) => act(`edit ${id}`, accepted),
   };
 }

@@ -70,6 +70,13 @@ export const LAYERS: readonly Layer[] = [
     says: 'all that client may, and adapters',
   })),
   {
+    name: 'client/inbox/',
+    values: [],
+    types: ['client/', 'contracts/'],
+    packages: ['preact', 'htm'],
+    says: 'preact and htm, and types of client: it runs in the browser',
+  },
+  {
     name: 'client/',
     values: ['contracts/', 'domain/', 'config/', 'telemetry/'],
     types: [],

@@ -12,6 +12,7 @@ import { createGateStore } from './gate-store.ts';
 import { createKeyStore } from './key-store.ts';
 import { createHeldStore } from './held-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
+import { createOverviewStore } from './overview-store.ts';
 import { createQuotaStore } from './quota-store.ts';
 import { createRunStore } from './run-store.ts';
 import { checkSchema } from './schema.ts';
@@ -41,6 +42,7 @@ export async function openPostgresStore(options: DatabaseOptions): Promise<Store
     ...createApiKeyStore(db),
     ...createKeyStore(db),
     ...createHeldStore(db),
+    ...createOverviewStore(db),
     ...createQuotaStore(db),
     ...createBreakerStore(db),
     ...createErasureStore(db),

@@ -234,6 +234,11 @@ const MIGRATIONS: readonly string[] = [
   `
   CREATE INDEX runs_by_snapshot ON runs (snapshot_digest) WHERE transcripts_removed = 0;
   `,
+  // What was spent in the last days is summed without looking at the years before.
+  `
+  CREATE INDEX attempts_by_time ON attempts (reserved_at_ms);
+  CREATE INDEX runs_by_start ON runs (started_at_ms);
+  `,
   `${traceTables({ integer: 'INTEGER', id: 'INTEGER PRIMARY KEY AUTOINCREMENT', table: ' STRICT' })}${sqliteTraceTriggers()}`,
 ];
 

@@ -9,6 +9,7 @@ import { createGateStore } from './gate-store.ts';
 import { createKeyStore } from './key-store.ts';
 import { createHeldStore } from './held-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
+import { createOverviewStore } from './overview-store.ts';
 import { createQuotaStore } from './quota-store.ts';
 import { createRunStore } from './run-store.ts';
 import { createToolCallStore } from './tool-call-store.ts';
@@ -37,6 +38,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...createApiKeyStore(db),
     ...createKeyStore(db),
     ...createHeldStore(db),
+    ...createOverviewStore(db),
     ...createQuotaStore(db),
     ...createBreakerStore(db),
     ...createErasureStore(db),
