@@ -18,10 +18,12 @@ import {
   pendingResultSchema,
   runReportSchema,
   runSummarySchema,
+  signedSignalSchema,
   startedSchema,
   undecidedSchema,
 } from './http/schemas.ts';
 import { createHttpMoneyDoor } from './http-money-door.ts';
+import { createHttpStandingDoor } from './http-standing-door.ts';
 import { type HttpAgentClientOptions, HttpProblem, HttpTransport, Patience, toTollgateError } from './http-transport.ts';
 import type { GateReport } from './gate-report.ts';
 import { knownTask, type StartableTask } from './known-task.ts';
@@ -29,6 +31,7 @@ import type { RunReference } from './run-reader.ts';
 import type { RunOutcome } from './run-result.ts';
 import type { LedgerReport, RunReport, RunSummary } from './run-report.ts';
 import type { RunsDoor } from './runs-door.ts';
+import type { SignedSignal } from './signed-decision.ts';
 import { type StartOptions, toStartRequest } from './start-request.ts';
 import { typedResult } from './task-output.ts';
 
@@ -58,9 +61,19 @@ export function createHttpAgentClient(options: HttpAgentClientOptions): AgentCli
     deny: (approvalId, { reason, ...given }) => decide(approvalId, { verdict: 'deny', reason, ...digest(given) }),
     edit: (approvalId, given) => decide(approvalId, { verdict: 'edit', actionDigest: given.actionDigest, arguments: given.arguments, ...comment(given) }),
     withdraw: (approvalId, given = {}) => decide(approvalId, { verdict: 'withdraw', ...digest(given), ...comment(given) }),
+    signDecision: (approvalId, { verdict, actionDigest, comment: said }) =>
+      translated(
+        async () =>
+          (await http.json(signedSignalSchema, {
+            method: 'POST',
+            path: `${approvalPath(approvalId)}/signed-decisions`,
+            body: { verdict, actionDigest, ...(said === undefined ? {} : { comment: said }) },
+          })) as SignedSignal,
+      ),
     addUserMessage: (agentRunId, text, messageOptions = {}) =>
       translated(() => http.json(messageSentSchema, { method: 'POST', path: `${runPath(agentRunId)}/messages`, body: { text, ...messageOptions } })),
     ...createHttpMoneyDoor(http),
+    ...createHttpStandingDoor(http),
     cancel: (agentRunId) =>
       translated(async () => ({ type: (await http.json(cancellationSchema, { method: 'POST', path: `${runPath(agentRunId)}/cancel` })).cancellation })),
   };

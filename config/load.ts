@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 import { TollgateError } from '../contracts/failures.ts';
+import { type IdentitySettings, identityOf } from './identity.ts';
 import { environmentSchema, isLoopbackAddress, type Settings } from './schema.ts';
 
 export { isLoopbackAddress } from './schema.ts';
@@ -47,6 +48,9 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
       'TOLLGATE_BUILD_ID names a version of the deployment TOLLGATE_DEPLOYMENT, which is not set: set both, or unset it.',
     );
   const api = variables.TOLLGATE_URL === undefined ? undefined : { url: variables.TOLLGATE_URL, ...optional('token', variables.TOLLGATE_TOKEN) };
+  const identity = identityOf(variables);
+  if (identity.oidc && variables.TOLLGATE_AS !== undefined)
+    throw new TollgateError('invalidInput', 'TOLLGATE_AS plays a person, and TOLLGATE_OIDC_ISSUER says who people are: unset one of them.');
   const [name, roles] = variables.TOLLGATE_AS?.split(':') ?? [];
   return {
     home: variables.TOLLGATE_HOME,
@@ -78,9 +82,11 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
       ...optional('audit', variables.TOLLGATE_RETAIN_AUDIT),
     },
     insecure: variables.TOLLGATE_INSECURE,
-    allowUnsigned: variables.TOLLGATE_ALLOW_UNSIGNED ?? isLoopbackAddress(address),
+    ...identity,
+    allowUnsigned: allowsUnsigned(variables, identity, address),
     ...optional('as', name && roles ? { name, roles: roles.split(',') } : undefined),
     ...optional('api', api),
+    ...optional('token', variables.TOLLGATE_TOKEN),
     listen: { address: variables.TOLLGATE_LISTEN, isConfigured: Boolean(env.TOLLGATE_LISTEN) },
     ...optional('localDeveloper', variables.TOLLGATE_LOCAL_DEVELOPER),
     reconcileEveryMinutes: variables.TOLLGATE_RECONCILE_MINUTES,
@@ -108,6 +114,12 @@ function tracesOf(variables: z.output<typeof environmentSchema>): Settings['trac
     resource: { ...variables.OTEL_RESOURCE_ATTRIBUTES, ...optional('service.name', variables.OTEL_SERVICE_NAME) },
     isOff: variables.OTEL_SDK_DISABLED === 'true',
   };
+}
+
+/** Nobody verifies who sends a bare signal: unless it is allowed, it counts only in development. */
+function allowsUnsigned({ TOLLGATE_UNSIGNED_SIGNALS: said }: z.output<typeof environmentSchema>, { oidc, decisionKeys }: IdentitySettings, address: string) {
+  if (said !== undefined) return said === 'allow';
+  return isLoopbackAddress(address) && oidc === undefined && decisionKeys.verifying === undefined;
 }
 
 function presidioOf(variables: z.output<typeof environmentSchema>): Settings['presidio'] {

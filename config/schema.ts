@@ -1,5 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { identityVariables } from './identity-schema.ts';
+import type { IdentitySettings } from './identity.ts';
 import { SEARCH_ATTRIBUTES, type SearchAttributeTopic } from '../contracts/search-attributes.ts';
 
 const flag = z.enum(['0', '1', 'true', 'false']).transform((value) => value === '1' || value === 'true');
@@ -79,11 +81,10 @@ export const environmentSchema = z.object({
   TOLLGATE_RETAIN_VAULT: days.optional(),
   TOLLGATE_RETAIN_AUDIT: days.optional(),
   TOLLGATE_INSECURE: flag.default(false),
-  TOLLGATE_ALLOW_UNSIGNED: flag.optional(),
   TOLLGATE_URL: httpUrl.optional(),
   TOLLGATE_TOKEN: z
     .string()
-    .regex(/^[\x21-\x7e]+$/, 'a key of the API, tg_…')
+    .regex(/^[\x21-\x7e]+$/, 'a key of the API, tg_…, or an access token of the issuer')
     .optional(),
   TOLLGATE_LISTEN: address.default('127.0.0.1:7480'),
   TOLLGATE_LOCAL_DEVELOPER: flag.optional(),
@@ -159,12 +160,13 @@ export const environmentSchema = z.object({
     .transform((value) => value.split(',').map((topic) => topic.trim()))
     .pipe(z.array(z.enum(topics as [SearchAttributeTopic, ...SearchAttributeTopic[]], `one or more of ${topics.join(', ')}, by comma`)))
     .default([]),
+  ...identityVariables,
 });
 
 /** The name of a setting: an environment variable. */
 export type SettingName = keyof typeof environmentSchema.shape;
 
-export interface Settings {
+export interface Settings extends IdentitySettings {
   /** The data folder. */
   readonly home: string;
   readonly temporal: {
@@ -212,6 +214,8 @@ export interface Settings {
   readonly as?: { readonly name: string; readonly roles: readonly string[] };
   /** The running API that client and CLI speak to, instead of Temporal and the store. */
   readonly api?: { readonly url: string; readonly token?: string };
+  /** A key or an access token of whoever uses the CLI. */
+  readonly token?: string;
   /** Where the API listens, `host:port`. */
   readonly listen: { readonly address: string; readonly isConfigured: boolean };
   /** Whether a request without a key may act as the developer at this machine. Unset: as long as there has never been a key. */

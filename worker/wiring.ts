@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { ActivityPorts } from '../activities/ports.ts';
+import { firstOf, openVerifyingKeys, unverifiedOnly } from '../adapters/keys/decision-keys.ts';
 import { openLocalKey } from '../adapters/keys/local-key.ts';
 import { openKeyring } from '../adapters/keys/open-keyring.ts';
 import { PayloadCodec } from '../adapters/keys/payload-codec.ts';
@@ -42,23 +43,42 @@ export async function wirePorts(
     prices: createPriceSource({ file: spec.prices }),
   });
   const isLocal = isOnThisMachine(settings);
-  if (!isLocal)
-    throw new TollgateError(
-      'invalidInput',
-      `TEMPORAL_ADDRESS is ${settings.temporal.address}: decisions are signed with the local development key, which counts only while Temporal is on this machine. Set TOLLGATE_INSECURE=1 to accept the risk.`,
-    );
-  const { signer, verifier } = await openLocalKey(settings.home);
   const redaction = { ...openEngine(spec.redaction ?? {}, settings.presidio), keyring: openKeyring(settings, store) };
   return {
     store,
     catalogue,
     registry,
     runtimeOf: createToolRuntimes({ registry, store, mcpServers, allowLoopback: isLocal, secret }),
-    verifier,
     redaction,
-    unsignedSigner: settings.allowUnsigned ? signer : null,
-    requesterMayDecideByDefault: true,
+    ...(await decisionPorts(settings)),
   };
+}
+
+/**
+ * What tells a decision that counts from one that does not. With public keys of its own a worker can verify and sign nothing
+ * that a person decided; the development key does both, and counts only while Temporal is on this machine.
+ * @throws TollgateError `invalidInput`.
+ */
+export async function decisionPorts(settings: Settings): Promise<Pick<ActivityPorts, 'verifier' | 'unsignedSigner' | 'requesterMayDecideByDefault'>> {
+  const { decisionKeys, allowUnsigned, home } = settings;
+  if (decisionKeys.verifying !== undefined) {
+    const verifier = openVerifyingKeys(decisionKeys.verifying);
+    if (!allowUnsigned) return { verifier, unsignedSigner: null, requesterMayDecideByDefault: false };
+    const own = await openLocalKey(home);
+    return { verifier: firstOf([verifier, unverifiedOnly(own.verifier)]), unsignedSigner: own.signer, requesterMayDecideByDefault: false };
+  }
+  if (decisionKeys.signing !== undefined)
+    throw new TollgateError(
+      'invalidInput',
+      'TOLLGATE_DECISION_KEY is set and TOLLGATE_DECISION_PUBLIC_KEYS is not: a worker verifies decisions with public keys. Give it those, and the private key to the API alone.',
+    );
+  if (!isOnThisMachine(settings))
+    throw new TollgateError(
+      'invalidInput',
+      `TEMPORAL_ADDRESS is ${settings.temporal.address}, and decisions are signed with the local development key, which counts only while Temporal is on this machine. Make keys for production (npx tollgate keys pair) and set TOLLGATE_DECISION_PUBLIC_KEYS, or TOLLGATE_INSECURE=1 to accept the risk.`,
+    );
+  const { signer, verifier } = await openLocalKey(home);
+  return { verifier, unsignedSigner: allowUnsigned ? signer : null, requesterMayDecideByDefault: true };
 }
 
 /** Opens and seals payloads with the store's keys. */

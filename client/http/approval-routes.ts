@@ -11,6 +11,8 @@ import { described, json, onTheWire, PROBLEMS } from './route-schema.ts';
 import * as schemas from './schemas.ts';
 
 const tags = ['approvals'];
+/** A comment of four thousand characters, however they are written. */
+const DECISION_LIMIT_BYTES = 65_536;
 
 /** Everything under `/v1/approvals`. */
 export function approvalRoutes(api: HttpApi): FastifyPluginAsyncZod {
@@ -58,6 +60,7 @@ export function approvalRoutes(api: HttpApi): FastifyPluginAsyncZod {
       '/v1/approvals/:approvalId/decisions',
       {
         config: { scope: 'decide' },
+        bodyLimit: DECISION_LIMIT_BYTES,
         schema: {
           ...described(
             {
@@ -86,6 +89,32 @@ export function approvalRoutes(api: HttpApi): FastifyPluginAsyncZod {
           .code(answer.status as 409)
           .type(PROBLEM_TYPE)
           .send(answer);
+      },
+    );
+    app.post(
+      '/v1/approvals/:approvalId/signed-decisions',
+      {
+        config: { scope: 'decide' },
+        bodyLimit: DECISION_LIMIT_BYTES,
+        schema: {
+          ...described(
+            {
+              operationId: 'signDecision',
+              summary: 'Sign a decision without sending it.',
+              description: 'For a plain Temporal signal; it counts for this gate and this digest alone, for ten minutes.',
+              tags,
+            },
+            'decide',
+          ),
+          params: schemas.approvalPath,
+          body: schemas.signBody,
+          response: { 200: json('What the signal carries.', schemas.signedSignalSchema), ...PROBLEMS },
+        },
+      },
+      async (request, reply) => {
+        const { comment, ...decision } = request.body;
+        const signed = await api.doorFor(request).signDecision(request.params.approvalId, { ...decision, ...commentOf({ comment }) });
+        return reply.send(onTheWire(schemas.signedSignalSchema, signed));
       },
     );
   };

@@ -4,12 +4,18 @@ import type { AgentRunId, ApprovalId, AttemptId } from '../../contracts/ids.ts';
 import type { GateRecord } from '../../domain/approval/gate.ts';
 import type { Store } from '../../domain/store/port.ts';
 import { noSuchRun, unknownGate } from '../agent-client.ts';
+import { reportGate } from '../gate-report.ts';
+import { isTheirs } from './their-gates.ts';
 import type { StoredTask } from '../known-task.ts';
 import { noSuchAttempt } from '../money-door.ts';
 import { noSuchGate } from '../run-reader.ts';
 import type { RunsDoor } from '../runs-door.ts';
 import type { StartOptions } from '../start-request.ts';
+import { decideAll } from '../decision-batch.ts';
 import type { Caller } from './auth.ts';
+import { bindStandingDoor } from './bound-standing-door.ts';
+
+const MAX_DELEGATIONS = 100;
 
 /**
  * A door that shows a caller only what that caller may know of: runs and gates of its tenant, and no workflow that is no
@@ -32,9 +38,18 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
     if (!isVisible(run.tenant)) throw noSuchRun(agentRunId);
   }
 
+  /** Somebody for whom others have delegated a role sees what that role is asked. What they decide is signed with their own roles. */
+  async function seer(): Promise<Pick<Caller, 'isPerson' | 'identity'>> {
+    if (!caller.isPerson) return caller;
+    const { identity } = caller;
+    const ofTenant = tenant === null ? {} : { tenant };
+    const delegations = await store.listDelegations({ to: identity.name, live: true, limit: MAX_DELEGATIONS, ...ofTenant });
+    return { isPerson: true, identity: { ...identity, roles: [...identity.roles, ...delegations.map(({ delegation }) => delegation.role)] } };
+  }
+
   async function visibleGate(approvalId: string): Promise<GateRecord | null> {
     const gate = await store.findGate(approvalId as ApprovalId);
-    return gate && isVisible((await store.getRun(gate.runKey))?.tenant) ? gate : null;
+    return gate && isVisible((await store.getRun(gate.runKey))?.tenant) && isTheirs(await seer(), reportGate(gate), Date.now()) ? gate : null;
   }
 
   async function afterLooking<T>(agentRunId: string, act: () => Promise<T>): Promise<T> {
@@ -71,6 +86,8 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
       return await door.reconcile(request);
     },
     async writeOff(attemptId, reason) {
+      if (caller.isPerson && !caller.scopes.includes('start'))
+        throw new TollgateError('forbidden', 'Approving is no licence to give money up: that needs the role of TOLLGATE_OIDC_START_ROLE, or a key.');
       if (!isVisible((await store.findAttempt(attemptId as AttemptId))?.tenant)) throw noSuchAttempt(attemptId);
       return await door.writeOff(attemptId, reason);
     },
@@ -78,7 +95,17 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
       if (tenant !== null && filter.tenant !== undefined && filter.tenant !== tenant) return [];
       return await door.list({ ...filter, ...(tenant === null ? {} : { tenant }) });
     },
-    pendingApprovals: (filter = {}) => door.pendingApprovals({ ...filter, ...(tenant === null ? {} : { tenant }) }),
+    ...bindStandingDoor(door, store, caller),
+    async decideBatch(batch) {
+      return await decideAll(this, batch);
+    },
+    async pendingApprovals({ limit, ...filter } = {}) {
+      // Filtered before it is cut: what is somebody else's takes no place of theirs.
+      const ofTenant = { ...filter, ...(tenant === null ? {} : { tenant }) };
+      if (!caller.isPerson) return await door.pendingApprovals({ ...ofTenant, ...(limit === undefined ? {} : { limit }) });
+      const [who, gates] = await Promise.all([seer(), door.pendingApprovals(ofTenant)]);
+      return gates.filter((gate) => isTheirs(who, gate, Date.now())).slice(0, limit);
+    },
     async approval(approvalId) {
       if (!(await visibleGate(approvalId))) throw noSuchGate(approvalId);
       return await door.approval(approvalId);
@@ -98,6 +125,10 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
     async withdraw(approvalId, options) {
       const gate = await visibleGate(approvalId);
       return gate ? await door.withdraw(approvalId, { actionDigest: gate.actionDigest, ...options }) : unknownGate(approvalId);
+    },
+    async signDecision(approvalId, decision) {
+      if (!(await visibleGate(approvalId))) throw noSuchGate(approvalId);
+      return await door.signDecision(approvalId, decision);
     },
   };
 }

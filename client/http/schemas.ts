@@ -94,6 +94,8 @@ export const decisionBody = named(
   ]),
 );
 
+export const signBody = named('DecisionToSign', z.strictObject({ verdict: z.enum(['approve', 'deny']), actionDigest: digest, comment: comment.optional() }));
+
 export const messageBody = named(
   'UserMessage',
   z.strictObject({
@@ -137,7 +139,16 @@ export const quotaSchema = named(
   }),
 );
 
-const voteSchema = z.looseObject({ approver: text, roles: z.array(text), verdict: text, comment: text.nullable(), unverified: z.boolean(), at: when });
+const voteSchema = z.looseObject({
+  approver: text,
+  displayName: text.exactOptional(),
+  roles: z.array(text),
+  verdict: text,
+  comment: text.nullable(),
+  unverified: z.boolean(),
+  at: when,
+});
+const stoppedSchema = z.looseObject({ stopId: text, by: text, reason: text, at: when });
 export const gateSchema = named(
   'Gate',
   z.looseObject({
@@ -161,6 +172,11 @@ export const gateSchema = named(
     expiresAt: when,
     decidedAt: when.nullable(),
     votes: z.array(voteSchema),
+    standing: z
+      .looseObject({ standingId: text, grantedBy: z.array(text) })
+      .exactOptional()
+      .describe('The standing approval that approved it, in place of votes.'),
+    stopped: z.array(stoppedSchema).exactOptional().describe('Switches that hold the action back.'),
     needs: z
       .array(z.looseObject({ role: text, approvers: z.int() }))
       .exactOptional()
@@ -230,6 +246,7 @@ export const runReportSchema = named(
     steps: z.array(stepSchema),
     attempts: z.array(attemptSchema),
     gates: z.array(gateSchema),
+    stopped: z.array(stoppedSchema).exactOptional().describe('Switches that hold its model calls back.'),
     temporalStatus: text.exactOptional(),
     parent: text.exactOptional().describe('The run whose budget it draws on.'),
     children: z.array(z.unknown()).exactOptional(),
@@ -283,7 +300,30 @@ export const decidedSchema = named(
   }),
 );
 export const undecidedSchema = named('DecisionPending', z.looseObject({ type: z.literal('undecided'), message: text }));
+export const signedSignalSchema = named(
+  'SignedSignal',
+  z.looseObject({
+    agentRunId: text,
+    signal: z.enum(['approve', 'deny']),
+    payload: z.looseObject({ approvalId: text, actionDigest: text, signedDecision: text }).describe('What the signal carries.'),
+    expiresAt: when,
+  }),
+);
 export const messageSentSchema = named('MessageSent', z.looseObject({ messageId: text }));
+
+export const meSchema = named(
+  'Me',
+  z.looseObject({
+    name: text.describe('What decisions are signed for.'),
+    displayName: text,
+    roles: z.array(text),
+    tenant: text.nullable().describe('The one tenant that the caller may know of; null: every tenant.'),
+    scopes: z.array(text),
+    signedIn: z.boolean().describe('Whether an issuer vouches for the caller.'),
+    csrfToken: text.exactOptional().describe("In a browser's session: goes into the header `x-tollgate-csrf` of every request that changes something."),
+    sessionEndsAt: when.exactOptional(),
+  }),
+);
 
 export const healthSchema = named('Health', z.looseObject({ status: text }));
 export const readinessSchema = named('Readiness', z.looseObject({ status: z.enum(['ready', 'notReady']), temporal: z.boolean(), store: z.boolean() }));
