@@ -99,7 +99,9 @@ async function picture(url: string): Promise<void> {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });
   try {
     const page = await browser.newPage({ viewport: { width: 1600, height: 900 } });
-    await page.goto(url, { waitUntil: 'networkidle' });
+    await page.goto(url);
+    await page.getByText('execute_tool refund').first().waitFor({ timeout: 60_000 });
+    // The bars grow.
     await page.waitForTimeout(3_000);
     await page.screenshot({ path: join(PICTURES, 'phoenix-trace.png') });
   } finally {
