@@ -72,7 +72,7 @@ async function actionSubject(ports: ActivityPorts, input: OpenGateInput, { tenan
   const repeated =
     earlier.length === 0
       ? ''
-      : `This run has carried out exactly this action ${earlier.length} time(s) already (last: ${earlier.at(-1)?.status}). Approving does it once more. `;
+      : `This run has carried out exactly this action ${earlier.length} time(s) already (${describeEarlier(earlier.at(-1))}). Approving does it once more. `;
   return {
     tool: tool.name,
     toolVersion: tool.version,
@@ -82,6 +82,13 @@ async function actionSubject(ports: ActivityPorts, input: OpenGateInput, { tenan
     reason: `${repeated}${replyText ?? `The model asks for ${tool.name}.`}`.slice(0, 4_000),
     volatile: tool.volatileArguments,
   };
+}
+
+/** What came of it the last time, for whoever is asked to let it happen again. */
+function describeEarlier(call: ToolCallRecord | undefined): string {
+  if (!call) return 'last: unknown';
+  const result = call.status === 'done' ? `: ${JSON.stringify(call.result)?.slice(0, 500)}` : '';
+  return `last: ${call.status} at ${new Date(call.endedAtMs ?? call.startedAtMs).toISOString()}${result}`;
 }
 
 async function doubtSubject({ store }: ActivityPorts, input: OpenGateInput, snapshot: TaskSnapshot): Promise<Subject> {
@@ -95,9 +102,18 @@ async function doubtSubject({ store }: ActivityPorts, input: OpenGateInput, snap
     destination: about.destination,
     arguments: about.arguments,
     occurrence: about.occurrence,
-    reason: `It is not known whether ${about.tool} happened. ${whyInDoubt(call)} Look at ${about.destination}. Approve = it was done; deny = it was not done. Nothing is sent either way.`,
+    reason: `It is not known whether ${about.tool} happened. ${whyInDoubt(call)} ${howBegun(call, about)} Look at ${about.destination}. Approve = it was done; deny = it was not done. Nothing is sent either way.`,
     volatile: toolOf(snapshot, about.tool)?.volatileArguments ?? [],
   };
+}
+
+/** What to look for at the destination. */
+function howBegun(call: ToolCallRecord | null, { votes }: GateRecord): string {
+  if (!call) return '';
+  const people = [...new Set(votes.filter(({ verdict }) => verdict === 'approve').map(({ approver }) => approver))].join(', ');
+  const began = new Date(call.startedAtMs).toISOString();
+  const latest = new Date(call.dispatchDeadlineMs).toISOString();
+  return `Approved by ${people || 'nobody that is known'}; begun at ${began}, sent no later than ${latest} if at all, with the idempotency key ${call.idempotencyKey}.`;
 }
 
 function whyInDoubt(call: ToolCallRecord | null): string {
