@@ -27,6 +27,8 @@ import type {
   ResolveInDoubtInput,
   TakeOverInput,
   TakeOverOutcome,
+  TendGateInput,
+  TendGateOutcome,
 } from '../contracts/agent-run.ts';
 import type { ReconcileBatchInput, ReconcileBatchOutcome } from '../contracts/reconcile.ts';
 
@@ -47,6 +49,8 @@ export interface Activities {
   openGate(input: OpenGateInput): Promise<OpenGateOutcome>;
   /** Verifies and audits what a person decided. */
   recordDecision(input: RecordDecisionInput): Promise<RecordDecisionOutcome>;
+  /** Writes down that a gate is to be reminded of, or that another role may decide. */
+  tendGate(input: TendGateInput): Promise<TendGateOutcome>;
   closeGate(input: CloseGateInput): Promise<CloseGateOutcome>;
   /** Tells the model that a gate stopped its call. */
   refuseCall(input: RefuseCallInput): Promise<NodeOutcome>;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { DecisionAnswer, DecisionRequest, GateKind, GateStatus } from './approval.ts';
+import type { DecisionAnswer, DecisionRequest, GateKind, GateMoments, GateStatus } from './approval.ts';
 import type { Exhausted, LedgerTotals, NanoUsd, OnBudgetExhausted, OnModelsUnavailable, OnQuotaDenied, ScopeKind } from './budget.ts';
 import type { ActionDigest, ApprovalId, AttemptId, RunKey } from './ids.ts';
 import type { JsonObject, JsonValue } from './json.ts';
@@ -38,6 +38,8 @@ export const agentRunStartSchema = z.strictObject({
     .string()
     .regex(/^[0-9a-f]{64}$/)
     .optional(),
+  /** Where the run's trace hangs in its caller's, as W3C writes it. */
+  traceparent: z.string().max(200).optional(),
 });
 export type AgentRunStart = z.infer<typeof agentRunStartSchema>;
 
@@ -150,6 +152,8 @@ export interface OpenGate {
   readonly status: GateStatus;
   readonly tool: string;
   readonly expiresAtMs: number;
+  /** Moments still to come at which the gate changes by itself. */
+  readonly moments?: GateMoments;
   /** Decisions handled so far, refused ones included. */
   readonly tries: number;
   /** The call it belongs to; null for a gate about the run as a whole. */
@@ -256,6 +260,7 @@ export interface PinTaskInput {
   readonly parent?: RunKey;
   readonly redaction?: Travelled;
   readonly subject?: string;
+  readonly traceparent?: string;
 }
 export interface PinTaskOutcome {
   readonly pinned: PinnedTask;
@@ -371,6 +376,20 @@ export interface OpenGateOutcome {
   readonly actionDigest: ActionDigest;
   readonly expiresAtMs: number;
   readonly summary: string;
+  /** Unset: `open`. */
+  readonly status?: GateStatus;
+  readonly moments?: GateMoments;
+}
+
+/** Writes down that a moment of a gate has come. */
+export interface TendGateInput {
+  readonly version: 1;
+  readonly runKey: RunKey;
+  readonly approvalId: ApprovalId;
+}
+export interface TendGateOutcome {
+  /** Those still to come. */
+  readonly moments: GateMoments;
 }
 
 export interface RecordDecisionInput {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { gatePolicySchema } from './approval.ts';
+import { type GatePolicy, gatePolicySchema } from './approval.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import type { ModelApi } from './model.ts';
 import type { PriceTable } from './budget.ts';
@@ -167,6 +167,24 @@ export const candidateSchema = z.strictObject({
     .optional(),
 });
 
+/** Every rule and limit decides by what people see; a volatile argument may be another when the action runs. */
+function refuseVolatileConditions(
+  task: { readonly tools: readonly ToolDefinition[]; readonly gates: { readonly irreversible: GatePolicy } },
+  context: z.core.$RefinementCtx,
+): void {
+  for (const [index, { name: toolName, gate, volatileArguments }] of task.tools.entries()) {
+    const { rules = [], limits = [] } = gate ?? task.gates.irreversible;
+    const conditions = [
+      ...rules.flatMap(({ when, limits: more = [] }) => [...(when.arguments ?? []), ...more.flatMap((limit) => limit.when)]),
+      ...limits.flatMap(({ when }) => when),
+    ];
+    const seen = conditions.map(({ path }) => path.split('.', 1)[0] ?? '').find((argument) => volatileArguments.includes(argument));
+    if (seen === undefined) continue;
+    const message = `the gate's policy looks at "${seen}", which is a volatile argument of ${toolName}: what was approved need not be what runs. Take it out of volatileArguments, or out of the policy`;
+    context.addIssue({ code: 'custom', path: ['tools', index, 'volatileArguments'], message, input: volatileArguments });
+  }
+}
+
 /** Refuses a compensation that could not be carried out. */
 function refuseCompensation(tools: readonly ToolDefinition[], context: z.core.$RefinementCtx): void {
   for (const [index, { name, effect, binding, compensate }] of tools.entries()) {
@@ -228,7 +246,10 @@ const taskFields = z.strictObject({
   redaction: taskRedactionSchema.optional(),
   limits: limitsSchema,
 });
-export const taskDefinitionSchema = taskFields.superRefine(({ tools }, context) => refuseCompensation(tools, context));
+export const taskDefinitionSchema = taskFields.superRefine((task, context) => {
+  refuseCompensation(task.tools, context);
+  refuseVolatileConditions(task, context);
+});
 export type TaskDefinition = z.infer<typeof taskDefinitionSchema>;
 
 /** A candidate as pinned: everything a call needs but the key. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { TollgateError } from '../../contracts/failures.ts';
+import type { JsonObject } from '../../contracts/json.ts';
 import type { DecisionResult } from '../decision.ts';
 import type { GateReport } from '../gate-report.ts';
 import { type ExitCode, exitCodeOfDecision } from './exit-code.ts';
@@ -19,6 +20,7 @@ interface ListOptions {
 interface DecisionOptions {
   readonly digest?: string;
   readonly comment?: string;
+  readonly edit?: string;
   readonly json?: boolean;
 }
 
@@ -38,6 +40,7 @@ export function addApprovalCommands(program: Command, services: CliServices, end
     .description('approve exactly one action')
     .argument('<approvalId>', 'id of the gate')
     .option('--digest <actionDigest>', 'digest of the action that is approved; at a terminal the action is shown instead')
+    .option('--edit <json>', 'approve with other arguments: the whole new arguments object; others look again')
     .option('--comment <text>', 'why')
     .option('--json', 'print JSON')
     .action(async (approvalId: string, options: DecisionOptions) => end(await approve(services, approvalId, options)));
@@ -96,7 +99,30 @@ async function approve(services: CliServices, approvalId: string, options: Decis
     services.terminal.note('Nothing was approved.');
     return 1;
   }
+  if (options.edit !== undefined) return answer(services, await edit(services, approvalId, actionDigest, options.edit, options), options);
   return answer(services, await services.runs().approve(approvalId, { actionDigest, ...commentOf(options) }), options);
+}
+
+/** Changes the arguments and, where the policy lets who asks decide, approves what came of it. */
+async function edit(services: CliServices, approvalId: string, actionDigest: string, json: string, options: DecisionOptions): Promise<DecisionResult> {
+  const runs = services.runs();
+  const result = await runs.edit(approvalId, { actionDigest, arguments: readArguments(json), ...commentOf(options) });
+  if (result.type !== 'accepted' || !result.edited?.editorMayDecide) return result;
+  const approved = await runs.approve(approvalId, { actionDigest: result.edited.actionDigest, ...commentOf(options) });
+  return approved.type === 'accepted' ? { ...approved, edited: result.edited } : approved;
+}
+
+function readArguments(json: string): JsonObject {
+  const problem = (what: string) =>
+    new TollgateError('invalidInput', `--edit: expected the whole new arguments as a JSON object, such as '{"amount": 20}', ${what}`);
+  let args: unknown;
+  try {
+    args = JSON.parse(json);
+  } catch (error) {
+    throw problem(`and it is not JSON (${(error as Error).message}).`);
+  }
+  if (typeof args !== 'object' || args === null || Array.isArray(args)) throw problem(`saw ${json.slice(0, 80)}.`);
+  return args as JsonObject;
 }
 
 /** Shows the action and asks. Null where the person does not say yes. */

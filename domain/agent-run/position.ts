@@ -1,5 +1,5 @@
 import type { InvalidOutput, OpenGate, PinnedTask, PlannedCall, ReplyCall, RunEnd, RunPosition, TranscriptHead } from '../../contracts/agent-run.ts';
-import type { GateStatus } from '../../contracts/approval.ts';
+import type { EditedGate, GateMoments, GateStatus } from '../../contracts/approval.ts';
 import type { Exhausted, LedgerTotals, NanoUsd, ScopeKind } from '../../contracts/budget.ts';
 import { invariant } from '../../contracts/failures.ts';
 import type { ApprovalId, AttemptId } from '../../contracts/ids.ts';
@@ -96,6 +96,16 @@ export function addGate(position: RunPosition, gate: OpenGate): RunPosition {
 /** After a decision, expiry or withdrawal changed what holds at a gate. */
 export function setGateStatus(position: RunPosition, approvalId: ApprovalId, status: GateStatus): RunPosition {
   return { ...position, gates: position.gates.map((gate) => (gate.approvalId === approvalId ? { ...gate, status } : gate)) };
+}
+
+/** After the arguments of an open gate were changed: it asks for something else from now on. */
+export function setGateEdited(position: RunPosition, approvalId: ApprovalId, { actionDigest, expiresAtMs, moments }: EditedGate): RunPosition {
+  const edited = { actionDigest, expiresAtMs, moments: moments ?? {} };
+  return { ...position, gates: position.gates.map((gate) => (gate.approvalId === approvalId ? { ...gate, ...edited } : gate)) };
+}
+
+export function setGateMoments(position: RunPosition, approvalId: ApprovalId, moments: GateMoments): RunPosition {
+  return { ...position, gates: position.gates.map((gate) => (gate.approvalId === approvalId ? { ...gate, moments } : gate)) };
 }
 
 /** Counts one more decision at a gate, also a refused one. */

@@ -11,9 +11,11 @@ import type { HeldStore, MoneyMove } from '../budget/held-store-port.ts';
 import type { LedgerEntry, LedgerEvent } from '../budget/ledger.ts';
 import type { KeyStore } from '../encryption/store-port.ts';
 import type { BreakerStore } from '../model/breaker-store-port.ts';
+import type { OverviewStore } from '../overview/store-port.ts';
 import type { QuotaStore } from '../quota/store-port.ts';
 import type { ErasureStore } from '../erasure/store-port.ts';
 import type { VaultStore } from '../redaction/store-port.ts';
+import type { TraceStore } from '../trace/store-port.ts';
 
 /**
  * What Tollgate remembers outside Temporal: what was said, sent, approved and spent. Every method is one transaction.
@@ -33,8 +35,10 @@ export interface Store
     BreakerStore,
     KeyStore,
     HeldStore,
+    OverviewStore,
     ErasureStore,
-    VaultStore {
+    VaultStore,
+    TraceStore {
   /** Milliseconds since 1970 on the store's clock, which decides expiry. */
   nowMs(): Promise<number>;
   /**
@@ -59,6 +63,8 @@ export interface NewRun {
   readonly limitTokens?: number;
   /** Keyed hash of the person that the run is about. */
   readonly subject?: string;
+  /** Its place in a trace that somebody else began (W3C), or in its parent's. Unset: a trace of its own. */
+  readonly traceparent?: string;
   /** Scopes of other runs this one draws on too (its parents'), nearest first. */
   readonly parentRunKeys: readonly RunKey[];
 }
@@ -346,6 +352,15 @@ export interface GateStore {
     rule: (gate: GateRecord, nowMs: number) => DecisionTransition,
     audit: (answer: DecisionAnswer) => AuditEntry,
   ): Promise<DecisionAnswer | null>;
+  /**
+   * Changes what is beside the votes of a gate (a moment that came, who looks at it, what was asked): runs `change` on the
+   * locked gate at the store's time and audits in the same transaction. Null from `change` leaves it. Returns the gate as it then is.
+   */
+  changeGate(
+    runKey: RunKey,
+    approvalId: ApprovalId,
+    change: (gate: GateRecord, nowMs: number) => { readonly gate: GateRecord; readonly audit: readonly AuditEntry[] } | null,
+  ): Promise<GateRecord | null>;
   /** Ends an open or approved gate by `close` of domain; returns the status that then holds, null where there is no such gate. */
   closeGate(runKey: RunKey, approvalId: ApprovalId, status: 'expired' | 'withdrawn' | 'superseded'): Promise<GateStatus | null>;
   /** Withdraws every open or approved gate of the run that is not in `live`. Returns those withdrawn. */

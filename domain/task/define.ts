@@ -180,6 +180,10 @@ export interface EndpointSpec {
   /** Name of the environment variable with the API key. */
   readonly apiKeyVariable?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Headers whose values are secrets, by the environment variable that holds them, such as `{ 'Helicone-Auth': 'HELICONE_AUTH' }`. */
+  readonly secretHeaders?: Readonly<Record<string, string>>;
+  /** Whose headers name run, session, user and tags, and switch its own retries and cache off. Default: by the provider and the address. */
+  readonly gateway?: 'litellm' | 'helicone' | 'openrouter' | 'none';
   readonly api?: ModelApi;
   /** Whether it has background responses, which are used where the task's `providerStorage` is `allowed`. Default: OpenAI's own has. */
   readonly background?: boolean;
@@ -194,6 +198,27 @@ export interface EndpointSpec {
   readonly records?: 'openai' | 'litellm' | 'openrouter' | 'none';
   /** Longest silence in the middle of a streamed answer before it is given up, in milliseconds. Default: 60000. */
   readonly streamIdleTimeoutMs?: number;
+}
+
+export type SinkType = 'otlp' | 'langsmith' | 'weave' | 'phoenix' | 'braintrust' | 'langfuse' | 'helicone';
+
+/** Somewhere that the traces of runs go. Keys are named by their variable, never given. */
+export interface SinkSpec {
+  readonly type: SinkType;
+  /** Default: the vendor's own, or what its variable says. For `otlp` the whole address, `…/v1/traces`. */
+  readonly url?: string;
+  /** The environment variable with the key. Default: the one that the vendor's own tools read. */
+  readonly keyVariable?: string;
+  /** Langfuse: the variable with the public key. */
+  readonly publicKeyVariable?: string;
+  /** Headers by the environment variable that holds their value. */
+  readonly secretHeaders?: Readonly<Record<string, string>>;
+  /** Project at the sink; for Weave `entity/project`, for Langfuse the environment. */
+  readonly project?: string;
+  /** Resource attributes of every span. */
+  readonly attributes?: Readonly<Record<string, string>>;
+  /** Whether what was said goes along, redacted. Default: as TOLLGATE_TRACE_CONTENT says. */
+  readonly content?: boolean;
 }
 
 /** What `tollgate.config.ts` exports as its default. */
@@ -211,6 +236,8 @@ export interface ProjectSpec {
   readonly mcpServers?: Readonly<Record<string, McpServerSpec>>;
   /** What tenants and features may use per minute, day and month. Workers write them into the store when they start. */
   readonly quotas?: readonly QuotaSpec[];
+  /** Where the traces of runs go, by a name of one's own, beside those that the environment names. See docs/telemetry.md. */
+  readonly traceSinks?: Readonly<Record<string, SinkSpec>>;
 }
 
 /** Types a tool's arguments from its schema. */

@@ -1,3 +1,5 @@
+import { IDENTITY_MUTANTS } from './identity-mutants.ts';
+
 /** A safeguard, the code without it, and the tests of which at least one must then fail. */
 export interface Mutant {
   readonly name: string;
@@ -337,4 +339,5 @@ export const MUTANTS: readonly Mutant[] = [
     without: 'nextCall(position, task)',
     tests: ['test/domain/compensation.test.ts'],
   },
+  ...IDENTITY_MUTANTS,
 ];

@@ -33,12 +33,16 @@ export function openRun(start: AgentRunInput): RunState {
 
 /** Pins the task and opens the run's budget in the store. */
 export async function pinTask(run: RunState): Promise<void> {
-  const { task, input, tenant, feature, requester, budgetLimitNanoUsd, budgetLimitTokens, parent, subject, redaction } = run.start;
+  const { task, input, tenant, feature, requester, budgetLimitNanoUsd, budgetLimitTokens, parent, subject, redaction, traceparent } = run.start;
   const limit = {
     ...(budgetLimitNanoUsd === undefined ? {} : { budgetLimitNanoUsd }),
     ...(budgetLimitTokens === undefined ? {} : { budgetLimitTokens }),
   };
-  const above = { ...(parent === undefined ? {} : { parent }), ...(subject === undefined ? {} : { subject }) };
+  const above = {
+    ...(parent === undefined ? {} : { parent }),
+    ...(subject === undefined ? {} : { subject }),
+    ...(traceparent === undefined ? {} : { traceparent }),
+  };
   const taken = redaction === undefined ? {} : { redaction };
   const pinned = await journal.pinTask({ version: 1, runKey: run.runKey, task, input, tenant, feature, requester, ...limit, ...above, ...taken });
   const clock = pinned.pinned.maxDurationMs === undefined ? {} : { startedAtMs: Date.now() };

@@ -1,7 +1,7 @@
 import { ApplicationFailure, CancellationScope, log, setHandler } from '@temporalio/workflow';
 import type { DecisionAnswer, DecisionRequest } from '../../contracts/approval.ts';
 import { approveSignal, decideApprovalUpdate, denySignal } from '../../contracts/temporal.ts';
-import { countTry, setGateStatus } from '../../domain/agent-run/position.ts';
+import { countTry, setGateEdited, setGateStatus } from '../../domain/agent-run/position.ts';
 import { objectionTo, readDecisionRequest } from '../../domain/approval/decision-guard.ts';
 import { journal } from '../activity-options.ts';
 import type { RunState } from '../agent-run/run-state.ts';
@@ -34,6 +34,8 @@ export function handleDecisions(run: RunState): void {
     ]);
     const { gateStatus } = answer;
     if (gateStatus) run.move((position) => setGateStatus(position, request.approvalId, gateStatus));
+    const edited = answer.type === 'accepted' ? answer.edited : undefined;
+    if (edited) run.move((position) => setGateEdited(position, request.approvalId, edited));
     return answer;
   }
 

@@ -24,6 +24,7 @@ export function createGateStore(db: Database): GateStore {
     },
     listGates: (filter) => list(db, filter),
     decideGate: (runKey, approvalId, rule, audit) => db.transaction((session) => decideGate(session, runKey, approvalId, rule, audit)),
+    changeGate: (runKey, approvalId, change) => db.transaction((session) => changeGate(session, runKey, approvalId, change)),
     closeGate: (runKey, approvalId, status) => db.transaction((session) => closeGate(session, runKey, approvalId, status)),
     withdrawGatesExcept: (runKey, live) => db.transaction(async (session) => endGates(session, await runRow(session, runKey), live)),
     raiseLimit: (runKey, approvalId, amount, rule) => db.transaction((session) => raise(session, runKey, approvalId, amount, rule)),
@@ -107,6 +108,20 @@ async function decideGate(
   if (next) await writeGate(session, next);
   await writeAudit(session, audit(answer));
   return answer;
+}
+
+async function changeGate(
+  session: Session,
+  runKey: RunKey,
+  approvalId: ApprovalId,
+  change: Parameters<GateStore['changeGate']>[2],
+): Promise<GateRecord | null> {
+  const gate = await lockGate(session, runKey, approvalId);
+  const changed = gate && change(gate, await session.nowMs());
+  if (!changed) return gate;
+  await writeGate(session, changed.gate);
+  for (const entry of changed.audit) await writeAudit(session, entry);
+  return changed.gate;
 }
 
 async function closeGate(session: Session, runKey: RunKey, approvalId: ApprovalId, status: 'expired' | 'withdrawn' | 'superseded'): Promise<GateStatus | null> {

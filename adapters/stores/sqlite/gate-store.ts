@@ -20,6 +20,7 @@ export function createGateStore(db: Connection): GateStore {
     },
     listGates: async (filter) => db.read(() => list(db, filter)),
     decideGate: async (runKey, approvalId, rule, audit) => db.write(() => decideGate(db, runKey, approvalId, rule, audit)),
+    changeGate: async (runKey, approvalId, change) => db.write(() => changeGate(db, runKey, approvalId, change)),
     closeGate: async (runKey, approvalId, status) => db.write(() => closeGate(db, runKey, approvalId, status)),
     withdrawGatesExcept: async (runKey, live) => db.write(() => endGates(db, runRow(db, runKey), live)),
     raiseLimit: async (runKey, approvalId, amount, rule) => db.write(() => raise(db, runKey, approvalId, amount, rule)),
@@ -94,6 +95,15 @@ function decideGate(
   if (next) writeGate(db, runRow(db, runKey), next);
   writeAudit(db, audit(answer));
   return answer;
+}
+
+function changeGate(db: Connection, runKey: RunKey, approvalId: ApprovalId, change: Parameters<GateStore['changeGate']>[2]): GateRecord | null {
+  const gate = findGateRow(db, runKey, approvalId);
+  const changed = gate && change(gate, db.now());
+  if (!changed) return gate;
+  writeGate(db, runRow(db, runKey), changed.gate);
+  for (const entry of changed.audit) writeAudit(db, entry);
+  return changed.gate;
 }
 
 function closeGate(db: Connection, runKey: RunKey, approvalId: ApprovalId, status: 'expired' | 'withdrawn' | 'superseded'): GateStatus | null {
