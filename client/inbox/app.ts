@@ -8,7 +8,7 @@ import { KeyHelp, useKeys } from './keys.ts';
 import { OverviewPage } from './overview.ts';
 import { Trouble } from './pieces.ts';
 import { usePoll } from './poll.ts';
-import { type Place } from './place.ts';
+import type { Place } from './place.ts';
 import { usePlace } from './router.ts';
 import { RunPage } from './run.ts';
 import { RunsPage } from './runs.ts';
