@@ -127,7 +127,7 @@ export async function earlierActions(store: Store, runKey: RunKey, tool: string,
   return await store.findActions(runKey, tool, canonicalDigest(identifyingArguments(args, opened)));
 }
 
-const REPEATED = /^This run has carried out exactly this action \d+ time\(s\) already \(last: [^]*?\)\. Approving does it once more\. /;
+const REPEATED = /^This run has carried out exactly this action \d+ time\(s\) already \(last: [\s\S]*?\)\. Approving does it once more\. /;
 
 /** Why an action is asked for, with what an approver must know of earlier ones. `why` may be the reason for other arguments. */
 export function reasonFor(earlier: readonly ToolCallRecord[], why: string): string {
