@@ -149,18 +149,24 @@ async function actionSubject(ports: ActivityPorts, input: OpenGateInput, { tenan
   };
 }
 
+/** What came of it the last time, for whoever is asked to let it happen again. */
+function describeEarlier({ status, result, startedAtMs, endedAtMs }: ToolCallRecord): string {
+  const outcome = status === 'done' ? `: ${JSON.stringify(result)?.slice(0, 500)}` : '';
+  return `last: ${status} at ${new Date(endedAtMs ?? startedAtMs).toISOString()}${outcome}`;
+}
+
 /** What the run has carried out of the very same, whatever it was called then. */
 export async function earlierActions(store: Store, runKey: RunKey, tool: string, args: JsonObject, opened: OpenedTokens): Promise<readonly ToolCallRecord[]> {
   return await store.findActions(runKey, tool, canonicalDigest(identifyingArguments(args, opened)));
 }
 
-const REPEATED = /^This run has carried out exactly this action \d+ time\(s\) already \(last: \w+\)\. Approving does it once more\. /;
+const REPEATED = /^This run has carried out exactly this action \d+ time\(s\) already \(last: [\s\S]*?\)\. Approving does it once more\. /;
 
 /** Why an action is asked for, with what an approver must know of earlier ones. `why` may be the reason for other arguments. */
 export function reasonFor(earlier: readonly ToolCallRecord[], why: string): string {
   const last = earlier.at(-1);
   const repeated = last
-    ? `This run has carried out exactly this action ${earlier.length} time(s) already (last: ${last.status}). Approving does it once more. `
+    ? `This run has carried out exactly this action ${earlier.length} time(s) already (${describeEarlier(last)}). Approving does it once more. `
     : '';
   return `${repeated}${why.replace(REPEATED, '')}`.slice(0, 4_000);
 }
@@ -176,9 +182,18 @@ async function doubtSubject({ store }: ActivityPorts, input: OpenGateInput, snap
     destination: about.destination,
     arguments: about.arguments,
     occurrence: about.occurrence,
-    reason: `It is not known whether ${about.tool} happened. ${whyInDoubt(call)} Look at ${about.destination}. Approve = it was done; deny = it was not done. Nothing is sent either way.`,
+    reason: `It is not known whether ${about.tool} happened. ${whyInDoubt(call)} ${howBegun(call, about)} Look at ${about.destination}. Approve = it was done; deny = it was not done. Nothing is sent either way.`,
     volatile: toolOf(snapshot, about.tool)?.volatileArguments ?? [],
   };
+}
+
+/** What to look for at the destination. */
+function howBegun(call: ToolCallRecord | null, { votes }: GateRecord): string {
+  if (!call) return '';
+  const people = [...new Set(votes.filter(({ verdict }) => verdict === 'approve').map(({ approver }) => approver))].join(', ');
+  const began = new Date(call.startedAtMs).toISOString();
+  const latest = new Date(call.dispatchDeadlineMs).toISOString();
+  return `Approved by ${people || 'nobody that is known'}; begun at ${began}, sent no later than ${latest} if at all, with the idempotency key ${call.idempotencyKey}.`;
 }
 
 function whyInDoubt(call: ToolCallRecord | null): string {

@@ -131,6 +131,8 @@ test('where the destination cannot say, a person is asked, and the action is not
     return gate.kind === 'inDoubt' && gate;
   });
   expect(doubt.aboutApprovalId).toBe(action.approvalId);
+  const [sent] = destination.arrivals;
+  for (const known of ['Approved by developer', `idempotency key ${sent?.idempotencyKey}`, 'begun at ', destination.url]) expect(doubt.reason).toContain(known);
   await handle.signal('deny', { approvalId: doubt.approvalId, actionDigest: doubt.actionDigest });
   expect(await handle.result()).toMatchObject({ status: 'completed', output: 'not paid' });
   expect(destination.count('pay')).toBe(1);

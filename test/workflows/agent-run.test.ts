@@ -158,6 +158,7 @@ describe('gates', () => {
     });
     expect(second).toMatchObject({ occurrence: 1 });
     expect(second.reason).toContain('carried out exactly this action 1 time');
+    expect(second.reason).toMatch(/last: done at \d{4}-.*: \{"paid":true\}/);
     await handle.signal('approve', { approvalId: second.approvalId, actionDigest: second.actionDigest });
     expect(await handle.result()).toMatchObject({ status: 'completed' });
     const keys = (await stage.store.listToolCalls((await stage.run('twice')).runKey)).map((row) => row.idempotencyKey);
