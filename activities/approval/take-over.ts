@@ -40,13 +40,7 @@ function signedAnswer({ verifier }: ActivityPorts, votes: readonly Vote[]): { re
 }
 
 /** Null where the gate permits it, or has done so for this call before. */
-async function consume(
-  { store }: ActivityPorts,
-  gate: GateRecord,
-  votes: readonly Vote[],
-  ruling: Ruling,
-  actor: string,
-): Promise<string | null> {
+async function consume({ store }: ActivityPorts, gate: GateRecord, votes: readonly Vote[], ruling: Ruling, actor: string): Promise<string | null> {
   const { runKey, approvalId } = gate;
   let refusal: string | null = null;
   await store.decideGate(

@@ -13,6 +13,8 @@ const REDACTION = 'test/activities/redaction.test.ts';
 const MCP = 'test/adapters/mcp-tool.test.ts';
 const DECISIONS = 'test/workflows/decisions.test.ts';
 const CAMPAIGN = 'test/simulation/campaign.test.ts';
+const GATE_STORIES = 'test/simulation/gate.test.ts';
+const GATES = 'test/workflows/gates.test.ts';
 const OWN_WORKFLOWS = 'test/workflows/own-workflows.test.ts';
 
 export const MUTANTS: readonly Mutant[] = [
@@ -40,7 +42,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the check of the approval in executeTool',
     file: 'activities/tool/irreversible.ts',
-    safeguard: 'permits(row, provenVotes(ports, row, digest), nowMs),',
+    safeguard: 'permits(decidedAs(gate, row), provenVotes(ports, row, digest), nowMs, ruling),',
     without: "({ type: 'permitted' }),",
     tests: [LATE, DECISIONS],
   },
@@ -294,5 +296,83 @@ export const MUTANTS: readonly Mutant[] = [
     safeguard: "lost: { money: 'hold', billed: 'unknown', told: 'failure', sameModelAgain: 'byClass' },",
     without: "lost: { money: 'release', billed: 'no', told: 'failure', sameModelAgain: 'byClass' },",
     tests: [CAMPAIGN],
+  },
+  {
+    name: 'the digest that a decision names',
+    file: 'domain/approval/gate.ts',
+    safeguard: 'if (decision.actionDigest !== gate.actionDigest)',
+    without: 'if (decision.actionDigest === undefined)',
+    tests: [GATE_STORIES],
+  },
+  {
+    name: 'the one vote of one person',
+    file: 'domain/approval/gate.ts',
+    safeguard: "const byPerson = new Map(votes.filter(({ verdict }) => verdict === 'approve').map(({ approver, roles }) => [approver, roles]));",
+    without:
+      "const byPerson = new Map(votes.filter(({ verdict }) => verdict === 'approve').flatMap(({ approver, roles }) => roles.map((role) => [`${approver} ${role}`, [role]] as const)));",
+    tests: [GATE_STORIES],
+  },
+  {
+    name: 'the editor who counts as a requester',
+    file: 'domain/approval/gate.ts',
+    safeguard: 'return gate.requester === person || (gate.terms?.editors.includes(person) ?? false);',
+    without: 'return gate.requester === person;',
+    tests: [GATE_STORIES, GATES],
+  },
+  {
+    name: 'the votes that an edit voids',
+    file: 'domain/approval/edit.ts',
+    safeguard: 'votes: [],',
+    without: '',
+    tests: [GATE_STORIES, GATES],
+  },
+  {
+    name: 'the revision in the digest of an edited gate',
+    file: 'domain/approval/edit.ts',
+    safeguard: 'revision: revision + 1',
+    without: 'revision',
+    tests: [GATE_STORIES],
+  },
+  {
+    name: 'the terms in the digest',
+    file: 'activities/approval/gated-action.ts',
+    safeguard: 'terms: { policy: gate.policy, requester: gate.requester, ...gate.terms }',
+    without: 'terms: undefined as never',
+    tests: [GATE_STORIES],
+  },
+  {
+    name: 'the time before which a gate is not escalated',
+    file: 'domain/approval/gate.ts',
+    safeguard: 'isEscalated: escalatesAtMs !== null && nowMs >= escalatesAtMs',
+    without: 'isEscalated: escalatesAtMs !== null',
+    tests: [GATE_STORIES, GATES],
+  },
+  {
+    name: 'the policy that must not have become stricter',
+    file: 'domain/approval/policy.ts',
+    safeguard: 'return asksMore || limitsMore ||',
+    without: 'return limitsMore ||',
+    tests: [GATE_STORIES],
+  },
+  {
+    name: 'the limit of a role',
+    file: 'domain/approval/quorum.ts',
+    safeguard: "limit.role !== role || allHold(limit.when, args) === 'yes'",
+    without: 'limit.role !== undefined',
+    tests: [GATE_STORIES, GATES],
+  },
+  {
+    name: 'the row that may change only where people and time change it',
+    file: 'domain/approval/gate.ts',
+    safeguard: 'return { ...gate, status, votes, decidedAtMs };',
+    without: 'return { ...gate, status: status === gate.status ? status : gate.status, votes, decidedAtMs };',
+    tests: [GATE_STORIES],
+  },
+  {
+    name: 'the authority of the configuration over a row that says nobody is asked',
+    file: 'domain/approval/gate.ts',
+    safeguard: 'if (ruling.asksNobody && gate.shadow)',
+    without: 'if (gate.shadow)',
+    tests: [GATE_STORIES],
   },
 ];
