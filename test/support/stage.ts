@@ -6,6 +6,7 @@ import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
 import { inject } from 'vitest';
 import { openStore } from '../../adapters/stores/open-store.ts';
+import type { BillEntry } from '../../adapters/providers/simulated/bill.ts';
 import type { ScenarioInput } from '../../adapters/providers/simulated/scenario.ts';
 import { type ReadyChild, startChild } from '../../client/dev/child-process.ts';
 import { startTemporalServer, type TemporalServer } from '../../client/dev/temporal-server.ts';
@@ -18,12 +19,7 @@ import { waitFor } from './wait-for.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-export interface BillLine {
-  readonly clientRequestId: string | null;
-  readonly model: string;
-  readonly nanoUsd: number;
-  readonly fault?: string;
-}
+export type BillLine = BillEntry;
 
 /** A real Temporal server, a simulated provider and workers, each a process of its own in a folder of its own. */
 export class Stage {
