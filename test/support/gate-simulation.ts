@@ -231,6 +231,7 @@ export class GateStory {
     const row = this.#row;
     const permission = permits(decidedAs(gate, row), this.#proven(row, digest), this.#nowMs, { requesterMayDecideByDefault: false, asksNobody: !asked.asks });
     if (permission.type === 'refused') return;
+    if (row.status !== 'approved') throw new Error(`the action ran while its gate was ${row.status}`);
     this.#row = { ...row, status: 'consumed', consumedAtMs: this.#nowMs };
     this.#dispatch(gate, digest);
   }

@@ -63,8 +63,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the demand for an approval in executeTool',
     file: 'activities/tool/execute-tool.ts',
-    safeguard: 'if (!isIrreversible) return executeRepeatable(ports, input, snapshot, call, run.tenant);',
-    without: 'if (!isIrreversible || true) return executeRepeatable(ports, input, snapshot, call, run.tenant);',
+    safeguard: 'if (!isIrreversible) return executeRepeatable(ports, input, snapshot, { ...call, own }, text);',
+    without: 'if (!isIrreversible || true) return executeRepeatable(ports, input, snapshot, { ...call, own }, text);',
     tests: [LATE, DECISIONS],
   },
   {
@@ -160,9 +160,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'the one vote that every action needs',
-    file: 'domain/approval/gate.ts',
-    safeguard: 'needed: Math.max(1, gate.policy.approvers)',
-    without: 'needed: gate.policy.approvers',
+    file: 'domain/approval/quorum.ts',
+    safeguard: 'approvers: Math.max(1, approvers)',
+    without: 'approvers',
     tests: ['test/domain/gate.test.ts'],
   },
   {
@@ -224,7 +224,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the brackets of forged tokens',
     file: 'activities/redaction/run-redaction.ts',
-    safeguard: 'own.get(token) ?? withoutBrackets(token)',
+    safeguard: 'own.get(token) ?? (genuine.ofRun ? token : withoutBrackets(token))',
     without: 'own.get(token) ?? token',
     tests: [REDACTION],
   },
@@ -362,10 +362,10 @@ export const MUTANTS: readonly Mutant[] = [
     tests: [GATE_STORIES, GATES],
   },
   {
-    name: 'the row that may change only where people and time change it',
+    name: 'the status that an action needs its gate to have',
     file: 'domain/approval/gate.ts',
-    safeguard: 'return { ...gate, status, votes, decidedAtMs };',
-    without: 'return { ...gate, status: status === gate.status ? status : gate.status, votes, decidedAtMs };',
+    safeguard: "if (gate.status !== 'approved') return { type: 'refused', gateStatus: gate.status, message: `The gate is",
+    without: "if (gate.status === 'consumed') return { type: 'refused', gateStatus: gate.status, message: `The gate is",
     tests: [GATE_STORIES],
   },
   {
