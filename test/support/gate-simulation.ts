@@ -226,7 +226,10 @@ export class GateStory {
     this.#loaded = this.#random.chance(0.5) ? gate : null;
     const asked = this.#asked(gate.arguments);
     const digest = digestOf(gate);
-    if (isStricter(asked.policy, gate.policy, false) || digest !== gate.actionDigest) return this.#reopen(gate);
+    if (isStricter(asked.policy, gate.policy, false) || digest !== gate.actionDigest) {
+      this.#reopen(gate);
+      return;
+    }
     if (this.#dispatched.has(gate.approvalId) || this.#row.approvalId !== gate.approvalId) return;
     const row = this.#row;
     const permission = permits(decidedAs(gate, row), this.#proven(row, digest), this.#nowMs, { requesterMayDecideByDefault: false, asksNobody: !asked.asks });
