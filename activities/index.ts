@@ -13,6 +13,7 @@ import { callModel } from './model/call-model.ts';
 import type { Activities } from './port.ts';
 import type { ActivityPorts } from './ports.ts';
 import { refuseCall, resolveInDoubt } from './tool/answers.ts';
+import { planUndoing } from './tool/compensation.ts';
 import { executeTool } from './tool/execute-tool.ts';
 
 /** The activities of a worker over its ports. */
@@ -32,6 +33,7 @@ export function createActivities(ports: ActivityPorts): Activities {
     closeGate: ({ runKey, approvalId, status }) => answering(async () => ({ gateStatus: await ports.store.closeGate(runKey, approvalId, status) })),
     refuseCall: (input) => answering(() => refuseCall(ports, input)),
     resolveInDoubt: (input) => answering(() => resolveInDoubt(ports, input)),
+    planCompensation: (input) => answering(() => planUndoing(ports, input)),
     takeOver: (input) => answering(() => takeOver(ports, input)),
     raiseBudget: (input) => answering(() => raiseBudget(ports, input)),
     reconcileBatch: (input) => answering(() => reconcileBatch(ports, input)),

@@ -15,6 +15,8 @@ import type {
   OpenGateOutcome,
   PinTaskInput,
   PinTaskOutcome,
+  PlanCompensationInput,
+  PlanCompensationOutcome,
   RaiseBudgetInput,
   RaiseBudgetOutcome,
   ReadAnswerInput,
@@ -54,6 +56,8 @@ export interface Activities {
   refuseCall(input: RefuseCallInput): Promise<NodeOutcome>;
   resolveInDoubt(input: ResolveInDoubtInput): Promise<NodeOutcome>;
   raiseBudget(input: RaiseBudgetInput): Promise<RaiseBudgetOutcome>;
+  /** Plans how completed actions of a run that is over are undone. The same call again finds the plan as it is. */
+  planCompensation(input: PlanCompensationInput): Promise<PlanCompensationOutcome>;
   /** Uses up what people approved for a run that no model answers: another try, or their answer. */
   takeOver(input: TakeOverInput): Promise<TakeOverOutcome>;
   /** Writes the run's end to the store. */

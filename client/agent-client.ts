@@ -16,6 +16,8 @@ import { type InputOf, knownTask, putTask, type StartableTask } from './known-ta
 import { fairShareOf } from './fairness.ts';
 import { reportGate, type GateReport } from './gate-report.ts';
 import { completeOutcome, outcomeOfFailure, outcomeOfResult, type OutputOf, type RunOutcome } from './run-result.ts';
+import { noSuchGate } from './run-reader.ts';
+import { type DecisionToSign, signForSignal, type SignedSignal } from './signed-decision.ts';
 import { type RunSummary, summarizeRun } from './run-report.ts';
 import { type ClientRedaction, redactComment, redactOutgoing } from './redaction.ts';
 import { type KnownTask, type StartOptions, startDetails, startSearchAttributes, toStartRequest } from './start-request.ts';
@@ -103,6 +105,8 @@ export interface AgentClient {
   edit(approvalId: string, options: EditOptions): Promise<DecisionResult>;
   /** Takes one's own decision back, as long as it was not used. */
   withdraw(approvalId: string, options?: DecideOptions): Promise<DecisionResult>;
+  /** Signs a decision without sending it, for a plain signal. Needs a signer and a store. @throws TollgateError `notFound`, `decisionRefused`. */
+  signDecision(approvalId: string, decision: DecisionToSign): Promise<SignedSignal>;
   /**
    * Says something to a running run. It enters the transcript before the next model call; a run that was about to end with
    * an answer takes another step for it. @throws TollgateError `notFound` where the run has ended, `tooManyMessages`.
@@ -166,6 +170,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     deny: (approvalId, { reason, ...decideOptions }) => decide(approvalId, 'deny', { ...decideOptions, comment: reason }),
     edit: (approvalId, editOptions) => sendEdit(options, approvalId as ApprovalId, editOptions),
     withdraw: (approvalId, decideOptions = {}) => decide(approvalId, 'withdraw', decideOptions),
+    signDecision: (approvalId, decision) => signDecision(options, approvalId, decision),
     addUserMessage: (agentRunId, text, messageOptions = {}) => sendMessage(options, agentRunId as AgentRunId, text, messageOptions),
     async cancel(agentRunId) {
       const { closedAt, runKey } = await readExecution(options, agentRunId as AgentRunId);
@@ -205,6 +210,16 @@ async function sendEdit(options: AgentClientOptions, approvalId: ApprovalId, { a
   const request = toDecisionRequest(toSend, identity, options.signer, Date.now());
   const result = await reaching(client, () => sendDecision(client, gate.runKey, request));
   return settled(result, { verdict: 'edit', digest: actionDigest, approver: identity.name }, await store.getGate(gate.runKey, approvalId));
+}
+
+async function signDecision({ store, signer, identity, redaction }: AgentClientOptions, approvalId: string, decision: DecisionToSign): Promise<SignedSignal> {
+  const audit = needStore(store, 'signing a decision');
+  const gate = await audit.findGate(approvalId as ApprovalId);
+  if (!gate) throw noSuchGate(approvalId);
+  if (!signer) throw new TollgateError('invalidInput', 'This client has no signer. Give createAgentClient({ signer }), or sign through the API or the CLI.');
+  const { comment } = decision;
+  const shown = comment === undefined ? decision : { ...decision, comment: redactComment(await redaction(), comment) };
+  return await signForSignal({ signer, identity, audit }, gate, shown, Date.now());
 }
 
 async function redactedStart(redaction: ClientRedaction, agentRunId: AgentRunId, start: AgentRunStart, { redaction: task }: KnownTask): Promise<AgentRunStart> {

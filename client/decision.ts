@@ -20,13 +20,15 @@ const ANSWER_TIMEOUT_MS = 10_000;
 /** As the run's guard takes it. */
 const MAX_SIGNED_LENGTH = 16_000;
 /** How long a signed decision counts as a new vote, in milliseconds. */
-const SIGNATURE_VALID_MS = 600_000;
+export const SIGNATURE_VALID_MS = 600_000;
 const MAX_TRIES = 3;
 
 /** Who decides, as verified by whoever holds the signing key. */
 export interface Identity {
   readonly name: string;
   readonly roles: readonly string[];
+  /** How people call whoever it is; proves nothing. */
+  readonly displayName?: string;
 }
 
 /** What a decision came to. `undecided`: nobody answered in time, and it may still arrive. */
@@ -58,6 +60,7 @@ export function toDecisionRequest(decision: DecisionToSend, identity: Identity, 
     actionDigest,
     verdict,
     approver: identity.name,
+    ...(identity.displayName === undefined ? {} : { displayName: identity.displayName }),
     roles: [...identity.roles],
     ...comment,
     ...args,

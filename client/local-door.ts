@@ -77,6 +77,7 @@ export function createLocalDoor(ports: LocalDoorPorts): RunsDoor {
     deny: async (approvalId, options) => (await open({ signs: true })).deny(approvalId, options),
     edit: async (approvalId, options) => (await open({ signs: true })).edit(approvalId, options),
     withdraw: async (approvalId, options) => (await open({ signs: true })).withdraw(approvalId, options),
+    signDecision: async (approvalId, decision) => (await open({ signs: true })).signDecision(approvalId, decision),
   };
 }
 

@@ -28,6 +28,8 @@ export const decisionSchema = z.strictObject({
   /** For `edit`: the whole new arguments object, redacted by the client. */
   arguments: (z.record(z.string(), z.json()) as unknown as z.ZodType<JsonObject>).optional(),
   approver: z.string().min(1).max(200),
+  /** How people call the approver. Proves nothing. */
+  displayName: z.string().min(1).max(200).optional(),
   roles: z.array(z.string().min(1).max(100)).max(64),
   comment: z.string().max(4_000).optional(),
   nonce: z.string().min(8).max(100),

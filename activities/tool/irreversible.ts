@@ -16,7 +16,7 @@ import type { ActivityPorts } from '../ports.ts';
 import { openedIn } from '../redaction/opened.ts';
 import type { RunOfText } from '../redaction/run-redaction.ts';
 import { mustNotBeRestored } from '../restored.ts';
-import { type DeployedCall, toolContext } from './execute-tool.ts';
+import { type DeployedCall, toolContext, type TracedText } from './execute-tool.ts';
 import { type LoadedCall, resultMessage } from './loaded-call.ts';
 import { auditReveal, demandValues, errorText, hintAtNeeds, receiveResult, type ShownCall, showCall } from './values.ts';
 
@@ -49,7 +49,7 @@ export async function executeIrreversible(
   input: GatedInput,
   snapshot: TaskSnapshot,
   call: DeployedCall,
-  text: RunOfText,
+  text: TracedText,
 ): Promise<ExecuteToolOutcome> {
   const { store } = ports;
   const { runKey, approvalId } = input;
@@ -60,7 +60,7 @@ export async function executeIrreversible(
   const args = gate.arguments as JsonObject;
   const callKey = callKeyOf(input.attemptId, input.callIndex, approvalId);
   const contextOf = (idempotencyKey: string): ToolContext => ({
-    ...toolContext(runKey, callKey, idempotencyKey, text.tenant, snapshot.task.limits.toolTimeoutMs),
+    ...toolContext(runKey, callKey, idempotencyKey, text, snapshot.task.limits.toolTimeoutMs),
     atMostOnce: true,
   });
   // Opened once: what the digest binds is what runs.

@@ -86,6 +86,8 @@ export const taskFileSchema = z.strictObject({
   onDenied: task.onDenied,
   onExpired: task.onExpired,
   providerStorage: task.providerStorage,
+  onFailure: task.onFailure,
+  compensateOn: task.compensateOn,
   redaction: task.redaction,
   limits: limitsFileSchema.default({}),
 });
@@ -136,6 +138,9 @@ export const TASK_FILE_GUIDE: FieldGuide = {
   onDenied: 'tellModel or endRun',
   onExpired: 'tellModel or endRun',
   providerStorage: 'allowed or forbidden',
+  onFailure: 'keep or compensate',
+  compensateOn: 'a list of failed, denied, expired, cancelled and budgetExhausted',
+  'compensateOn.*': 'failed, denied, expired, cancelled or budgetExhausted',
   ...TASK_REDACTION_GUIDE,
   limits: 'limits by name, such as {maxToolCallsPerStep: 8}',
   'limits.maxSteps': 'a whole number, 1 to 10000',

@@ -171,6 +171,8 @@ function toDefinition(file: TaskFile, prompt: string, tools: readonly ToolDefini
     onDenied: file.onDenied,
     onExpired: file.onExpired,
     providerStorage: file.providerStorage,
+    onFailure: file.onFailure,
+    compensateOn: file.compensateOn,
     ...(file.redaction ? { redaction: file.redaction } : {}),
     limits: limitsSchema.parse({
       ...limits,

@@ -6,9 +6,16 @@ import type { GateReport } from '../gate-report.ts';
 import { type ExitCode, exitCodeOfDecision } from './exit-code.ts';
 import { renderGate } from './run-view.ts';
 import type { CliServices } from './services.ts';
-import { columns, inline, shorten } from './text.ts';
+import { columns, inline, shorten, visible } from './text.ts';
 
 const MAX_ARGUMENTS_SHOWN = 60;
+const MAX_LISTED = 1_000;
+
+interface ListOptions {
+  readonly json?: boolean;
+  readonly limit?: number;
+  readonly after?: string;
+}
 
 interface DecisionOptions {
   readonly digest?: string;
@@ -24,8 +31,10 @@ export function addApprovalCommands(program: Command, services: CliServices, end
     .description('look at what waits for a person')
     .command('list')
     .description('list the gates that wait')
+    .option('--limit <N>', 'at most this many, oldest first', wholeNumber)
+    .option('--after <approvalId>', 'only those after this one: the next page')
     .option('--json', 'print JSON')
-    .action(async (options: { readonly json?: boolean }) => end(await list(services, options.json ?? false)));
+    .action(async (options: ListOptions) => end(await list(services, options)));
   program
     .command('approve')
     .description('approve exactly one action')
@@ -53,8 +62,17 @@ export function addApprovalCommands(program: Command, services: CliServices, end
     .action(async (approvalId: string, options: DecisionOptions) => end(await withdraw(services, approvalId, options)));
 }
 
-async function list(services: CliServices, json: boolean): Promise<ExitCode> {
-  const gates = await services.runs().pendingApprovals();
+/** @throws TollgateError `invalidInput` for anything that is no number of rows. */
+function wholeNumber(text: string): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 1 && number <= MAX_LISTED) return number;
+  throw new TollgateError('invalidInput', `--limit ${text}: a whole number from 1 to ${MAX_LISTED}.`);
+}
+
+async function list(services: CliServices, { json, limit = MAX_LISTED, after }: ListOptions): Promise<ExitCode> {
+  const gates = await services.runs().pendingApprovals({ limit, ...(after === undefined ? {} : { after }) });
+  const last = gates.at(-1);
+  if (last && gates.length === limit) services.terminal.note(`There may be more: npx tollgate approvals list --limit ${limit} --after ${last.approvalId}`);
   if (json) services.terminal.print(JSON.stringify(gates));
   else for (const line of renderApprovals(gates)) services.terminal.print(line);
   return 0;
@@ -68,7 +86,7 @@ export function renderApprovals(gates: readonly GateReport[]): string[] {
     gate.kind,
     gate.tool,
     inline(gate.arguments, MAX_ARGUMENTS_SHOWN),
-    gate.destination,
+    visible(gate.destination),
     gate.role,
     gate.expiresAt,
   ]);

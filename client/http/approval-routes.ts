@@ -11,6 +11,8 @@ import { described, json, onTheWire, PROBLEMS } from './route-schema.ts';
 import * as schemas from './schemas.ts';
 
 const tags = ['approvals'];
+/** A comment of four thousand characters, however they are written. */
+const DECISION_LIMIT_BYTES = 65_536;
 
 /** Everything under `/v1/approvals`. */
 export function approvalRoutes(api: HttpApi): FastifyPluginAsyncZod {
@@ -20,12 +22,27 @@ export function approvalRoutes(api: HttpApi): FastifyPluginAsyncZod {
       {
         config: { scope: 'read' },
         schema: {
-          ...described({ operationId: 'listApprovals', summary: 'List the gates that wait for a person, oldest first.', tags }, 'read'),
+          ...described(
+            {
+              operationId: 'listApprovals',
+              summary: 'List the gates that wait for a person, oldest first.',
+              description: 'The header Link names the next page, where there is one.',
+              tags,
+            },
+            'read',
+          ),
           querystring: schemas.approvalsQuery,
           response: { 200: json('The gates.', z.array(schemas.gateSchema)), ...PROBLEMS },
         },
       },
-      async (request, reply) => reply.send(onTheWire(z.array(schemas.gateSchema), await api.doorFor(request).pendingApprovals(request.query))),
+      async (request, reply) => {
+        const { limit, cursor } = request.query;
+        const gates = await api.doorFor(request).pendingApprovals({ limit, ...(cursor === undefined ? {} : { after: cursor }) });
+        const last = gates.at(-1);
+        if (last && gates.length === limit)
+          reply.header('link', `</v1/approvals?${new URLSearchParams({ limit: String(limit), cursor: last.approvalId })}>; rel="next"`);
+        return reply.send(onTheWire(z.array(schemas.gateSchema), gates));
+      },
     );
     app.get(
       '/v1/approvals/:approvalId',
@@ -43,6 +60,7 @@ export function approvalRoutes(api: HttpApi): FastifyPluginAsyncZod {
       '/v1/approvals/:approvalId/decisions',
       {
         config: { scope: 'decide' },
+        bodyLimit: DECISION_LIMIT_BYTES,
         schema: {
           ...described(
             {
@@ -71,6 +89,32 @@ export function approvalRoutes(api: HttpApi): FastifyPluginAsyncZod {
           .code(answer.status as 409)
           .type(PROBLEM_TYPE)
           .send(answer);
+      },
+    );
+    app.post(
+      '/v1/approvals/:approvalId/signed-decisions',
+      {
+        config: { scope: 'decide' },
+        bodyLimit: DECISION_LIMIT_BYTES,
+        schema: {
+          ...described(
+            {
+              operationId: 'signDecision',
+              summary: 'Sign a decision without sending it.',
+              description: 'For a plain Temporal signal; it counts for this gate and this digest alone, for ten minutes.',
+              tags,
+            },
+            'decide',
+          ),
+          params: schemas.approvalPath,
+          body: schemas.signBody,
+          response: { 200: json('What the signal carries.', schemas.signedSignalSchema), ...PROBLEMS },
+        },
+      },
+      async (request, reply) => {
+        const { comment, ...decision } = request.body;
+        const signed = await api.doorFor(request).signDecision(request.params.approvalId, { ...decision, ...commentOf({ comment }) });
+        return reply.send(onTheWire(schemas.signedSignalSchema, signed));
       },
     );
   };

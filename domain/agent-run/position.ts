@@ -71,7 +71,18 @@ function finishStepIfDone(position: RunPosition): RunPosition {
     invariant(call.nodeId !== undefined, `call ${call.callIndex} of step ${position.step} is done and has a result`);
     return call.nodeId;
   });
+  // What undoes is no step of the run, and no model hears of it.
+  if (position.undoing) return { ...position, replyAttemptId: null, calls: [] };
   return { ...position, step: position.step + 1, head: { attemptId: position.replyAttemptId, nodeIds }, replyAttemptId: null, calls: [] };
+}
+
+/** After the run ended and the undoing of what it did was planned: the plan's calls are carried out like those of a reply. */
+export function startUndoing(position: RunPosition, end: RunEnd, planId: AttemptId, calls: readonly ReplyCall[]): RunPosition {
+  const { unavailable: _over, ...rest } = position;
+  const step = position.replyAttemptId === null ? position.step : position.step + 1;
+  const undoing: RunPosition = { ...rest, step, end: null, gates: [], undoing: { end, planId } };
+  if (calls.length === 0) return { ...undoing, replyAttemptId: null, calls: [] };
+  return { ...undoing, replyAttemptId: planId, calls: calls.map((call, index) => plannedCall(planId, call, index)) };
 }
 
 /** After a gate was opened for a call, or for the budget (`callIndex` null). */

@@ -5,6 +5,8 @@ import type { JsonValue } from '../../contracts/json.ts';
 /** One vote that counts, with the signed form that proves it. */
 export interface Vote {
   readonly approver: string;
+  /** How people call the approver. */
+  readonly displayName?: string;
   readonly roles: readonly string[];
   readonly verdict: 'approve' | 'deny';
   readonly unverified: boolean;

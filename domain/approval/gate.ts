@@ -37,6 +37,7 @@ export function decide(gate: GateRecord, verified: VerifiedDecision, nowMs: numb
 
   const vote: Vote = {
     approver: decision.approver,
+    ...(decision.displayName === undefined ? {} : { displayName: decision.displayName }),
     roles: decision.roles,
     verdict: decision.verdict,
     unverified: decision.unverified ?? false,

@@ -11,9 +11,11 @@ import type { HeldStore, MoneyMove } from '../budget/held-store-port.ts';
 import type { LedgerEntry, LedgerEvent } from '../budget/ledger.ts';
 import type { KeyStore } from '../encryption/store-port.ts';
 import type { BreakerStore } from '../model/breaker-store-port.ts';
+import type { OverviewStore } from '../overview/store-port.ts';
 import type { QuotaStore } from '../quota/store-port.ts';
 import type { ErasureStore } from '../erasure/store-port.ts';
 import type { VaultStore } from '../redaction/store-port.ts';
+import type { TraceStore } from '../trace/store-port.ts';
 
 /**
  * What Tollgate remembers outside Temporal: what was said, sent, approved and spent. Every method is one transaction.
@@ -33,8 +35,10 @@ export interface Store
     BreakerStore,
     KeyStore,
     HeldStore,
+    OverviewStore,
     ErasureStore,
-    VaultStore {
+    VaultStore,
+    TraceStore {
   /** Milliseconds since 1970 on the store's clock, which decides expiry. */
   nowMs(): Promise<number>;
   /**
@@ -59,6 +63,8 @@ export interface NewRun {
   readonly limitTokens?: number;
   /** Keyed hash of the person that the run is about. */
   readonly subject?: string;
+  /** Its place in a trace that somebody else began (W3C), or in its parent's. Unset: a trace of its own. */
+  readonly traceparent?: string;
   /** Scopes of other runs this one draws on too (its parents'), nearest first. */
   readonly parentRunKeys: readonly RunKey[];
 }
@@ -326,6 +332,8 @@ export interface GateFilter {
   readonly status?: GateStatus;
   /** Only gates of runs for this tenant. */
   readonly tenant?: string;
+  /** Only gates that were opened after this one; none where the store does not know it. */
+  readonly after?: ApprovalId;
   readonly limit: number;
 }
 

@@ -162,7 +162,13 @@ export class Stage {
 
   async start(
     definition: Partial<TaskDefinition> & Pick<TaskDefinition, 'prompt'>,
-    options: { readonly id: string; readonly message?: string; readonly budgetLimitNanoUsd?: number; readonly workflow?: string },
+    options: {
+      readonly id: string;
+      readonly message?: string;
+      readonly budgetLimitNanoUsd?: number;
+      readonly workflow?: string;
+      readonly traceparent?: string;
+    },
   ): Promise<WorkflowHandle> {
     const task = taskDefinitionSchema.parse({
       version: 1,
@@ -183,6 +189,7 @@ export class Stage {
       feature: 'support',
       requester: 'tester',
       ...(options.budgetLimitNanoUsd === undefined ? {} : { budgetLimitNanoUsd: options.budgetLimitNanoUsd }),
+      ...(options.traceparent === undefined ? {} : { traceparent: options.traceparent }),
     };
     return this.client.workflow.start(options.workflow ?? AGENT_RUN_WORKFLOW, { taskQueue: 'tollgate', workflowId: options.id, args: [input] });
   }

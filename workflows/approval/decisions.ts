@@ -1,4 +1,4 @@
-import { ApplicationFailure, log, setHandler } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, log, setHandler } from '@temporalio/workflow';
 import type { DecisionAnswer, DecisionRequest } from '../../contracts/approval.ts';
 import { approveSignal, decideApprovalUpdate, denySignal } from '../../contracts/temporal.ts';
 import { countTry, setGateEdited, setGateStatus } from '../../domain/agent-run/position.ts';
@@ -19,7 +19,8 @@ export function handleDecisions(run: RunState): void {
     objectionTo(request, run.isPinned ? run.position.gates : [], run.isPinned ? run.task.maxTriesPerGate : 0);
 
   async function decide(request: DecisionRequest): Promise<DecisionAnswer> {
-    const turn = previous.then(() => record(request));
+    // A run that was cancelled undoes what it did, and people decide about that: a handler lives in the cancelled scope.
+    const turn = previous.then(() => (run.isPinned && run.position.undoing ? CancellationScope.nonCancellable(() => record(request)) : record(request)));
     previous = turn.catch(() => undefined);
     return turn;
   }

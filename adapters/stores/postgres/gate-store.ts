@@ -80,11 +80,18 @@ async function create(session: Session, gate: GateRecord): Promise<GateRecord> {
   return existing;
 }
 
-async function list(session: Session, { runKey, status, tenant, limit }: GateFilter): Promise<GateRecord[]> {
+async function list(session: Session, { runKey, status, tenant, after, limit }: GateFilter): Promise<GateRecord[]> {
   const ofTenant = tenant && 'run IN (SELECT id FROM runs WHERE tenant = :tenant)';
-  const conditions = [runKey && `run = ${RUN_ROW}`, status && 'status = :status', ofTenant].filter(Boolean);
+  const later = after && 'id > (SELECT MAX(id) FROM gates WHERE approval_id = :after)';
+  const conditions = [runKey && `run = ${RUN_ROW}`, status && 'status = :status', ofTenant, later].filter(Boolean);
   const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
-  const rows = await session.all(`SELECT gate_json FROM gates ${where} ORDER BY id LIMIT :limit`, { ...runKey, status, tenant, limit: listLimit(limit) });
+  const rows = await session.all(`SELECT gate_json FROM gates ${where} ORDER BY id LIMIT :limit`, {
+    ...runKey,
+    status,
+    tenant,
+    after,
+    limit: listLimit(limit),
+  });
   return rows.map((row) => json<GateRecord>(row, 'gate_json'));
 }
 

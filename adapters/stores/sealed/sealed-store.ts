@@ -3,6 +3,7 @@ import type { RunKey } from '../../../contracts/ids.ts';
 import type { Keyring } from '../../../domain/encryption/port.ts';
 import type { GateRecord } from '../../../domain/approval/gate.ts';
 import type { HeldAttempt } from '../../../domain/budget/held-store-port.ts';
+import type { GateOfRun } from '../../../domain/overview/store-port.ts';
 import type { AttemptRecord, AuditEntry, ReserveResult, Store, ToolCallRecord } from '../../../domain/store/port.ts';
 import { isSealedText } from '../../keys/sealed.ts';
 import { ERASED_SEAL, RunSeals, type Seal, unescaped } from './run-seals.ts';
@@ -33,6 +34,7 @@ export function sealedStore(store: Store, keyring: Keyring, { seals }: { readonl
     ...sealedHeld(store, runSeals),
     ...sealedToolCalls(store, runSeals),
     ...sealedGates(store, runSeals),
+    ...sealedOverview(store, runSeals),
     ...sealedAudit(store, runSeals),
   };
 }
@@ -193,6 +195,16 @@ function sealedGates(store: Store, seals: RunSeals): Part<'createGate' | 'getGat
     raiseLimit: async (runKey, approvalId, amount, rule) => {
       const seal = await seals.of(runKey);
       return await store.raiseLimit(runKey, approvalId, amount, (gate, nowMs) => rule(openGate(seal, gate), nowMs));
+    },
+  };
+}
+
+function sealedOverview(store: Store, seals: RunSeals): Part<'listWaitingGates'> {
+  const opened = async (found: GateOfRun): Promise<GateOfRun> => ({ ...found, gate: openGate(await seals.of(found.gate.runKey), found.gate) });
+  return {
+    listWaitingGates: async (filter) => {
+      const { gates, total } = await store.listWaitingGates(filter);
+      return { gates: await Promise.all(gates.map(opened)), total };
     },
   };
 }

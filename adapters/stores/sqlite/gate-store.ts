@@ -67,13 +67,16 @@ function create(db: Connection, gate: GateRecord): GateRecord {
   return gate;
 }
 
-function list(db: Connection, { runKey, status, tenant, limit }: GateFilter): GateRecord[] {
-  const conditions = [runKey && 'run = :run', status && 'status = :status', tenant && 'run IN (SELECT id FROM runs WHERE tenant = :tenant)'].filter(Boolean);
+function list(db: Connection, { runKey, status, tenant, after, limit }: GateFilter): GateRecord[] {
+  const ofTenant = tenant && 'run IN (SELECT id FROM runs WHERE tenant = :tenant)';
+  const later = after && 'id > (SELECT MAX(id) FROM gates WHERE approval_id = :after)';
+  const conditions = [runKey && 'run = :run', status && 'status = :status', ofTenant, later].filter(Boolean);
   const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
   const parameters = {
     ...(runKey ? { run: findRunRow(db, runKey) ?? -1 } : {}),
     ...(status ? { status } : {}),
     ...(tenant ? { tenant } : {}),
+    ...(after ? { after } : {}),
     limit: listLimit(limit),
   };
   return db.all(`SELECT gate_json FROM gates ${where} ORDER BY id LIMIT :limit`, parameters).map((row) => json<GateRecord>(row, 'gate_json'));

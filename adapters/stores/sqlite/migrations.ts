@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { TollgateError } from '../../../contracts/failures.ts';
 import { quotaTables } from '../quota-tables.ts';
+import { sqliteTraceTriggers, traceTables } from '../trace-tables.ts';
 
 /** Oldest first. A released one is never changed; the file's `user_version` counts those applied. */
 const MIGRATIONS: readonly string[] = [
@@ -233,6 +234,12 @@ const MIGRATIONS: readonly string[] = [
   `
   CREATE INDEX runs_by_snapshot ON runs (snapshot_digest) WHERE transcripts_removed = 0;
   `,
+  // What was spent in the last days is summed without looking at the years before.
+  `
+  CREATE INDEX attempts_by_time ON attempts (reserved_at_ms);
+  CREATE INDEX runs_by_start ON runs (started_at_ms);
+  `,
+  `${traceTables({ integer: 'INTEGER', id: 'INTEGER PRIMARY KEY AUTOINCREMENT', table: ' STRICT' })}${sqliteTraceTriggers()}`,
 ];
 
 /** Brings the file up to this version, inside the caller's transaction; answers from and to which. @throws TollgateError where a newer Tollgate wrote it. */

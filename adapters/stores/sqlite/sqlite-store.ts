@@ -9,9 +9,11 @@ import { createGateStore } from './gate-store.ts';
 import { createKeyStore } from './key-store.ts';
 import { createHeldStore } from './held-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
+import { createOverviewStore } from './overview-store.ts';
 import { createQuotaStore } from './quota-store.ts';
 import { createRunStore } from './run-store.ts';
 import { createToolCallStore } from './tool-call-store.ts';
+import { createTraceStore } from './trace-store.ts';
 import { createVaultStore } from './vault-store.ts';
 
 export interface SqliteStoreOptions {
@@ -36,10 +38,12 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...createApiKeyStore(db),
     ...createKeyStore(db),
     ...createHeldStore(db),
+    ...createOverviewStore(db),
     ...createQuotaStore(db),
     ...createBreakerStore(db),
     ...createErasureStore(db),
     ...createVaultStore(db),
+    ...createTraceStore(db),
     nowMs: async () => db.now(),
     ensureRoom: async (bytes) => db.ensureRoom(bytes),
     close: async () => db.close(),
