@@ -36,6 +36,8 @@ export async function proposeEdit(ports: ActivityPorts, runKey: RunKey, gate: Ga
   const snapshot = await loadSnapshot(store, run.snapshotDigest);
   const tool = toolOf(snapshot, gate.tool);
   if (!tool || whyNotEditable(gate) !== null) return { problem: 'This gate is for no tool of the task.' };
+  const shown = actionDigestOf(gate, tool.volatileArguments, await openedIn(ports, { runKey, tenant: run.tenant }, gate.arguments));
+  if (shown !== gate.actionDigest) return { problem: 'The gate is not as it was when it was opened. Deny it, and have the run ask again.' };
   const admitted = await takeIn(ports, { ...toRunOfText(runKey, run, snapshot) }, gate, sent);
   if ('problem' in admitted) return admitted;
   const args = admitted.args;

@@ -18,5 +18,5 @@ test('in 100,000 interleavings no action runs without a live quorum on what ran,
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
   console.log(`gate simulation: ${STORIES} stories from seed ${firstSeed} in ${seconds} s: ${JSON.stringify(tally)}`);
   // A simulation in which none of this happens proves nothing.
-  if (STORIES >= 1_000) for (const [what, count] of Object.entries(tally)) expect(count, what).toBeGreaterThan(STORIES / 200);
+  if (STORIES >= 1_000) for (const [what, count] of Object.entries(tally)) expect(count, what).toBeGreaterThan(STORIES / 1_000);
 });

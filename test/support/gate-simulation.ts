@@ -83,9 +83,9 @@ export class GateStory {
     if (kind < 16) this.#send(this.#sign(this.#verdict(), this.#digestToName()));
     else if (kind < 19) this.#send(this.#sign('edit', this.#digestToName(), this.#pick(AMOUNTS)));
     else if (kind < 22) this.#sendAgain();
-    else if (kind < 26) this.#nowMs += this.#pick([1, 40, 150, 400]);
+    else if (kind < 26) this.#nowMs += this.#pick([1, 40, 150, 700]);
     else if (kind < 28) this.#tend();
-    else if (kind < 29) this.#close(this.#pick(['expired', 'expired', 'withdrawn', 'superseded']));
+    else if (kind < 30) this.#close(this.#pick(['expired', 'expired', 'withdrawn', 'superseded']));
     else if (kind < 33) this.#loaded = this.#row;
     else if (kind < 37) this.#execute();
     else if (kind < 38) this.#restart();
@@ -176,6 +176,7 @@ export class GateStory {
   }
 
   #propose(decision: Decision) {
+    if (digestOf(this.#row) !== this.#row.actionDigest) return { problem: 'not as it was opened' };
     const args = decision.arguments ?? {};
     const { policy } = this.#asked(args);
     const edited = { editor: decision.approver, arguments: args, policy, occurrence: 0, reason: '' };
@@ -233,6 +234,7 @@ export class GateStory {
     const row = this.#row;
     const permission = permits(decidedAs(gate, row), this.#proven(row, digest), this.#nowMs, { requesterMayDecideByDefault: false, asksNobody: !asked.asks });
     if (permission.type === 'refused') return;
+    if (row.status !== 'approved') throw new Error(`the action ran while its gate was ${row.status}`);
     this.#row = { ...row, status: 'consumed', consumedAtMs: this.#nowMs };
     this.#dispatch(gate, digest);
   }
@@ -256,8 +258,10 @@ export class GateStory {
     if (!shown) throw new Error('what ran was never shown to anybody');
     if ((gate.arguments as { amount: number }).amount !== shown.amount) throw new Error('other arguments ran than those shown');
     const standing = [...(this.#standing.get(digest) ?? [])];
-    if (standing.some(([, verdict]) => verdict === 'deny')) throw new Error('the action ran although somebody denied it');
-    const approvers = standing.map(([who]) => who);
+    if (!this.#isTampered && standing.some(([, verdict]) => verdict === 'deny')) throw new Error('the action ran although somebody denied it');
+    // Who writes rows can plant again what somebody signed and took back, and nothing that nobody signed.
+    const signed = this.#sent.filter((sent) => sent.verdict === 'approve' && sent.digest === digest).map(({ who }) => who);
+    const approvers = this.#isTampered ? signed : standing.map(([who]) => who);
     if (!isQuorum(this.#wishes(), approvers, shown, this.#nowMs)) throw new Error(`no quorum: ${approvers.join(', ') || 'nobody'} approved ${shown.amount}`);
   }
 

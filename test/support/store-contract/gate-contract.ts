@@ -28,6 +28,19 @@ export function describeGateContract(subject: Subject): void {
     expect(await store.findGate(gate.approvalId)).toEqual(gate);
   });
 
+  test('what is beside the votes of a gate is changed on its locked row, with its audit, or left alone', async () => {
+    const { store } = subject();
+    const gate = await store.createGate(newGate(await startRun(store)));
+    const entry = (type: string): AuditEntry => ({ type, runKey: gate.runKey, actor: 'tollgate', data: { approvalId: gate.approvalId } });
+    const edits = [{ editor: 'bob', atMs: 1, comment: null, fromArguments: { amount: 9 }, fromDigest: gate.actionDigest, signedDecision: 'x.y' }];
+    const changed = { ...gate, escalatedAtMs: 7, terms: { revision: 1, escalatesAtMs: 6, editors: ['bob'] }, edits };
+    expect(await store.changeGate(gate.runKey, gate.approvalId, () => ({ gate: changed, audit: [entry('gate.escalated')] }))).toEqual(changed);
+    expect(await store.getGate(gate.runKey, gate.approvalId)).toEqual(changed);
+    expect(await store.changeGate(gate.runKey, gate.approvalId, () => null)).toEqual(changed);
+    expect(await store.changeGate(runKey(), gate.approvalId, () => ({ gate, audit: [entry('never')] }))).toBeNull();
+    expect((await store.listAudit({ runKey: gate.runKey, limit: 9 })).map(({ type }) => type)).toEqual(['gate.escalated']);
+  });
+
   test('a gate id names a gate only within its run', async () => {
     const { store } = subject();
     const [key, other] = [await startRun(store), await startRun(store)];
