@@ -10,6 +10,7 @@ import { readQuota } from '../domain/quota/quota-spec.ts';
 import type { QuotaRule } from '../contracts/quota.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { type RunningWorker, startWorker } from './start-worker.ts';
+import { recordKeeper } from './record-keeper.ts';
 import { mcpServersOf, payloadCodec, retainer, temporalTarget, wirePorts } from './wiring.ts';
 
 export { TollgateError } from '../contracts/failures.ts';
@@ -71,6 +72,7 @@ export async function startTollgateWorker(
       ports: adapt(ports),
       codec: payloadCodec(settings, store),
       retain: retainer(settings, store, logger),
+      keepRecord: recordKeeper(settings, store, logger),
       logger,
       ...(project.workflowsPath === undefined ? {} : { workflowsPath: project.workflowsPath }),
     });

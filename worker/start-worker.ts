@@ -46,6 +46,8 @@ export interface WorkerOptions {
   readonly codec: PayloadCodec;
   /** Removes some of what is older than the settings keep it; asked every few seconds. */
   readonly retain: () => Promise<void>;
+  /** Work of the record: anchors of the audit, notifications. Asked every few seconds; bounded. */
+  readonly keepRecord: () => Promise<void>;
   readonly logger: Logger;
   /** A module with workflows of the project's own, bundled with ours. */
   readonly workflowsPath?: string;
@@ -95,6 +97,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const lookAround = async () => {
     await sweeper.sweep();
     await options.retain();
+    await options.keepRecord();
     await connection.workflowService.getSystemInfo({});
     if (options.healthFile !== undefined) await writeFile(options.healthFile, `${new Date().toISOString()}\n`);
     if (Date.now() - prunedAtMs >= PRUNE_INTERVAL_MS) {

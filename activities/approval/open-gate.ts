@@ -47,7 +47,6 @@ export async function openGate(ports: ActivityPorts, input: OpenGateInput): Prom
     consumedAtMs: null,
   });
   await store.withdrawGatesExcept(runKey, [...input.liveApprovalIds, approvalId]);
-  await store.appendAudit({ type: 'gate.opened', runKey, actor: 'tollgate', data: { approvalId, kind, tool: gate.tool, actionDigest: gate.actionDigest } });
   return { approvalId, actionDigest: gate.actionDigest as ActionDigest, expiresAtMs: gate.expiresAtMs, summary: `${gate.tool} → ${gate.destination}` };
 }
 

@@ -30,7 +30,8 @@ function readKey(path: string, pem: string): KeyObject {
   );
 }
 
-function readOrCreate(path: string): string {
+/** The PEM of an Ed25519 private key, made where there is none. */
+export function readOrCreate(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {

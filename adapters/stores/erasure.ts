@@ -48,9 +48,13 @@ export function erasingStatements(dataClass: DataClass, sql: JsonSql, keepRespon
     case 'vault':
       return ['DELETE FROM vault WHERE run = :run', remember];
     case 'audit':
-      return [remember];
+      // Facts have no salt, and stay.
+      return [`UPDATE audit SET data_json = '"[erased]"', salt = NULL WHERE run = :run AND salt IS NOT NULL`, remember];
   }
 }
+
+/** Rows of the run's audit whose contents an erasure removes. */
+export const COUNT_ERASABLE_AUDIT = `SELECT count(*) AS erasable FROM audit WHERE run = :run AND salt IS NOT NULL`;
 
 /** Selects the runs of a filter; parameters by name. */
 export function selectErasable({ tenant, agentRunId, person, endedBeforeMs, notRemoved, after, limit }: ErasureFilter) {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe } from 'vitest';
 import type { Store } from '../../domain/store/port.ts';
 import { describeApiKeyContract } from './store-contract/api-key-contract.ts';
+import { describeAuditContract } from './store-contract/audit-contract.ts';
 import { describeBreakerContract } from './store-contract/breaker-contract.ts';
 import { describeContentContract } from './store-contract/content-contract.ts';
 import { describeErasureContract } from './store-contract/erasure-contract.ts';
@@ -52,6 +53,7 @@ export function describeStoreContract(name: string, openStore: OpenStoreHarness)
     describeLedgerContract(current);
     describeToolCallContract(current);
     describeGateContract(current);
+    describeAuditContract(current);
     describeApiKeyContract(current);
     describeKeyContract(current);
     describeHeldContract(current);

@@ -9,6 +9,7 @@ export const TABLES = [
   'nodes',
   'tool_calls',
   'gates',
+  'audit_heads',
   'audit',
   'api_keys',
   'keys',

@@ -7,6 +7,7 @@ import { nanoUsd } from '../../../domain/budget/ledger.ts';
 import type { GateFilter, GateStore } from '../../../domain/store/port.ts';
 import { json, listLimit, runScopeKey, tokenScopeKey, toTotals } from '../rows.ts';
 import { RUN_ROW } from '../sql.ts';
+import { gateClosed, gateOpened } from '../audit-facts.ts';
 import { writeAudit } from './audit-store.ts';
 import type { Database, Session } from './database.ts';
 import { ledgerOf } from './ledger-store.ts';
@@ -16,7 +17,7 @@ const SELECT_GATE = `SELECT gate_json FROM gates WHERE run = ${RUN_ROW} AND appr
 
 export function createGateStore(db: Database): GateStore {
   return {
-    createGate: (gate) => create(db, gate),
+    createGate: (gate) => db.transaction((session) => create(session, gate)),
     getGate: (runKey, approvalId) => findGateRow(db, runKey, approvalId),
     findGate: async (approvalId) => {
       const row = await db.get('SELECT gate_json FROM gates WHERE approval_id = :approvalId ORDER BY id DESC LIMIT 1', { approvalId });
@@ -57,6 +58,7 @@ export async function endGates(session: Session, run: number, live: readonly App
     const closed = close(gate, 'withdrawn', nowMs);
     if (closed) await writeGate(session, closed);
   }
+  for (const { runKey, approvalId } of left) await writeAudit(session, gateClosed(runKey, approvalId, 'withdrawn'));
   return left.map((gate) => gate.approvalId);
 }
 
@@ -73,7 +75,10 @@ async function create(session: Session, gate: GateRecord): Promise<GateRecord> {
      ON CONFLICT DO NOTHING RETURNING id`,
     { ...runKey, approvalId, status, gate: JSON.stringify(gate) },
   );
-  if (inserted) return gate;
+  if (inserted) {
+    await writeAudit(session, gateOpened(gate));
+    return gate;
+  }
   const existing = await findGateRow(session, runKey, approvalId);
   if (!existing) throw unknownRun(runKey);
   return existing;
@@ -108,7 +113,7 @@ async function closeGate(session: Session, runKey: RunKey, approvalId: ApprovalI
   const closed = close(gate, status, await session.nowMs());
   if (!closed) return gate.status;
   await writeGate(session, closed);
-  await writeAudit(session, { type: `gate.${status}`, runKey, actor: 'tollgate', data: { approvalId } });
+  await writeAudit(session, gateClosed(runKey, approvalId, status));
   return closed.status;
 }
 

@@ -5,6 +5,7 @@ import { close, type GateRecord } from '../../../domain/approval/gate.ts';
 import { nanoUsd } from '../../../domain/budget/ledger.ts';
 import type { GateFilter, GateStore } from '../../../domain/store/port.ts';
 import { json, listLimit, runScopeKey, tokenScopeKey } from '../rows.ts';
+import { gateClosed, gateOpened } from '../audit-facts.ts';
 import { writeAudit } from './audit-store.ts';
 import type { Connection } from './connection.ts';
 import { ledgerOf } from './ledger-store.ts';
@@ -48,7 +49,9 @@ export function endGates(db: Connection, run: number, live: readonly ApprovalId[
   const left = rows.map((row) => json<GateRecord>(row, 'gate_json')).filter((gate) => !live.includes(gate.approvalId));
   for (const gate of left) {
     const closed = close(gate, 'withdrawn', db.now());
-    if (closed) writeGate(db, run, closed);
+    if (!closed) continue;
+    writeGate(db, run, closed);
+    writeAudit(db, gateClosed(gate.runKey, gate.approvalId, 'withdrawn'));
   }
   return left.map((gate) => gate.approvalId);
 }
@@ -63,6 +66,7 @@ function create(db: Connection, gate: GateRecord): GateRecord {
     status,
     gate: JSON.stringify(gate),
   });
+  writeAudit(db, gateOpened(gate));
   return gate;
 }
 
@@ -99,7 +103,7 @@ function closeGate(db: Connection, runKey: RunKey, approvalId: ApprovalId, statu
   const closed = close(gate, status, db.now());
   if (!closed) return gate.status;
   writeGate(db, runRow(db, runKey), closed);
-  writeAudit(db, { type: `gate.${status}`, runKey, actor: 'tollgate', data: { approvalId } });
+  writeAudit(db, gateClosed(runKey, approvalId, status));
   return closed.status;
 }
 
