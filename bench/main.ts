@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { benchCrashes } from './crashes.ts';
 import { benchHistory } from './history.ts';
+import { benchJournal } from './journal.ts';
 import { benchPrivacy } from './privacy.ts';
 import { benchRecovery } from './recovery.ts';
 import { benchRedaction } from './redaction.ts';
@@ -34,6 +35,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<string>>> = {
   start: () => benchStart(numbers),
   streaming: () => benchStreaming(numbers),
   privacy: () => benchPrivacy(numbers),
+  journal: () => benchJournal(numbers),
   waiting: () => benchWaiting(numbers),
   'redaction-quality': () => benchRedactionQuality({ ...(presidioResearch ? { presidioResearch } : {}), ...(gitleaks ? { gitleaks } : {}) }),
 };

@@ -1,3 +1,4 @@
+import type { RoleLimit } from '../contracts/gate-policy.ts';
 import type { JsonValue } from '../contracts/json.ts';
 import { countApprovals, type GateRecord } from '../domain/approval/gate.ts';
 
@@ -26,6 +27,20 @@ export interface GateReport {
   readonly expiresAt: string;
   readonly decidedAt: string | null;
   readonly votes: readonly VoteReport[];
+  /** Other roles that must approve too. */
+  readonly needs?: readonly { readonly role: string; readonly approvers: number }[];
+  /** What holders of a role may approve and edit to. */
+  readonly limits?: readonly RoleLimit[];
+  /** Another role may decide from then on. */
+  readonly escalatesTo?: { readonly role: string; readonly at: string; readonly escalated: boolean };
+  readonly remindsAt?: string;
+  /** Changes of the arguments by people, oldest first. */
+  readonly edits?: readonly EditReport[];
+  /** Who is looking at it. */
+  readonly claim?: { readonly by: string; readonly until: string };
+  readonly questions?: readonly { readonly by: string; readonly text: string; readonly at: string }[];
+  /** Nobody was asked: the policy is only tried out. */
+  readonly shadow?: boolean;
   /** Set while the gate waits: what approves exactly this action. */
   readonly approveCommand?: string;
 }
@@ -37,6 +52,14 @@ export interface VoteReport {
   readonly comment: string | null;
   readonly unverified: boolean;
   readonly at: string;
+}
+
+export interface EditReport {
+  readonly editor: string;
+  readonly at: string;
+  readonly comment: string | null;
+  readonly fromArguments: JsonValue;
+  readonly fromDigest: string;
 }
 
 /** A stored gate as the doors show it. Times in ISO 8601. */
@@ -61,7 +84,32 @@ export function reportGate(gate: GateRecord): GateReport {
     expiresAt: iso(gate.expiresAtMs),
     decidedAt: gate.decidedAtMs === null ? null : iso(gate.decidedAtMs),
     votes: gate.votes.map(({ approver, roles, verdict, comment, unverified, atMs }) => ({ approver, roles, verdict, comment, unverified, at: iso(atMs) })),
+    ...reportTerms(gate),
+    ...reportAttention(gate),
     ...(gate.status === 'open' ? { approveCommand: approveCommand(gate.approvalId, gate.actionDigest) } : {}),
+  };
+}
+
+/** What the policy asks beside a role and a number. */
+function reportTerms({ policy: { needs, limits, escalateTo }, terms, escalatedAtMs, remindsAtMs, shadow }: GateRecord): Partial<GateReport> {
+  const escalatesAtMs = terms?.escalatesAtMs ?? null;
+  return {
+    ...(needs ? { needs } : {}),
+    ...(limits ? { limits } : {}),
+    ...(escalateTo && escalatesAtMs !== null ? { escalatesTo: { role: escalateTo.role, at: iso(escalatesAtMs), escalated: escalatedAtMs !== undefined } } : {}),
+    ...(remindsAtMs === undefined ? {} : { remindsAt: iso(remindsAtMs) }),
+    ...(shadow ? { shadow } : {}),
+  };
+}
+
+/** What people did with it beside voting. */
+function reportAttention({ edits, claim, questions }: GateRecord): Partial<GateReport> {
+  return {
+    ...(edits
+      ? { edits: edits.map(({ editor, atMs, comment, fromArguments, fromDigest }) => ({ editor, at: iso(atMs), comment, fromArguments, fromDigest })) }
+      : {}),
+    ...(claim ? { claim: { by: claim.by, until: iso(claim.untilMs) } } : {}),
+    ...(questions ? { questions: questions.map(({ by, text, atMs }) => ({ by, text, at: iso(atMs) })) } : {}),
   };
 }
 

@@ -1,6 +1,10 @@
 import { z } from 'zod';
-import type { JsonValue } from './json.ts';
+import type { JsonObject, JsonValue } from './json.ts';
+import { type GatePolicy, gatePolicySchema } from './gate-policy.ts';
 import type { ActionDigest, ApprovalId } from './ids.ts';
+import type { Travelled } from './travelled.ts';
+
+export { type GatePolicy, gatePolicySchema };
 
 export type GateKind = 'action' | 'inDoubt' | 'budget' | 'unavailable';
 
@@ -10,29 +14,8 @@ export type GateKind = 'action' | 'inDoubt' | 'budget' | 'unavailable';
  */
 export type GateStatus = 'open' | 'approved' | 'consumed' | 'denied' | 'expired' | 'withdrawn' | 'superseded';
 
-export type Verdict = 'approve' | 'deny' | 'withdraw';
-
-export const gatePolicySchema = z.strictObject({
-  /** How many different people must approve. */
-  approvers: z.int().min(1).max(16).default(1),
-  /** The role an approver must hold. */
-  role: z.string().min(1).max(100).default('approver'),
-  /** How long a gate stays open, in milliseconds. Expiry denies. */
-  expiresAfterMs: z
-    .int()
-    .min(1_000)
-    .max(365 * 86_400_000)
-    .default(86_400_000),
-  /** How long an approval may be used after it was given, in milliseconds. */
-  approvalValidForMs: z
-    .int()
-    .min(1_000)
-    .max(365 * 86_400_000)
-    .default(86_400_000),
-  /** Whether the person who asked for the run may decide. Unset: true with the local development key, else false. */
-  requesterMayDecide: z.boolean().optional(),
-});
-export type GatePolicy = z.infer<typeof gatePolicySchema>;
+/** `edit` changes the arguments of an open gate, which then asks again under a new digest. */
+export type Verdict = 'approve' | 'deny' | 'withdraw' | 'edit';
 
 /** What a person decided, as signed by the API or the CLI for a person it has verified. */
 export const decisionSchema = z.strictObject({
@@ -41,7 +24,12 @@ export const decisionSchema = z.strictObject({
   firstExecutionRunId: z.string().min(1).max(100),
   approvalId: z.string().min(1).max(100),
   actionDigest: z.string().regex(/^[0-9a-f]{64}$/),
-  verdict: z.enum(['approve', 'deny', 'withdraw']),
+  verdict: z.enum(['approve', 'deny', 'withdraw', 'edit']),
+  /** For `edit`: SHA-256 over the canonical JSON of the whole new arguments object, as it travels beside the decision. */
+  editedDigest: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
   approver: z.string().min(1).max(200),
   roles: z.array(z.string().min(1).max(100)).max(64),
   comment: z.string().max(4_000).optional(),
@@ -63,6 +51,10 @@ export interface DecisionRequest {
   readonly verdict: Verdict;
   readonly comment?: string;
   readonly signedDecision?: SignedDecision;
+  /** For `edit`: the whole new arguments object, redacted by the client. */
+  readonly arguments?: JsonObject;
+  /** The values that redaction took out of it. */
+  readonly redaction?: Travelled;
 }
 
 export type DecisionRefusal =
@@ -77,11 +69,42 @@ export type DecisionRefusal =
   | 'badSignature'
   | 'unsignedNotAllowed'
   | 'tooManyTries'
+  | 'notEditable'
+  | 'invalidEdit'
+  | 'overLimit'
   | 'malformed';
 
 export type DecisionAnswer =
-  | { readonly type: 'accepted'; readonly gateStatus: GateStatus; readonly message: string }
+  | {
+      readonly type: 'accepted';
+      readonly gateStatus: GateStatus;
+      readonly message: string;
+      /** Set where it was edited: what the gate asks for now. */
+      readonly edited?: EditedGate;
+    }
   | { readonly type: 'refused'; readonly reason: DecisionRefusal; readonly gateStatus: GateStatus | null; readonly message: string };
+
+/** What an edit made of a gate. */
+export interface EditedGate {
+  readonly actionDigest: ActionDigest;
+  readonly expiresAtMs: number;
+  /** Whether who edited may approve it too. */
+  readonly editorMayDecide: boolean;
+  readonly moments?: GateMoments;
+}
+
+/** Moments at which a gate changes without anybody deciding; a durable timer wakes the run for each. */
+export interface GateMoments {
+  readonly remindsAtMs?: number;
+  readonly escalatesAtMs?: number;
+}
+
+/** What a digest binds beside the action: who must approve it, and the how manieth version of its arguments it is. */
+export interface GateTerms {
+  readonly policy: GatePolicy;
+  readonly revision: number;
+  readonly escalatesAtMs: number | null;
+}
 
 /** What an action digest is computed over. Volatile arguments are left out of `arguments`. */
 export interface GatedAction {
@@ -96,4 +119,6 @@ export interface GatedAction {
   /** How often the run has already carried out this very action; an approver of a repetition knows it is one. */
   readonly occurrence: number;
   readonly policyVersion: string;
+  /** Absent in gates of older workers. */
+  readonly terms?: GateTerms;
 }

@@ -43,7 +43,7 @@ export function provenVotes({ verifier }: Pick<ActivityPorts, 'verifier'>, gate:
       decision.agentRunId === gate.runKey.agentRunId &&
       decision.firstExecutionRunId === gate.runKey.firstExecutionRunId &&
       decision.actionDigest === digest;
-    if (!isForThis || decision.verdict === 'withdraw') return [];
+    if (!isForThis || (decision.verdict !== 'approve' && decision.verdict !== 'deny')) return [];
     return [{ ...vote, approver: decision.approver, roles: decision.roles, verdict: decision.verdict }];
   });
 }

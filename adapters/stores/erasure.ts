@@ -16,6 +16,17 @@ const REMOVED: Readonly<Record<DataClass, string>> = {
 export interface JsonSql {
   /** An expression for `column` with the fields of `changes` (a JSON object as a literal) in place of its own. */
   merge(column: string, changes: string): string;
+  /** Whether a text is in a content's body. */
+  contains(body: string, part: string): string;
+}
+
+/** The recordings of the run's task, where no other run has them that still has what was said. */
+function deleteRecordings({ contains }: JsonSql): string {
+  const names = contains('task.body', `'"contentDigest":"' || contents.digest || '"'`);
+  return `DELETE FROM contents WHERE contents.run IS NULL
+    AND EXISTS (SELECT 1 FROM contents AS task WHERE task.digest = (SELECT snapshot_digest FROM runs WHERE id = :run) AND ${names})
+    AND NOT EXISTS (SELECT 1 FROM contents AS task WHERE task.run IS NULL AND ${names}
+      AND EXISTS (SELECT 1 FROM runs WHERE runs.snapshot_digest = task.digest AND runs.transcripts_removed = 0 AND runs.id <> :run))`;
 }
 
 /** The statements that remove one class of data of the run `:run`, and remember that. */
@@ -35,6 +46,7 @@ export function erasingStatements(dataClass: DataClass, sql: JsonSql, keepRespon
         `UPDATE attempts SET request_digest = 'erased' WHERE run = :run`,
         ...(keepResponseIds ? [] : ['UPDATE attempts SET response_id = NULL WHERE run = :run']),
         'DELETE FROM contents WHERE run = :run',
+        deleteRecordings(sql),
         `UPDATE runs SET end_json = ${sql.merge('end_json', `'{"message":"[erased]"}'`)}, subject = NULL WHERE id = :run AND end_json IS NOT NULL`,
         ...(keepResponseIds ? [] : [remember]),
       ];

@@ -151,6 +151,23 @@ export const gateSchema = named(
     expiresAt: when,
     decidedAt: when.nullable(),
     votes: z.array(voteSchema),
+    needs: z
+      .array(z.looseObject({ role: text, approvers: z.int() }))
+      .exactOptional()
+      .describe('Other roles that must approve too.'),
+    limits: z
+      .array(z.looseObject({ role: text, when: anyJson }))
+      .exactOptional()
+      .describe('What holders of a role may approve and edit to.'),
+    escalatesTo: z.looseObject({ role: text, at: when, escalated: z.boolean() }).exactOptional().describe('Another role may decide from then on.'),
+    remindsAt: when.exactOptional(),
+    edits: z
+      .array(z.looseObject({ editor: text, at: when, comment: text.nullable(), fromArguments: anyJson, fromDigest: text }))
+      .exactOptional()
+      .describe('Changes of the arguments by people, oldest first.'),
+    claim: z.looseObject({ by: text, until: when }).exactOptional().describe('Who is looking at it; binds nobody.'),
+    questions: z.array(z.looseObject({ by: text, text, at: when })).exactOptional(),
+    shadow: z.boolean().exactOptional().describe('Nobody was asked: the policy is only tried out.'),
     approveCommand: text.exactOptional(),
   }),
 );

@@ -1,4 +1,4 @@
-import type { Decision, DecisionAnswer, DecisionRefusal, GateKind, GatePolicy, GateStatus } from '../../contracts/approval.ts';
+import type { Decision, DecisionAnswer, DecisionRefusal, GateKind, GatePolicy, GateStatus, GateTerms } from '../../contracts/approval.ts';
 import type { ActionDigest, ApprovalId, AttemptId, RunKey } from '../../contracts/ids.ts';
 import type { JsonValue } from '../../contracts/json.ts';
 
@@ -42,6 +42,40 @@ export interface GateRecord {
   readonly expiresAtMs: number;
   readonly decidedAtMs: number | null;
   readonly consumedAtMs: number | null;
+  /** The terms are in the digest. Absent in gates of older workers. */
+  readonly terms?: Pick<GateTerms, 'revision' | 'escalatesAtMs'>;
+  /** Oldest first. */
+  readonly edits?: readonly GateEdit[];
+  /** The policy asks nobody; it is only tried out. */
+  readonly shadow?: true;
+  readonly remindsAtMs?: number;
+  readonly remindedAtMs?: number;
+  readonly escalatedAtMs?: number;
+  /** Who is looking at it. Advice for others; binds nobody. */
+  readonly claim?: GateClaim;
+  /** What approvers asked the run. */
+  readonly questions?: readonly GateQuestion[];
+}
+
+/** One change of the arguments by a person, with what it replaced. */
+export interface GateEdit {
+  readonly editor: string;
+  readonly atMs: number;
+  readonly comment: string | null;
+  readonly fromArguments: JsonValue;
+  readonly fromDigest: ActionDigest;
+  readonly signedDecision: string;
+}
+
+export interface GateClaim {
+  readonly by: string;
+  readonly untilMs: number;
+}
+
+export interface GateQuestion {
+  readonly by: string;
+  readonly text: string;
+  readonly atMs: number;
 }
 
 export interface DecisionTransition {
@@ -69,6 +103,7 @@ export function decide(gate: GateRecord, verified: VerifiedDecision, nowMs: numb
   if (isSpent(gate, verified.signedDecision)) return sentAgain(gate, decision.verdict);
 
   const own = gate.votes.find((vote) => vote.approver === decision.approver);
+  if (decision.verdict === 'edit') return refused(gate, 'notEditable', 'An edit changes arguments; it is not a vote.');
   if (decision.verdict === 'withdraw') return withdrawVote(gate, own, verified.signedDecision);
   if (own && own.verdict === decision.verdict) return accepted(null, gate.status, `You have decided this already: ${own.verdict}.`);
   if (own) return refused(gate, 'alreadyVoted', `You have decided "${own.verdict}" already; withdraw that first.`);

@@ -1,4 +1,5 @@
 import type { LedgerTotals } from '../../contracts/budget.ts';
+import type { QuotaWindow } from '../../domain/quota/store-port.ts';
 import type { AttemptRecord } from '../../domain/store/port.ts';
 import type { Decided } from './campaign.ts';
 import type { Arrival } from './destination.ts';
@@ -44,6 +45,13 @@ export function campaignMoneyProblems(id: string, attempts: readonly AttemptReco
   if (ledger?.settledNanoUsd !== total || ledger.heldNanoUsd !== 0)
     problems.push(`${id}: settled ${ledger?.settledNanoUsd}, held ${ledger?.heldNanoUsd}, bill ${total}`);
   return { problems, paidTwice: paidTwice(attempts, billed) };
+}
+
+/** The tenant's quota counts what all runs counted: no reservation and no settlement was lost between two writers. */
+export function quotaProblems(windows: readonly QuotaWindow[], bill: readonly BillLine[]): string[] {
+  const settled = windows.reduce((total, { totals }) => total + totals.settledNanoUsd, 0);
+  const held = windows.reduce((total, { totals }) => total + totals.heldNanoUsd, 0);
+  return settled === sum(bill) && held === 0 ? [] : [`the tenant's quota says settled ${settled}, held ${held}, and the provider charged ${sum(bill)}`];
 }
 
 function paidTwice(attempts: readonly AttemptRecord[], billed: ReadonlyMap<string, number>): { readonly steps: number; readonly nanoUsd: number } {

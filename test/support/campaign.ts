@@ -8,9 +8,9 @@ import type { ScenarioInput } from '../../adapters/providers/simulated/scenario.
 import { createMoneyDoor } from '../../client/money-door.ts';
 import type { AgentRunResult } from '../../contracts/agent-run.ts';
 import type { GateRecord } from '../../domain/approval/gate.ts';
-import { campaignGateProblems, campaignMoneyProblems, type Sample, sampleProblems } from './campaign-judge.ts';
-import { Destination } from './destination.ts';
 import { LONG_REPLY_TOKENS } from '../../domain/task/candidates.ts';
+import { campaignGateProblems, campaignMoneyProblems, quotaProblems, type Sample, sampleProblems } from './campaign-judge.ts';
+import { Destination } from './destination.ts';
 import { seededRandom } from './seeded-random.ts';
 import { type BillLine, Stage } from './stage.ts';
 import { httpTools } from './tools.ts';
@@ -39,6 +39,8 @@ export interface CampaignReport {
 const AT_ONCE = 12;
 const STORE_LOCK_MS = 4_000;
 const SETTLED_WITHIN_MS = 90_000;
+/** Of the tenant of all runs: the one scope that they and both workers write at the same time. */
+const QUOTA_NANO_USD = 1_000_000_000_000;
 /** Those of streams happen where a reply is streamed: in the runs that may have long ones and are not in the background. */
 const STREAM_FAULTS = 'cutStream,errorInStream,endsEarly,malformedChunk,emptyStream,slowStream';
 const PROVIDER_FAULTS = `rateLimit,serverError,overloaded,cutAfterWork,malformed,slow,hang,usageAboveBound,${STREAM_FAULTS}`;
@@ -111,6 +113,7 @@ export class Campaign {
         providerArgs: ['--seed', `${seed}`, '--fault-rate', '0.2', '--latency-ms', '50-800', '--faults', PROVIDER_FAULTS, '--bursts', '1500/20000'],
         ...(databaseUrl === undefined ? {} : { databaseUrl }),
       });
+      const quota = await this.#stage.store.setQuota({ tenant: 'acme', feature: null, per: 'month', unit: 'nanoUsd', limit: QUOTA_NANO_USD }, 'command');
       const helpers = [this.#always(250, () => this.#decideGates()), this.#always(500, () => this.#sample())];
       try {
         await this.#playRuns();
@@ -118,7 +121,7 @@ export class Campaign {
         this.#isOver = true;
         await Promise.all(helpers);
       }
-      return await this.#judge(startedAtMs);
+      return await this.#judge(startedAtMs, quota.quotaId);
     } finally {
       await this.#stage.close();
       for (const destination of this.#destinations.values()) destination.close();
@@ -277,7 +280,7 @@ export class Campaign {
     }
   }
 
-  async #judge(startedAtMs: number): Promise<CampaignReport> {
+  async #judge(startedAtMs: number, quotaId: string): Promise<CampaignReport> {
     const { store } = this.#stage;
     const held = (await store.openMoney()).held.nanoUsd;
     const door = createMoneyDoor({
@@ -304,6 +307,7 @@ export class Campaign {
       for (const problem of money.problems) this.#problems.add(problem);
       paidTwice = { steps: paidTwice.steps + money.paidTwice.steps, nanoUsd: paidTwice.nanoUsd + money.paidTwice.nanoUsd };
     }
+    for (const problem of quotaProblems(await store.listQuotaWindows({ quotaId, limit: 10 }), bill)) this.#problems.add(problem);
     const kinds = [...this.#strikes, ...this.#providerFaults()];
     return {
       problems: [...this.#problems],

@@ -12,6 +12,7 @@ const LATE = 'test/activities/late-sender.test.ts';
 const REDACTION = 'test/activities/redaction.test.ts';
 const MCP = 'test/adapters/mcp-tool.test.ts';
 const DECISIONS = 'test/workflows/decisions.test.ts';
+const CAMPAIGN = 'test/simulation/campaign.test.ts';
 const OWN_WORKFLOWS = 'test/workflows/own-workflows.test.ts';
 
 export const MUTANTS: readonly Mutant[] = [
@@ -266,5 +267,32 @@ export const MUTANTS: readonly Mutant[] = [
     safeguard: 'if (run.endedAtMs === null) {',
     without: 'if (run.endedAtMs === -1) {',
     tests: ['test/client/erasure.test.ts'],
+  },
+  {
+    name: 'the campaign without the lock of a reservation',
+    file: 'adapters/stores/sqlite/ledger-store.ts',
+    safeguard: 'reserveAttempt: async (attempt) => db.write(() => reserve(db, attempt)),',
+    without: 'reserveAttempt: async (attempt) => reserve(db, attempt),',
+    tests: [CAMPAIGN],
+  },
+  {
+    name: 'the campaign without the wait for the journal',
+    file: 'activities/model/send-attempt.ts',
+    safeguard: `      },
+    });
+    return await persist(async () => store.reportAttempt(runKey, attemptId, reportOf(inTime(result, wait), candidate.price, await store.nowMs())));`,
+    without: `      },
+    });
+    const report = reportOf(inTime(result, wait), candidate.price, await store.nowMs());
+    setTimeout(() => void store.reportAttempt(runKey, attemptId, report).catch(() => undefined), 15);
+    return { ...attempt, outcome: report.outcome, reply: report.reply ?? null };`,
+    tests: [CAMPAIGN],
+  },
+  {
+    name: 'the campaign without the hold of what is not known',
+    file: 'domain/budget/outcome.ts',
+    safeguard: "lost: { money: 'hold', billed: 'unknown', told: 'failure', sameModelAgain: 'byClass' },",
+    without: "lost: { money: 'release', billed: 'no', told: 'failure', sameModelAgain: 'byClass' },",
+    tests: [CAMPAIGN],
   },
 ];

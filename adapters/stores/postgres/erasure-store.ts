@@ -1,12 +1,15 @@
 import type { ErasureStore } from '../../../domain/erasure/store-port.ts';
 import { contentsErased } from '../audit-facts.ts';
-import { COUNT_ERASABLE_AUDIT, erasingStatements, SELECT_STORED_RESPONSES, selectErasable, toErasableRun, toStoredResponse } from '../erasure.ts';
+import { COUNT_ERASABLE_AUDIT, erasingStatements, type JsonSql, SELECT_STORED_RESPONSES, selectErasable, toErasableRun, toStoredResponse } from '../erasure.ts';
 import { integer, listLimit } from '../rows.ts';
 import { writeAudit } from './audit-store.ts';
 import type { Database } from './database.ts';
 import { findRunRow } from './run-store.ts';
 
-const JSON_SQL = { merge: (column: string, changes: string) => `(${column}::jsonb || ${changes}::jsonb)::text` };
+const JSON_SQL: JsonSql = {
+  merge: (column, changes) => `(${column}::jsonb || ${changes}::jsonb)::text`,
+  contains: (body, part) => `position(convert_to(${part}, 'UTF8') IN ${body}) > 0`,
+};
 
 export function createErasureStore(db: Database): ErasureStore {
   return {

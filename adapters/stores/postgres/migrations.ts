@@ -268,6 +268,11 @@ export const MIGRATIONS: readonly Migration[] = [
   `,
   },
   {
+    name: 'runs by their pinned task',
+    worksFrom: 1,
+    sql: 'CREATE INDEX runs_by_snapshot ON runs (snapshot_digest) WHERE transcripts_removed = 0',
+  },
+  {
     // Older workers write rows into no chain; the next anchor takes them in.
     name: 'audit in chains, with anchors',
     worksFrom: 1,

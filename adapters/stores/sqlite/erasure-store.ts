@@ -1,12 +1,15 @@
 import type { ErasureStore } from '../../../domain/erasure/store-port.ts';
 import { contentsErased } from '../audit-facts.ts';
-import { COUNT_ERASABLE_AUDIT, erasingStatements, SELECT_STORED_RESPONSES, selectErasable, toErasableRun, toStoredResponse } from '../erasure.ts';
+import { COUNT_ERASABLE_AUDIT, erasingStatements, type JsonSql, SELECT_STORED_RESPONSES, selectErasable, toErasableRun, toStoredResponse } from '../erasure.ts';
 import { integer, listLimit } from '../rows.ts';
 import { writeAudit } from './audit-store.ts';
 import type { Connection } from './connection.ts';
 import { findRunRow } from './run-store.ts';
 
-const JSON_SQL = { merge: (column: string, changes: string) => `json_patch(${column}, ${changes})` };
+const JSON_SQL: JsonSql = {
+  merge: (column, changes) => `json_patch(${column}, ${changes})`,
+  contains: (body, part) => `instr(${body}, ${part}) > 0`,
+};
 
 export function createErasureStore(db: Connection): ErasureStore {
   return {

@@ -229,6 +229,10 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE runs ADD COLUMN audit_removed INTEGER NOT NULL DEFAULT 0;
   CREATE INDEX runs_by_end ON runs (ended_at_ms, id) WHERE ended_at_ms IS NOT NULL;
   `,
+  // A recording goes with the last run whose task has it.
+  `
+  CREATE INDEX runs_by_snapshot ON runs (snapshot_digest) WHERE transcripts_removed = 0;
+  `,
   // Audit rows are chained; those of before stay outside until an anchor takes them in. Contents can go, nothing else.
   `
   CREATE TABLE audit_heads (

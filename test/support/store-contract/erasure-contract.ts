@@ -76,6 +76,24 @@ export function describeErasureContract(subject: Subject): void {
     expect(await store.listErasable({ agentRunId, notRemoved: DATA_CLASSES, limit: 9 })).toEqual([]);
   });
 
+  test('a recording goes with the last run whose task has it', async () => {
+    const { store } = subject();
+    const recording = await store.putContent('{"name":"look","arguments":{},"result":"secret"}');
+    const task = (name: string) => store.putContent(JSON.stringify({ name, tools: [{ binding: { type: 'recorded', contentDigest: recording } }] }));
+    const definition = await task('never started');
+    const first = await startRun(store, { snapshotDigest: await task('first') });
+    const second = await startRun(store, { snapshotDigest: await task('second') });
+    const third = await startRun(store, { snapshotDigest: await task('second') });
+    for (const run of [first, second, third]) await store.endRun(run, END, 1);
+    await store.eraseRun(second, DATA_CLASSES);
+    await store.eraseRun(first, ['journals', 'vault', 'audit']);
+    await store.eraseRun(third, DATA_CLASSES);
+    expect(await store.getContent(recording)).not.toBeNull();
+    await store.eraseRun(first, ['transcripts']);
+    expect(await store.getContent(recording)).toBeNull();
+    expect(await store.getContent(definition)).not.toBeNull();
+  });
+
   test('runs are found by tenant, by the person they are about, by a value in their vault, and by their end', async () => {
     const { store, clock } = subject();
     const startedAt = clock.nowMs;
