@@ -78,6 +78,7 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
     allowUnsigned: variables.TOLLGATE_ALLOW_UNSIGNED ?? isLoopbackAddress(address),
     ...optional('as', name && roles ? { name, roles: roles.split(',') } : undefined),
     ...optional('api', api),
+    ...optional('publicUrl', variables.TOLLGATE_PUBLIC_URL),
     listen: { address: variables.TOLLGATE_LISTEN, isConfigured: Boolean(env.TOLLGATE_LISTEN) },
     ...optional('localDeveloper', variables.TOLLGATE_LOCAL_DEVELOPER),
     reconcileEveryMinutes: variables.TOLLGATE_RECONCILE_MINUTES,

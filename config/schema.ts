@@ -68,6 +68,8 @@ export const environmentSchema = z.object({
     .string()
     .regex(/^[\x21-\x7e]+$/, 'a key of the API, tg_…')
     .optional(),
+  /** Where people reach the inbox, for the links in notifications, e.g. https://tollgate.example.com. */
+  TOLLGATE_PUBLIC_URL: httpUrl.optional(),
   TOLLGATE_LISTEN: address.default('127.0.0.1:7480'),
   TOLLGATE_LOCAL_DEVELOPER: flag.optional(),
   TOLLGATE_SIMULATED_URL: httpUrl.optional(),
@@ -152,6 +154,8 @@ export interface Settings {
   readonly as?: { readonly name: string; readonly roles: readonly string[] };
   /** The running API that client and CLI speak to, instead of Temporal and the store. */
   readonly api?: { readonly url: string; readonly token?: string };
+  /** Where people reach the inbox. */
+  readonly publicUrl?: string;
   /** Where the API listens, `host:port`. */
   readonly listen: { readonly address: string; readonly isConfigured: boolean };
   /** Whether a request without a key may act as the developer at this machine. Unset: as long as there has never been a key. */

@@ -72,7 +72,7 @@ export async function startTollgateWorker(
       ports: adapt(ports),
       codec: payloadCodec(settings, store),
       retain: retainer(settings, store, logger),
-      keepRecord: recordKeeper(settings, store, logger),
+      keepRecord: recordKeeper(settings, project.spec, store, logger),
       logger,
       ...(project.workflowsPath === undefined ? {} : { workflowsPath: project.workflowsPath }),
     });

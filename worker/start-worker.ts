@@ -97,13 +97,14 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const lookAround = async () => {
     await sweeper.sweep();
     await options.retain();
-    await options.keepRecord();
     await connection.workflowService.getSystemInfo({});
     if (options.healthFile !== undefined) await writeFile(options.healthFile, `${new Date().toISOString()}\n`);
     if (Date.now() - prunedAtMs >= PRUNE_INTERVAL_MS) {
       prunedAtMs = Date.now();
       await ports.store.pruneQuotaWindows();
     }
+    // Last: a receiver that hangs must not look like a worker that does.
+    await options.keepRecord();
   };
   const timer = setInterval(() => {
     lookAround().catch((error: unknown) => logger.warn({ error: String(error) }, 'sweep failed; it is tried again'));

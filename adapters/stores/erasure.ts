@@ -55,6 +55,7 @@ export function erasingStatements(dataClass: DataClass, sql: JsonSql, keepRespon
         `UPDATE tool_calls SET result_json = '"[erased]"' WHERE run = :run AND result_json IS NOT NULL`,
         `UPDATE tool_calls SET arguments_digest = 'erased' WHERE run = :run`,
         `UPDATE gates SET gate_json = ${gate} WHERE run = :run`,
+        'DELETE FROM notifications WHERE run = :run',
         remember,
       ];
     case 'vault':

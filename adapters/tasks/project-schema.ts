@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { gatePolicySchema } from '../../contracts/approval.ts';
 import { candidateSchema, effectSchema, limitsSchema, refuseLocal, taskDefinitionSchema, toolDefinitionSchema } from '../../contracts/task.ts';
+import { channelsSchema } from '../../contracts/notification.ts';
 import { redactionSettingsSchema } from '../../contracts/redaction.ts';
 import { parseUsd } from '../../domain/budget/price.ts';
 import { MAX_QUOTAS } from '../../domain/quota/quota.ts';
@@ -121,6 +122,7 @@ export const projectSpecSchema = z.strictObject({
   mcpServers: mcpServersSchema.optional(),
   quotas: z.array(quotaSpecSchema).max(MAX_QUOTAS).optional(),
   redaction: redactionSettingsSchema.optional(),
+  notifications: channelsSchema.optional(),
 });
 
 const GATE: FieldGuide = {
@@ -218,6 +220,7 @@ export const PROJECT_GUIDE: FieldGuide = {
   'endpoints.*.structuredOutput': 'true or false',
   'endpoints.*.records': '"openai", "litellm", "openrouter" or "none"',
   ...MCP_SERVERS_GUIDE,
+  notifications: 'a list of {type: "webhook", name, url, secret}, {type: "slack", name, url} or {type: "email", name, to, from, host, port}',
   quotas: 'a list of {tenant, feature, per, usd or tokens}',
   'quotas.*': '{tenant: "acme", per: "day", usd: 5}',
   'quotas.*.tenant': 'the name of a tenant, or "*" for each of them by itself',

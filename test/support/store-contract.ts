@@ -9,6 +9,7 @@ import { describeGateContract } from './store-contract/gate-contract.ts';
 import { describeKeyContract } from './store-contract/key-contract.ts';
 import { describeHeldContract, describeHeldInterleavings } from './store-contract/held-contract.ts';
 import { describeLedgerContract } from './store-contract/ledger-contract.ts';
+import { describeNotificationContract } from './store-contract/notification-contract.ts';
 import { describeQuotaContract } from './store-contract/quota-contract.ts';
 import { describeRunContract } from './store-contract/run-contract.ts';
 import { describeToolCallContract } from './store-contract/tool-call-contract.ts';
@@ -62,5 +63,6 @@ export function describeStoreContract(name: string, openStore: OpenStoreHarness)
     describeBreakerContract(current);
     describeErasureContract(current);
     describeVaultContract(current);
+    describeNotificationContract(current);
   });
 }

@@ -11,6 +11,7 @@ import { gateClosed, gateOpened } from '../audit-facts.ts';
 import { writeAudit } from './audit-store.ts';
 import type { Database, Session } from './database.ts';
 import { ledgerOf } from './ledger-store.ts';
+import { notify } from './notification-store.ts';
 import { runRow, unknownRun } from './run-store.ts';
 
 const SELECT_GATE = `SELECT gate_json FROM gates WHERE run = ${RUN_ROW} AND approval_id = :approvalId`;
@@ -56,7 +57,9 @@ export async function endGates(session: Session, run: number, live: readonly App
   const nowMs = await session.nowMs();
   for (const gate of left) {
     const closed = close(gate, 'withdrawn', nowMs);
-    if (closed) await writeGate(session, closed);
+    if (!closed) continue;
+    await writeGate(session, closed);
+    await notify(session, gate, closed);
   }
   for (const { runKey, approvalId } of left) await writeAudit(session, gateClosed(runKey, approvalId, 'withdrawn'));
   return left.map((gate) => gate.approvalId);
@@ -76,6 +79,7 @@ async function create(session: Session, gate: GateRecord): Promise<GateRecord> {
     { ...runKey, approvalId, status, gate: JSON.stringify(gate) },
   );
   if (inserted) {
+    await notify(session, null, gate);
     await writeAudit(session, gateOpened(gate));
     return gate;
   }
@@ -102,7 +106,10 @@ async function decideGate(
   const gate = await lockGate(session, runKey, approvalId);
   if (!gate) return null;
   const { gate: next, answer } = rule(gate, await session.nowMs());
-  if (next) await writeGate(session, next);
+  if (next) {
+    await writeGate(session, next);
+    await notify(session, gate, next);
+  }
   await writeAudit(session, audit(answer));
   return answer;
 }
@@ -113,6 +120,7 @@ async function closeGate(session: Session, runKey: RunKey, approvalId: ApprovalI
   const closed = close(gate, status, await session.nowMs());
   if (!closed) return gate.status;
   await writeGate(session, closed);
+  await notify(session, gate, closed);
   await writeAudit(session, gateClosed(runKey, approvalId, status));
   return closed.status;
 }

@@ -12,6 +12,7 @@ import { createGateStore } from './gate-store.ts';
 import { createKeyStore } from './key-store.ts';
 import { createHeldStore } from './held-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
+import { createNotificationStore } from './notification-store.ts';
 import { createQuotaStore } from './quota-store.ts';
 import { createRunStore } from './run-store.ts';
 import { checkSchema } from './schema.ts';
@@ -43,6 +44,7 @@ export async function openPostgresStore(options: DatabaseOptions): Promise<Store
     ...createQuotaStore(db),
     ...createBreakerStore(db),
     ...createErasureStore(db),
+    ...createNotificationStore(db),
     ...createVaultStore(db),
     nowMs: () => db.nowMs(),
     ensureRoom: (bytes) => ensureRoom(db, bytes),

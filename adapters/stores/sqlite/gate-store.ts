@@ -9,6 +9,7 @@ import { gateClosed, gateOpened } from '../audit-facts.ts';
 import { writeAudit } from './audit-store.ts';
 import type { Connection } from './connection.ts';
 import { ledgerOf } from './ledger-store.ts';
+import { notify } from './notification-store.ts';
 import { findRunRow, runRow } from './run-store.ts';
 
 export function createGateStore(db: Connection): GateStore {
@@ -51,6 +52,7 @@ export function endGates(db: Connection, run: number, live: readonly ApprovalId[
     const closed = close(gate, 'withdrawn', db.now());
     if (!closed) continue;
     writeGate(db, run, closed);
+    notify(db, gate, closed);
     writeAudit(db, gateClosed(gate.runKey, gate.approvalId, 'withdrawn'));
   }
   return left.map((gate) => gate.approvalId);
@@ -66,6 +68,7 @@ function create(db: Connection, gate: GateRecord): GateRecord {
     status,
     gate: JSON.stringify(gate),
   });
+  notify(db, null, gate);
   writeAudit(db, gateOpened(gate));
   return gate;
 }
@@ -92,7 +95,10 @@ function decideGate(
   const gate = findGateRow(db, runKey, approvalId);
   if (!gate) return null;
   const { gate: next, answer } = rule(gate, db.now());
-  if (next) writeGate(db, runRow(db, runKey), next);
+  if (next) {
+    writeGate(db, runRow(db, runKey), next);
+    notify(db, gate, next);
+  }
   writeAudit(db, audit(answer));
   return answer;
 }
@@ -103,6 +109,7 @@ function closeGate(db: Connection, runKey: RunKey, approvalId: ApprovalId, statu
   const closed = close(gate, status, db.now());
   if (!closed) return gate.status;
   writeGate(db, runRow(db, runKey), closed);
+  notify(db, gate, closed);
   writeAudit(db, gateClosed(runKey, approvalId, status));
   return closed.status;
 }

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { TollgateError } from '../../../contracts/failures.ts';
+import { notificationTables } from '../notification-sql.ts';
 import { quotaTables } from '../quota-tables.ts';
 
 /** Oldest first. A released one is never changed; the file's `user_version` counts those applied. */
@@ -265,6 +266,7 @@ const MIGRATIONS: readonly string[] = [
       OR OLD.data_digest IS NOT NEW.data_digest
     BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
   `,
+  notificationTables({ integer: 'INTEGER', id: 'INTEGER PRIMARY KEY AUTOINCREMENT', table: ' STRICT' }),
 ];
 
 /** Brings the file up to this version, inside the caller's transaction; answers from and to which. @throws TollgateError where a newer Tollgate wrote it. */
