@@ -5,6 +5,7 @@ import { invariant, TollgateError } from '../../contracts/failures.ts';
 import type { ApiKeyScope, Store } from '../../domain/store/port.ts';
 import type { Identity } from '../decision.ts';
 import type { RunsDoor } from '../runs-door.ts';
+import { auditRoutes } from './audit-routes.ts';
 import { approvalRoutes } from './approval-routes.ts';
 import { authenticate, type Caller, demandScope, isLoopbackHost } from './auth.ts';
 import { bindDoor } from './bound-door.ts';
@@ -100,6 +101,7 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
   await app.register(approvalRoutes(api));
   await app.register(moneyRoutes(api));
   await app.register(quotaRoutes(api, options));
+  await app.register(auditRoutes(api, options));
   if (options.codec) {
     const callerOf = (request: FastifyRequest, isFromUi: boolean) =>
       authenticate(authPorts(app, options), isFromUi ? withoutOrigin(request) : originOf(request));

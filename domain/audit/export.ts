@@ -76,7 +76,7 @@ const START: ExportCursor = { chain: 0, after: 0 };
  */
 export async function exportPage(store: AuditChainStore, selection: AuditSelection, cursor: ExportCursor | null, limit = MAX_PAGE_ROWS): Promise<ExportPage> {
   const { chain, after } = cursor ?? START;
-  if (chain < 0) return await unchainedPage(store, after, limit);
+  if (chain < 0) return isWhole(selection) ? await unchainedPage(store, after, limit) : { lines: [], next: null };
   const name = chain === 0 ? ANCHORS_CHAIN : (await store.listChains({ ...ofChains(selection), after: chain - 1, limit: 1 }))[0]?.chain;
   const rows = name === undefined ? [] : await store.listChain({ chain: name, after, ...periodOf(selection, chain === 0), limit });
   const lines = rows.map(exported);
