@@ -8,3 +8,8 @@ export function canonicalDigest(value: unknown): string {
   invariant(text !== undefined, 'what is digested is JSON');
   return createHash('sha256').update(text, 'utf8').digest('hex');
 }
+
+/** SHA-256, in hex, over the UTF-8 bytes of `text`, as the store names contents. */
+export function textDigest(text: string): string {
+  return createHash('sha256').update(text, 'utf8').digest('hex');
+}

@@ -3,6 +3,7 @@ import { addNote, readAnswer } from './agent-run/notes.ts';
 import { finishRun } from './agent-run/finish-run.ts';
 import { pinTask } from './agent-run/pin-task.ts';
 import { openGate } from './approval/open-gate.ts';
+import { tendGate } from './approval/tend-gate.ts';
 import { raiseBudget, recordDecision } from './approval/record-decision.ts';
 import { reconcileBatch } from './budget/reconcile-batch.ts';
 import { takeOver } from './approval/take-over.ts';
@@ -12,6 +13,7 @@ import { callModel } from './model/call-model.ts';
 import type { Activities } from './port.ts';
 import type { ActivityPorts } from './ports.ts';
 import { refuseCall, resolveInDoubt } from './tool/answers.ts';
+import { planUndoing } from './tool/compensation.ts';
 import { executeTool } from './tool/execute-tool.ts';
 
 /** The activities of a worker over its ports. */
@@ -27,9 +29,11 @@ export function createActivities(ports: ActivityPorts): Activities {
     readAnswer: (input) => answering(() => readAnswer(ports, input)),
     openGate: (input) => answering(() => openGate(ports, input)),
     recordDecision: (input) => answering(() => recordDecision(ports, input)),
+    tendGate: (input) => answering(() => tendGate(ports, input)),
     closeGate: ({ runKey, approvalId, status }) => answering(async () => ({ gateStatus: await ports.store.closeGate(runKey, approvalId, status) })),
     refuseCall: (input) => answering(() => refuseCall(ports, input)),
     resolveInDoubt: (input) => answering(() => resolveInDoubt(ports, input)),
+    planCompensation: (input) => answering(() => planUndoing(ports, input)),
     takeOver: (input) => answering(() => takeOver(ports, input)),
     raiseBudget: (input) => answering(() => raiseBudget(ports, input)),
     reconcileBatch: (input) => answering(() => reconcileBatch(ports, input)),

@@ -15,6 +15,8 @@ import type {
   OpenGateOutcome,
   PinTaskInput,
   PinTaskOutcome,
+  PlanCompensationInput,
+  PlanCompensationOutcome,
   RaiseBudgetInput,
   RaiseBudgetOutcome,
   ReadAnswerInput,
@@ -25,6 +27,8 @@ import type {
   ResolveInDoubtInput,
   TakeOverInput,
   TakeOverOutcome,
+  TendGateInput,
+  TendGateOutcome,
 } from '../contracts/agent-run.ts';
 import type { ReconcileBatchInput, ReconcileBatchOutcome } from '../contracts/reconcile.ts';
 
@@ -45,11 +49,15 @@ export interface Activities {
   openGate(input: OpenGateInput): Promise<OpenGateOutcome>;
   /** Verifies and audits what a person decided. */
   recordDecision(input: RecordDecisionInput): Promise<RecordDecisionOutcome>;
+  /** Writes down that a gate is to be reminded of, or that another role may decide. */
+  tendGate(input: TendGateInput): Promise<TendGateOutcome>;
   closeGate(input: CloseGateInput): Promise<CloseGateOutcome>;
   /** Tells the model that a gate stopped its call. */
   refuseCall(input: RefuseCallInput): Promise<NodeOutcome>;
   resolveInDoubt(input: ResolveInDoubtInput): Promise<NodeOutcome>;
   raiseBudget(input: RaiseBudgetInput): Promise<RaiseBudgetOutcome>;
+  /** Plans how completed actions of a run that is over are undone. The same call again finds the plan as it is. */
+  planCompensation(input: PlanCompensationInput): Promise<PlanCompensationOutcome>;
   /** Uses up what people approved for a run that no model answers: another try, or their answer. */
   takeOver(input: TakeOverInput): Promise<TakeOverOutcome>;
   /** Writes the run's end to the store. */

@@ -9,6 +9,7 @@ import { benchRedactionQuality } from './redaction-quality.ts';
 import { benchStart } from './start.ts';
 import { benchSteps } from './steps.ts';
 import { benchStreaming } from './streaming.ts';
+import { benchTelemetry } from './telemetry.ts';
 import { benchWaiting } from './waiting.ts';
 
 /** `npm run bench -- <name> [--rounds N] …`: prints Markdown for docs/benchmarks.md on standard output, progress on standard error. */
@@ -37,6 +38,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<string>>> = {
   privacy: () => benchPrivacy(numbers),
   journal: () => benchJournal(numbers),
   waiting: () => benchWaiting(numbers),
+  telemetry: () => benchTelemetry(numbers),
   'redaction-quality': () => benchRedactionQuality({ ...(presidioResearch ? { presidioResearch } : {}), ...(gitleaks ? { gitleaks } : {}) }),
 };
 

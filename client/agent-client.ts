@@ -4,16 +4,20 @@ import type { AgentRunResult, AgentRunStart, RunStatusView } from '../contracts/
 import type { Verdict } from '../contracts/approval.ts';
 import { TollgateError } from '../contracts/failures.ts';
 import type { ActionDigest, AgentRunId, ApprovalId, RunKey } from '../contracts/ids.ts';
+import type { JsonObject } from '../contracts/json.ts';
 import type { SearchAttributeTopic } from '../contracts/search-attributes.ts';
 import { AGENT_RUN_WORKFLOW, addUserMessageSignal, getRunStatusQuery, TASK_QUEUE } from '../contracts/temporal.ts';
 import type { DecisionSigner } from '../domain/approval/key-port.ts';
-import { messageContext, startContext } from '../domain/redaction/sealing-context.ts';
+import { editContext, messageContext, startContext } from '../domain/redaction/sealing-context.ts';
+import { tokensIn } from '../domain/redaction/token-text.ts';
 import type { RunFilter, Store } from '../domain/store/port.ts';
 import { type DecisionResult, type Identity, sendDecision, settled, toDecisionRequest } from './decision.ts';
 import { type InputOf, knownTask, putTask, type StartableTask } from './known-task.ts';
 import { fairShareOf } from './fairness.ts';
 import { reportGate, type GateReport } from './gate-report.ts';
 import { completeOutcome, outcomeOfFailure, outcomeOfResult, type OutputOf, type RunOutcome } from './run-result.ts';
+import { noSuchGate } from './run-reader.ts';
+import { type DecisionToSign, signForSignal, type SignedSignal } from './signed-decision.ts';
 import { type RunSummary, summarizeRun } from './run-report.ts';
 import { type ClientRedaction, redactComment, redactOutgoing } from './redaction.ts';
 import { type KnownTask, type StartOptions, startDetails, startSearchAttributes, toStartRequest } from './start-request.ts';
@@ -77,6 +81,14 @@ export interface DecideOptions {
   readonly agentRunId?: string;
 }
 
+export interface EditOptions {
+  /** What the gate asks for now. */
+  readonly actionDigest: string;
+  /** The whole new arguments object. Tokens that the gate shows stay tokens. */
+  readonly arguments: JsonObject;
+  readonly comment?: string;
+}
+
 /** Starts, reads and steers agent runs. Every error is a TollgateError whose message says what to do. */
 export interface AgentClient {
   /** Starts a run, or returns the one of that id that is going on. Everything that can be checked is checked first. */
@@ -89,8 +101,12 @@ export interface AgentClient {
   describe(agentRunId: string, options?: { readonly view?: boolean }): Promise<RunDescription>;
   approve(approvalId: string, options: DecideOptions & { readonly actionDigest: string }): Promise<DecisionResult>;
   deny(approvalId: string, options: DecideOptions & { readonly reason: string }): Promise<DecisionResult>;
+  /** Changes the arguments of an open action, all of them at once; the gate then asks again, under another digest. Needs a store. */
+  edit(approvalId: string, options: EditOptions): Promise<DecisionResult>;
   /** Takes one's own decision back, as long as it was not used. */
   withdraw(approvalId: string, options?: DecideOptions): Promise<DecisionResult>;
+  /** Signs a decision without sending it, for a plain signal. Needs a signer and a store. @throws TollgateError `notFound`, `decisionRefused`. */
+  signDecision(approvalId: string, decision: DecisionToSign): Promise<SignedSignal>;
   /**
    * Says something to a running run. It enters the transcript before the next model call; a run that was about to end with
    * an answer takes another step for it. @throws TollgateError `notFound` where the run has ended, `tooManyMessages`.
@@ -152,7 +168,9 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     describe: (agentRunId, { view = true } = {}) => describeRun(options, agentRunId as AgentRunId, view),
     approve: (approvalId, decideOptions) => decide(approvalId, 'approve', decideOptions),
     deny: (approvalId, { reason, ...decideOptions }) => decide(approvalId, 'deny', { ...decideOptions, comment: reason }),
+    edit: (approvalId, editOptions) => sendEdit(options, approvalId as ApprovalId, editOptions),
     withdraw: (approvalId, decideOptions = {}) => decide(approvalId, 'withdraw', decideOptions),
+    signDecision: (approvalId, decision) => signDecision(options, approvalId, decision),
     addUserMessage: (agentRunId, text, messageOptions = {}) => sendMessage(options, agentRunId as AgentRunId, text, messageOptions),
     async cancel(agentRunId) {
       const { closedAt, runKey } = await readExecution(options, agentRunId as AgentRunId);
@@ -170,6 +188,38 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       return gates.map(reportGate);
     },
   };
+}
+
+async function sendEdit(options: AgentClientOptions, approvalId: ApprovalId, { actionDigest, arguments: args, comment }: EditOptions): Promise<DecisionResult> {
+  const { client, identity } = options;
+  const store = needStore(options.store, 'changing what a gate asks for');
+  const gate = await store.findGate(approvalId);
+  const run = gate && (await store.getRun(gate.runKey));
+  if (!gate || !run) return unknownGate(approvalId);
+  const redaction = await options.redaction();
+  const text = {
+    tenant: run.tenant,
+    feature: run.feature,
+    shown: tokensIn(gate.arguments),
+    context: editContext(gate.runKey.agentRunId, actionDigest),
+    refusal: 'The arguments were not changed.',
+  };
+  const edit = await redactOutgoing(redaction, text, args);
+  const said = comment === undefined ? {} : { comment: redactComment(redaction, comment) };
+  const toSend = { runKey: gate.runKey, approvalId, actionDigest: actionDigest as ActionDigest, verdict: 'edit', edit, ...said } as const;
+  const request = toDecisionRequest(toSend, identity, options.signer, Date.now());
+  const result = await reaching(client, () => sendDecision(client, gate.runKey, request));
+  return settled(result, { verdict: 'edit', digest: actionDigest, approver: identity.name }, await store.getGate(gate.runKey, approvalId));
+}
+
+async function signDecision({ store, signer, identity, redaction }: AgentClientOptions, approvalId: string, decision: DecisionToSign): Promise<SignedSignal> {
+  const audit = needStore(store, 'signing a decision');
+  const gate = await audit.findGate(approvalId as ApprovalId);
+  if (!gate) throw noSuchGate(approvalId);
+  if (!signer) throw new TollgateError('invalidInput', 'This client has no signer. Give createAgentClient({ signer }), or sign through the API or the CLI.');
+  const { comment } = decision;
+  const shown = comment === undefined ? decision : { ...decision, comment: redactComment(await redaction(), comment) };
+  return await signForSignal({ signer, identity, audit }, gate, shown, Date.now());
 }
 
 async function redactedStart(redaction: ClientRedaction, agentRunId: AgentRunId, start: AgentRunStart, { redaction: task }: KnownTask): Promise<AgentRunStart> {

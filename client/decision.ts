@@ -9,19 +9,26 @@ import {
 import type { DecisionAnswer, DecisionRefusal, DecisionRequest, Verdict } from '../contracts/approval.ts';
 import type { ActionDigest, ApprovalId, RunKey } from '../contracts/ids.ts';
 import { decideApprovalUpdate } from '../contracts/temporal.ts';
+import { TollgateError } from '../contracts/failures.ts';
+import type { JsonObject } from '../contracts/json.ts';
 import type { GateRecord } from '../domain/approval/gate.ts';
 import type { DecisionSigner } from '../domain/approval/key-port.ts';
+import type { Outgoing } from './redaction.ts';
 
 /** How long a decision waits for a worker's answer, in milliseconds. */
 const ANSWER_TIMEOUT_MS = 10_000;
+/** As the run's guard takes it. */
+const MAX_SIGNED_LENGTH = 16_000;
 /** How long a signed decision counts as a new vote, in milliseconds. */
-const SIGNATURE_VALID_MS = 600_000;
+export const SIGNATURE_VALID_MS = 600_000;
 const MAX_TRIES = 3;
 
 /** Who decides, as verified by whoever holds the signing key. */
 export interface Identity {
   readonly name: string;
   readonly roles: readonly string[];
+  /** How people call whoever it is; proves nothing. */
+  readonly displayName?: string;
 }
 
 /** What a decision came to. `undecided`: nobody answered in time, and it may still arrive. */
@@ -33,14 +40,18 @@ export interface DecisionToSend {
   readonly actionDigest: ActionDigest;
   readonly verdict: Verdict;
   readonly comment?: string;
+  /** For `edit`: the new arguments and the values that redaction took out of them. */
+  readonly edit?: Outgoing<JsonObject>;
 }
 
 /** Signs a decision for `identity`; without a signer it stays bare and counts only where the configuration allows it. */
 export function toDecisionRequest(decision: DecisionToSend, identity: Identity, signer: DecisionSigner | undefined, nowMs: number): DecisionRequest {
   const { approvalId, actionDigest, verdict, runKey } = decision;
   const comment = decision.comment === undefined ? {} : { comment: decision.comment };
-  const request: DecisionRequest = { approvalId, actionDigest, verdict, ...comment };
-  if (!signer) return request;
+  const args = decision.edit ? { arguments: decision.edit.value } : {};
+  const sealed = decision.edit?.redaction ? { redaction: decision.edit.redaction } : {};
+  const request: DecisionRequest = { approvalId, actionDigest, verdict, ...comment, ...sealed };
+  if (!signer) return { ...request, ...args };
   const signedDecision = signer.sign({
     version: 1,
     agentRunId: runKey.agentRunId,
@@ -49,11 +60,18 @@ export function toDecisionRequest(decision: DecisionToSend, identity: Identity, 
     actionDigest,
     verdict,
     approver: identity.name,
+    ...(identity.displayName === undefined ? {} : { displayName: identity.displayName }),
     roles: [...identity.roles],
     ...comment,
+    ...args,
     nonce: randomUUID(),
     expiresAtMs: nowMs + SIGNATURE_VALID_MS,
   });
+  if (signedDecision.length > MAX_SIGNED_LENGTH)
+    throw new TollgateError(
+      'invalidInput',
+      `The decision has ${signedDecision.length} bytes as signed, and ${MAX_SIGNED_LENGTH} is the most. Shorten the arguments or the comment, or deny it and say what to ask for instead.`,
+    );
   return { ...request, signedDecision };
 }
 

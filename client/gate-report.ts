@@ -1,6 +1,6 @@
 import type { RoleLimit } from '../contracts/gate-policy.ts';
 import type { JsonValue } from '../contracts/json.ts';
-import { countApprovals, type GateRecord } from '../domain/approval/gate.ts';
+import { countApprovals, type GateRecord, type Vote } from '../domain/approval/gate.ts';
 
 /** A gate with everything an approver needs. */
 export interface GateReport {
@@ -47,6 +47,8 @@ export interface GateReport {
 
 export interface VoteReport {
   readonly approver: string;
+  /** How people call the approver. */
+  readonly displayName?: string;
   readonly roles: readonly string[];
   readonly verdict: string;
   readonly comment: string | null;
@@ -83,11 +85,15 @@ export function reportGate(gate: GateRecord): GateReport {
     createdAt: iso(gate.createdAtMs),
     expiresAt: iso(gate.expiresAtMs),
     decidedAt: gate.decidedAtMs === null ? null : iso(gate.decidedAtMs),
-    votes: gate.votes.map(({ approver, roles, verdict, comment, unverified, atMs }) => ({ approver, roles, verdict, comment, unverified, at: iso(atMs) })),
+    votes: gate.votes.map(reportVote),
     ...reportTerms(gate),
     ...reportAttention(gate),
     ...(gate.status === 'open' ? { approveCommand: approveCommand(gate.approvalId, gate.actionDigest) } : {}),
   };
+}
+
+function reportVote({ approver, displayName, roles, verdict, comment, unverified, atMs }: Vote): VoteReport {
+  return { approver, ...(displayName === undefined ? {} : { displayName }), roles, verdict, comment, unverified, at: iso(atMs) };
 }
 
 /** What the policy asks beside a role and a number. */

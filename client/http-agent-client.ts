@@ -18,6 +18,7 @@ import {
   pendingResultSchema,
   runReportSchema,
   runSummarySchema,
+  signedSignalSchema,
   startedSchema,
   undecidedSchema,
 } from './http/schemas.ts';
@@ -29,6 +30,7 @@ import type { RunReference } from './run-reader.ts';
 import type { RunOutcome } from './run-result.ts';
 import type { LedgerReport, RunReport, RunSummary } from './run-report.ts';
 import type { RunsDoor } from './runs-door.ts';
+import type { SignedSignal } from './signed-decision.ts';
 import { type StartOptions, toStartRequest } from './start-request.ts';
 import { typedResult } from './task-output.ts';
 
@@ -51,12 +53,22 @@ export function createHttpAgentClient(options: HttpAgentClientOptions): AgentCli
       translated(async () => toDescription(await http.json(descriptionSchema, { path: `${runPath(agentRunId)}/description`, query: { view: String(view) } }))),
     list: (filter = {}) =>
       translated(async () => (await http.json(z.array(runSummarySchema), { path: '/v1/runs', query: listQueryOf(filter) })) as RunSummary[]),
-    pendingApprovals: ({ limit = MAX_LISTED }: { readonly limit?: number } = {}) =>
-      translated(async () => (await http.json(z.array(gateSchema), { path: '/v1/approvals', query: { limit } })) as GateReport[]),
+    pendingApprovals: ({ limit = MAX_LISTED, after }: { readonly limit?: number; readonly after?: string } = {}) =>
+      translated(async () => (await http.json(z.array(gateSchema), { path: '/v1/approvals', query: { limit, cursor: after } })) as GateReport[]),
     approval: (approvalId) => translated(async () => (await http.json(gateSchema, { path: approvalPath(approvalId) })) as GateReport),
     approve: (approvalId, given) => decide(approvalId, { verdict: 'approve', actionDigest: given.actionDigest, ...comment(given) }),
     deny: (approvalId, { reason, ...given }) => decide(approvalId, { verdict: 'deny', reason, ...digest(given) }),
+    edit: (approvalId, given) => decide(approvalId, { verdict: 'edit', actionDigest: given.actionDigest, arguments: given.arguments, ...comment(given) }),
     withdraw: (approvalId, given = {}) => decide(approvalId, { verdict: 'withdraw', ...digest(given), ...comment(given) }),
+    signDecision: (approvalId, { verdict, actionDigest, comment: said }) =>
+      translated(
+        async () =>
+          (await http.json(signedSignalSchema, {
+            method: 'POST',
+            path: `${approvalPath(approvalId)}/signed-decisions`,
+            body: { verdict, actionDigest, ...(said === undefined ? {} : { comment: said }) },
+          })) as SignedSignal,
+      ),
     addUserMessage: (agentRunId, text, messageOptions = {}) =>
       translated(() => http.json(messageSentSchema, { method: 'POST', path: `${runPath(agentRunId)}/messages`, body: { text, ...messageOptions } })),
     ...createHttpMoneyDoor(http),
@@ -168,7 +180,7 @@ function segment(id: string): string {
   return encodeURIComponent(id);
 }
 
-function comment({ comment: given }: DecideOptions): { readonly comment?: string } {
+function comment({ comment: given }: Pick<DecideOptions, 'comment'>): { readonly comment?: string } {
   return given === undefined ? {} : { comment: given };
 }
 

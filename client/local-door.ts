@@ -75,7 +75,9 @@ export function createLocalDoor(ports: LocalDoorPorts): RunsDoor {
     addUserMessage: async (agentRunId, text, options) => (await open({ signs: false })).addUserMessage(agentRunId, text, options),
     approve: async (approvalId, options) => (await open({ signs: true })).approve(approvalId, options),
     deny: async (approvalId, options) => (await open({ signs: true })).deny(approvalId, options),
+    edit: async (approvalId, options) => (await open({ signs: true })).edit(approvalId, options),
     withdraw: async (approvalId, options) => (await open({ signs: true })).withdraw(approvalId, options),
+    signDecision: async (approvalId, decision) => (await open({ signs: true })).signDecision(approvalId, decision),
   };
 }
 

@@ -1,4 +1,5 @@
 import { clientSealer } from '../adapters/keys/client-sealer.ts';
+import { openSigningKey } from '../adapters/keys/decision-keys.ts';
 import { openLocalKey } from '../adapters/keys/local-key.ts';
 import { createPriceSource } from '../adapters/prices/genai-prices.ts';
 import { openEngine } from '../adapters/redaction/engine.ts';
@@ -22,16 +23,22 @@ export function addressOf({ temporal }: Settings): TemporalAddress {
 }
 
 /**
- * The local development key, which counts only while Temporal, and the listener where there is one, are on this machine.
+ * What decisions are signed with: the key that the settings name, else the development key, which counts only while Temporal,
+ * and the listener where there is one, are on this machine.
  * @throws TollgateError where they are not, and TOLLGATE_INSECURE does not say that this is wanted.
  */
-export async function openSigner({ home, temporal, insecure }: Settings, listener?: string): Promise<DecisionSigner> {
+export async function openSigner({ home, temporal, insecure, decisionKeys }: Settings, listener?: string): Promise<DecisionSigner> {
+  if (decisionKeys.signing !== undefined) return openSigningKey(decisionKeys.signing);
   const elsewhere = !isLoopbackAddress(temporal.address)
     ? `TEMPORAL_ADDRESS is ${temporal.address}: the local development key signs only while Temporal is on this machine.`
     : listener !== undefined && !isLoopbackAddress(listener)
       ? `TOLLGATE_LISTEN is ${listener}: the local development key signs only while the API listens on this machine alone.`
       : null;
-  if (elsewhere !== null && !insecure) throw new TollgateError('invalidInput', `${elsewhere} Set TOLLGATE_INSECURE=1 to accept the risk.`);
+  if (elsewhere !== null && !insecure)
+    throw new TollgateError(
+      'invalidInput',
+      `${elsewhere} Set TOLLGATE_DECISION_KEY to a key of your own (npx tollgate keys pair), or TOLLGATE_INSECURE=1 to accept the risk.`,
+    );
   return (await openLocalKey(home)).signer;
 }
 

@@ -24,6 +24,8 @@ export interface OutgoingText {
   readonly tenant: string;
   readonly feature: string;
   readonly task?: TaskRedaction;
+  /** Tokens of the run that whoever wrote the text was shown, and that stay. */
+  readonly shown?: readonly string[];
   /** What the sealed values are bound to. */
   readonly context: string;
   /** For the error where policy blocks it, such as `The run was not started.` */
@@ -46,11 +48,19 @@ export async function redactOutgoing<T extends string | JsonObject>(
   raw: T,
 ): Promise<Outgoing<T>> {
   const key = await publicKey(text.tenant);
-  const given = new GivenTokens(key !== null);
+  const given = new GivenTokens(key !== null, text.shown);
   const value = mapStrings(raw as JsonValue, (part) => withoutInvisible(part));
   const remote = await askRemotes(engine, text.tenant, value, AbortSignal.timeout(REMOTE_TIMEOUT_MS));
   const { tenant, feature, task } = text;
-  const options: RedactionOptions = { tenant, feature, ...(task ? { task } : {}), place: 'text', origin: 'outside', tokens: given, ...remote.options };
+  const options: RedactionOptions = {
+    tenant,
+    feature,
+    ...(task ? { task } : {}),
+    place: 'text',
+    origin: text.shown ? 'run' : 'outside',
+    tokens: given,
+    ...remote.options,
+  };
   const redacted = redactOnce(engine, value, options);
   const blocked = [...redacted.blocked, ...remote.blocked];
   if (blocked.length > 0)
@@ -83,14 +93,20 @@ function redactOnce(
   return { value: text, findings, blocked };
 }
 
+/** Higher than a run ever counts: the worker gives each its own number. */
+const FIRST_BESIDE_SHOWN = 900_000_000;
+
 /** The tokens of one text, with the values to seal. Without a key to seal with they are masks. */
 class GivenTokens implements TokenSource {
-  readonly #tokens = new RunTokens();
+  readonly #tokens: RunTokens;
+  readonly #shown: ReadonlySet<string>;
   readonly #types = new Map<string, string>();
   readonly #canSeal: boolean;
 
-  constructor(canSeal: boolean) {
+  constructor(canSeal: boolean, shown?: readonly string[]) {
     this.#canSeal = canSeal;
+    this.#shown = new Set(shown);
+    this.#tokens = new RunTokens(shown ? FIRST_BESIDE_SHOWN : 1);
   }
 
   tokenFor(type: string, value: string): string {
@@ -101,7 +117,7 @@ class GivenTokens implements TokenSource {
   }
 
   knows(token: string): boolean {
-    return this.#tokens.knows(token);
+    return this.#tokens.knows(token) || this.#shown.has(token);
   }
 
   /** Token, type and value, in the order they were given out. */

@@ -22,6 +22,14 @@ export interface RunReference {
   readonly firstExecutionRunId?: string;
 }
 
+export interface PendingFilter {
+  readonly tenant?: string;
+  /** At most this many; a list has no more than 1000. */
+  readonly limit?: number;
+  /** Id of the last gate of the page before. */
+  readonly after?: string;
+}
+
 /** What can be read of runs. Nothing here changes anything. */
 export interface RunReader {
   /** @throws TollgateError `notFound`. */
@@ -34,7 +42,7 @@ export interface RunReader {
   /** Newest first. */
   list(filter?: Partial<RunFilter>): Promise<readonly RunSummary[]>;
   /** Gates that wait for a person, oldest first. */
-  pendingApprovals(filter?: { readonly tenant?: string; readonly limit?: number }): Promise<readonly GateReport[]>;
+  pendingApprovals(filter?: PendingFilter): Promise<readonly GateReport[]>;
   /** One gate, whatever became of it. @throws TollgateError `notFound`. */
   approval(approvalId: string): Promise<GateReport>;
 }
@@ -57,9 +65,10 @@ export function createRunReader(ports: RunReaderPorts): RunReader {
       const runs = await store.listRuns({ limit: MAX_LISTED, ...filter });
       return await Promise.all(runs.map((run) => summarizeRun(store, run)));
     },
-    async pendingApprovals({ tenant, limit } = {}) {
+    async pendingApprovals({ tenant, limit = MAX_LISTED, after } = {}) {
       const store = await ports.openStore();
-      return (await store.listGates({ status: 'open', limit: limit ?? MAX_LISTED, ...(tenant === undefined ? {} : { tenant }) })).map(reportGate);
+      const within = { ...(tenant === undefined ? {} : { tenant }), ...(after === undefined ? {} : { after: after as ApprovalId }) };
+      return (await store.listGates({ status: 'open', limit, ...within })).map(reportGate);
     },
     async approval(approvalId) {
       const gate = await (await ports.openStore()).findGate(approvalId as ApprovalId);

@@ -1,3 +1,4 @@
+import type { CompensationReport } from '../contracts/agent-run.ts';
 import type { LedgerTotals } from '../contracts/budget.ts';
 import type { TaskSnapshot } from '../contracts/task.ts';
 import type { GateRecord } from '../domain/approval/gate.ts';
@@ -80,6 +81,8 @@ export interface RunReport extends RunSummary {
   /** How the run ended, for a person; null while it goes on. */
   readonly message: string | null;
   readonly failureType: string | null;
+  /** What was undone of a run whose task asks for it, and what was not. */
+  readonly compensation?: CompensationReport;
   /** The fallback chain, as pinned. */
   readonly models: readonly string[];
   /** True where a simulated provider plays the models. */
@@ -137,6 +140,7 @@ function assemble(run: RunRecord, summary: RunSummary, output: string | null, jo
     output,
     message: run.end?.message ?? null,
     failureType: run.end?.failureType ?? null,
+    ...(run.end?.compensation ? { compensation: run.end.compensation } : {}),
     models: journal.snapshot?.candidates.map((candidate) => candidate.model) ?? [],
     simulated: journal.snapshot?.candidates.some((candidate) => candidate.provider === 'simulated') ?? false,
     steps: reportSteps(journal),

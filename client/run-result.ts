@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/client';
-import type { AgentRunEndStatus, AgentRunResult } from '../contracts/agent-run.ts';
+import type { AgentRunEndStatus, AgentRunResult, CompensationReport } from '../contracts/agent-run.ts';
 import type { Exhausted, LedgerTotals } from '../contracts/budget.ts';
 import type { AgentRunId, AttemptId } from '../contracts/ids.ts';
 import type { RunRecord, Store } from '../domain/store/port.ts';
@@ -14,6 +14,8 @@ interface RunEnding {
   readonly failureType?: string;
   /** Which limit it was, where status is `budgetExhausted`. */
   readonly exhausted?: Exhausted;
+  /** What was undone, where the task asked for it. */
+  readonly compensation?: CompensationReport;
   readonly steps: number | null;
   readonly ledger: LedgerTotals | null;
 }
@@ -38,8 +40,12 @@ export type OutputOf<Task> = Task extends { readonly output?: infer Output }
 
 /** The answer of the workflow, in the client's words. */
 export function outcomeOfResult(result: AgentRunResult): RunOutcome {
-  const { agentRunId, status, output, message, failureType, exhausted, steps, ledger } = result;
-  const why = { ...(failureType === undefined ? {} : { failureType }), ...(exhausted === undefined ? {} : { exhausted }) };
+  const { agentRunId, status, output, message, failureType, exhausted, compensation, steps, ledger } = result;
+  const why = {
+    ...(failureType === undefined ? {} : { failureType }),
+    ...(exhausted === undefined ? {} : { exhausted }),
+    ...(compensation === undefined ? {} : { compensation }),
+  };
   return { agentRunId: agentRunId as AgentRunId, status, output, message, ...why, steps, ledger };
 }
 

@@ -8,7 +8,10 @@ import type { StartOptions } from './start-request.ts';
  * All that a command or a route does with runs, whoever answers: Temporal and the store from this process, or a Tollgate
  * API elsewhere. Every error is a TollgateError.
  */
-export interface RunsDoor extends RunReader, MoneyDoor, Pick<AgentClient, 'approve' | 'deny' | 'withdraw' | 'cancel' | 'describe' | 'addUserMessage'> {
+export interface RunsDoor
+  extends RunReader,
+    MoneyDoor,
+    Pick<AgentClient, 'approve' | 'deny' | 'withdraw' | 'edit' | 'signDecision' | 'cancel' | 'describe' | 'addUserMessage'> {
   /** Starts a run of a task by its name or its data, after checking everything that can be checked. */
   start(task: string | StoredTask, input: unknown, options?: StartOptions): Promise<StartedRun>;
 }

@@ -6,6 +6,7 @@ import type { TaskRedaction } from '../contracts/redaction.ts';
 import { limitsSchema } from '../contracts/task.ts';
 import { SEARCH_ATTRIBUTES, type SearchAttributeTopic } from '../contracts/search-attributes.ts';
 import { formatUsd, parseUsd } from '../domain/budget/price.ts';
+import { readTraceparent } from '../telemetry/trace-ids.ts';
 
 /** What the starter of a run may say beside task and input. */
 export interface StartOptions {
@@ -19,6 +20,8 @@ export interface StartOptions {
   readonly budgetTokens?: number;
   /** The person that the run is about, by a value or an id; kept as a keyed hash only, so that `tollgate erase --person` finds the run. */
   readonly subject?: string;
+  /** The place in a trace of one's own that the run's trace hangs below, as W3C's header of that name says it. */
+  readonly traceparent?: string;
 }
 
 /** What the client knows of a task before it runs. Everything but the name is only known where the definition is at hand. */
@@ -63,9 +66,12 @@ export function toStartRequest(task: KnownTask, input: unknown, requester: strin
     ...(typeof limit === 'number' ? { budgetLimitNanoUsd: limit } : {}),
     ...(options.budgetTokens === undefined ? {} : { budgetLimitTokens: options.budgetTokens }),
     requester,
+    ...(options.traceparent === undefined ? {} : { traceparent: options.traceparent }),
   };
   if (options.subject !== undefined && (options.subject.trim() === '' || options.subject.length > 1_000))
     problems.push('subject: expected a value or an id of a person, at most 1,000 characters.');
+  if (options.traceparent !== undefined && !readTraceparent(options.traceparent))
+    problems.push(`traceparent: expected W3C's form, 00-<32 hex digits>-<16 hex digits>-01, saw ${JSON.stringify(options.traceparent.slice(0, 80))}.`);
   const parsed = agentRunStartSchema.safeParse(request);
   if (!parsed.success) problems.push(...parsed.error.issues.filter((issue) => issue.path[0] !== 'input').map(describeIssue));
   if (options.id !== undefined && !/^[\x21-\x7e][\x20-\x7e]{0,199}$/.test(options.id))

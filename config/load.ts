@@ -3,12 +3,15 @@ import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 import { TollgateError } from '../contracts/failures.ts';
+import { type IdentitySettings, identityOf } from './identity.ts';
 import { environmentSchema, isLoopbackAddress, type Settings } from './schema.ts';
 
 export { isLoopbackAddress } from './schema.ts';
 
 const DEFAULT_TEMPORAL_ADDRESS = '127.0.0.1:7233';
-const SECRET = /KEY|TOKEN|SECRET|PASSWORD|DATABASE_URL/;
+/** Below the time after which another worker takes an export over. */
+const MAX_EXPORT_TIMEOUT_MS = 30_000;
+const SECRET = /KEY|TOKEN|SECRET|PASSWORD|DATABASE_URL|HEADERS/;
 
 /**
  * Reads the settings from the environment. Where TEMPORAL_ADDRESS is unset, a running `tollgate dev` in the same data
@@ -45,6 +48,9 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
       'TOLLGATE_BUILD_ID names a version of the deployment TOLLGATE_DEPLOYMENT, which is not set: set both, or unset it.',
     );
   const api = variables.TOLLGATE_URL === undefined ? undefined : { url: variables.TOLLGATE_URL, ...optional('token', variables.TOLLGATE_TOKEN) };
+  const identity = identityOf(variables);
+  if (identity.oidc && variables.TOLLGATE_AS !== undefined)
+    throw new TollgateError('invalidInput', 'TOLLGATE_AS plays a person, and TOLLGATE_OIDC_ISSUER says who people are: unset one of them.');
   const [name, roles] = variables.TOLLGATE_AS?.split(':') ?? [];
   return {
     home: variables.TOLLGATE_HOME,
@@ -56,6 +62,7 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
       isExternal: variables.TEMPORAL_ADDRESS !== undefined,
     },
     taskQueue: variables.TOLLGATE_TASK_QUEUE,
+    ...optional('temporalUiUrl', variables.TOLLGATE_TEMPORAL_UI_URL),
     tenantWeights: variables.TOLLGATE_TENANT_WEIGHTS,
     ...optional('deployment', variables.TOLLGATE_DEPLOYMENT),
     ...optional('buildId', variables.TOLLGATE_BUILD_ID),
@@ -75,19 +82,44 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
       ...optional('audit', variables.TOLLGATE_RETAIN_AUDIT),
     },
     insecure: variables.TOLLGATE_INSECURE,
-    allowUnsigned: variables.TOLLGATE_ALLOW_UNSIGNED ?? isLoopbackAddress(address),
+    ...identity,
+    allowUnsigned: allowsUnsigned(variables, identity, address),
     ...optional('as', name && roles ? { name, roles: roles.split(',') } : undefined),
     ...optional('api', api),
-    ...optional('publicUrl', variables.TOLLGATE_PUBLIC_URL),
+    ...optional('token', variables.TOLLGATE_TOKEN),
     listen: { address: variables.TOLLGATE_LISTEN, isConfigured: Boolean(env.TOLLGATE_LISTEN) },
     ...optional('localDeveloper', variables.TOLLGATE_LOCAL_DEVELOPER),
     reconcileEveryMinutes: variables.TOLLGATE_RECONCILE_MINUTES,
     logLevel: variables.TOLLGATE_LOG_LEVEL,
     ...optional('presidio', presidioOf(variables)),
     ...optional('storeMaxPages', variables.TOLLGATE_STORE_MAX_PAGES),
+    ...optional('traceparent', variables.TRACEPARENT),
+    traces: tracesOf(variables),
     searchAttributesOff: variables.TOLLGATE_SEARCH_ATTRIBUTES_OFF,
     secret: (variable) => env[variable] || undefined,
   };
+}
+
+/** As OpenTelemetry's specification reads these variables: what is said for traces counts before what is said for all. */
+function tracesOf(variables: z.output<typeof environmentSchema>): Settings['traces'] {
+  const base = variables.OTEL_EXPORTER_OTLP_ENDPOINT;
+  const url = variables.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? (base === undefined ? undefined : `${base}/v1/traces`);
+  const headers = { ...variables.OTEL_EXPORTER_OTLP_HEADERS, ...variables.OTEL_EXPORTER_OTLP_TRACES_HEADERS };
+  return {
+    ...optional('otlp', url === undefined || variables.OTEL_TRACES_EXPORTER === 'none' ? undefined : { url, headers }),
+    timeoutMs: Math.min(MAX_EXPORT_TIMEOUT_MS, variables.OTEL_EXPORTER_OTLP_TRACES_TIMEOUT ?? variables.OTEL_EXPORTER_OTLP_TIMEOUT),
+    compression: variables.OTEL_EXPORTER_OTLP_TRACES_COMPRESSION ?? variables.OTEL_EXPORTER_OTLP_COMPRESSION,
+    vendors: variables.TOLLGATE_TRACE_SINKS,
+    withContent: variables.TOLLGATE_TRACE_CONTENT,
+    resource: { ...variables.OTEL_RESOURCE_ATTRIBUTES, ...optional('service.name', variables.OTEL_SERVICE_NAME) },
+    isOff: variables.OTEL_SDK_DISABLED === 'true',
+  };
+}
+
+/** Nobody verifies who sends a bare signal: unless it is allowed, it counts only in development. */
+function allowsUnsigned({ TOLLGATE_UNSIGNED_SIGNALS: said }: z.output<typeof environmentSchema>, { oidc, decisionKeys }: IdentitySettings, address: string) {
+  if (said !== undefined) return said === 'allow';
+  return isLoopbackAddress(address) && oidc === undefined && decisionKeys.verifying === undefined;
 }
 
 function presidioOf(variables: z.output<typeof environmentSchema>): Settings['presidio'] {

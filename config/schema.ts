@@ -1,5 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { identityVariables } from './identity-schema.ts';
+import type { IdentitySettings } from './identity.ts';
 import { SEARCH_ATTRIBUTES, type SearchAttributeTopic } from '../contracts/search-attributes.ts';
 
 const flag = z.enum(['0', '1', 'true', 'false']).transform((value) => value === '1' || value === 'true');
@@ -22,6 +24,23 @@ const days = z
   .regex(/^\d{1,5}d$/, 'a number of days, such as 90d')
   .transform((value) => Number(value.slice(0, -1)) * 86_400_000);
 const topics = Object.keys(SEARCH_ATTRIBUTES) as SearchAttributeTopic[];
+
+/** `name=value` by comma, values percent-encoded, as OpenTelemetry writes headers and resource attributes. */
+const pairs = z.string().transform((value, context): Readonly<Record<string, string>> => {
+  const read = value.split(',').flatMap((entry) => (entry.trim() === '' ? [] : [/^\s*([^=\s]+)\s*=\s*(.*?)\s*$/.exec(entry)]));
+  if (read.every((match) => match !== null)) {
+    try {
+      return Object.fromEntries(read.map((match) => [match?.[1] ?? '', decodeURIComponent(match?.[2] ?? '')]));
+    } catch {}
+  }
+  context.addIssue({ code: 'custom', message: 'name=value, by comma, values percent-encoded, e.g. authorization=Bearer%20abc' });
+  return z.NEVER;
+});
+export const TRACE_SINKS = ['langsmith', 'weave', 'phoenix', 'braintrust', 'langfuse', 'helicone'] as const;
+const traceSinks = z
+  .string()
+  .transform((value) => value.split(',').map((name) => name.trim()))
+  .pipe(z.array(z.enum(TRACE_SINKS, `one or more of ${TRACE_SINKS.join(', ')}, by comma`)));
 
 /** Every setting, by the environment variable that holds it. An empty variable counts as unset. */
 export const environmentSchema = z.object({
@@ -62,16 +81,15 @@ export const environmentSchema = z.object({
   TOLLGATE_RETAIN_VAULT: days.optional(),
   TOLLGATE_RETAIN_AUDIT: days.optional(),
   TOLLGATE_INSECURE: flag.default(false),
-  TOLLGATE_ALLOW_UNSIGNED: flag.optional(),
   TOLLGATE_URL: httpUrl.optional(),
   TOLLGATE_TOKEN: z
     .string()
-    .regex(/^[\x21-\x7e]+$/, 'a key of the API, tg_…')
+    .regex(/^[\x21-\x7e]+$/, 'a key of the API, tg_…, or an access token of the issuer')
     .optional(),
-  /** Where people reach the inbox, for the links in notifications, e.g. https://tollgate.example.com. */
-  TOLLGATE_PUBLIC_URL: httpUrl.optional(),
   TOLLGATE_LISTEN: address.default('127.0.0.1:7480'),
   TOLLGATE_LOCAL_DEVELOPER: flag.optional(),
+  /** The Temporal Web UI, to which the inbox page links. */
+  TOLLGATE_TEMPORAL_UI_URL: httpUrl.optional(),
   TOLLGATE_SIMULATED_URL: httpUrl.optional(),
   TOLLGATE_TASK_QUEUE: z.string().max(200).default('tollgate'),
   /** Shares of the workers by tenant where runs queue, `acme=3,globex=0.5`; the others weigh 1. */
@@ -98,17 +116,57 @@ export const environmentSchema = z.object({
   /** How long one text may take. */
   TOLLGATE_PRESIDIO_TIMEOUT_MS: z.coerce.number().int().min(50).max(60_000).default(2_000),
   TOLLGATE_STORE_MAX_PAGES: z.coerce.number().int().min(16).optional(),
+  /** Where the trace of a run that `tollgate run` starts hangs, as CI systems set it. */
+  TRACEPARENT: z.string().max(200).optional(),
+  /** Where spans go beside OTEL_EXPORTER_OTLP_ENDPOINT; each reads the variables of its own tools below. */
+  TOLLGATE_TRACE_SINKS: traceSinks.default([]),
+  /** Whether what was said goes along with the spans, redacted. */
+  TOLLGATE_TRACE_CONTENT: flag.default(false),
+  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: pairs.optional(),
+  OTEL_EXPORTER_OTLP_TRACES_HEADERS: pairs.optional(),
+  OTEL_EXPORTER_OTLP_PROTOCOL: z.literal('http/protobuf', 'http/protobuf, the only one that is spoken here').default('http/protobuf'),
+  OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: z.literal('http/protobuf', 'http/protobuf, the only one that is spoken here').optional(),
+  OTEL_EXPORTER_OTLP_TIMEOUT: z.coerce.number().int().min(1).default(10_000),
+  OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: z.coerce.number().int().min(1).optional(),
+  OTEL_EXPORTER_OTLP_COMPRESSION: z.enum(['gzip', 'none']).default('none'),
+  OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: z.enum(['gzip', 'none']).optional(),
+  OTEL_TRACES_EXPORTER: z.enum(['otlp', 'none']).default('otlp'),
+  OTEL_SDK_DISABLED: z.enum(['true', 'false']).default('false'),
+  OTEL_SERVICE_NAME: z.string().max(200).optional(),
+  OTEL_RESOURCE_ATTRIBUTES: pairs.default({}),
+  LANGSMITH_API_KEY: z.string().optional(),
+  LANGSMITH_ENDPOINT: httpUrl.optional(),
+  LANGSMITH_PROJECT: z.string().optional(),
+  WANDB_API_KEY: z.string().optional(),
+  /** `entity/project`. */
+  WANDB_PROJECT: z.string().optional(),
+  WF_TRACE_SERVER_URL: httpUrl.optional(),
+  PHOENIX_COLLECTOR_ENDPOINT: httpUrl.optional(),
+  PHOENIX_API_KEY: z.string().optional(),
+  PHOENIX_PROJECT_NAME: z.string().optional(),
+  BRAINTRUST_API_KEY: z.string().optional(),
+  /** `project_name:<name>`, `project_id:<id>` or `experiment_id:<id>`. */
+  BRAINTRUST_PARENT: z.string().optional(),
+  BRAINTRUST_API_URL: httpUrl.optional(),
+  LANGFUSE_PUBLIC_KEY: z.string().optional(),
+  LANGFUSE_SECRET_KEY: z.string().optional(),
+  LANGFUSE_BASE_URL: httpUrl.optional(),
+  HELICONE_API_KEY: z.string().optional(),
+  HELICONE_API_URL: httpUrl.optional(),
   TOLLGATE_SEARCH_ATTRIBUTES_OFF: z
     .string()
     .transform((value) => value.split(',').map((topic) => topic.trim()))
     .pipe(z.array(z.enum(topics as [SearchAttributeTopic, ...SearchAttributeTopic[]], `one or more of ${topics.join(', ')}, by comma`)))
     .default([]),
+  ...identityVariables,
 });
 
 /** The name of a setting: an environment variable. */
 export type SettingName = keyof typeof environmentSchema.shape;
 
-export interface Settings {
+export interface Settings extends IdentitySettings {
   /** The data folder. */
   readonly home: string;
   readonly temporal: {
@@ -132,6 +190,8 @@ export interface Settings {
   /** Where this person's programs keep what can be had again. */
   readonly userCache: string;
   readonly openai: { readonly apiKey?: string; readonly baseUrl?: string };
+  /** Base URL of the Temporal Web UI. */
+  readonly temporalUiUrl?: string;
   /** Base URL of a simulated provider, including `/v1`. */
   readonly simulatedUrl?: string;
   readonly databaseUrl?: string;
@@ -154,8 +214,8 @@ export interface Settings {
   readonly as?: { readonly name: string; readonly roles: readonly string[] };
   /** The running API that client and CLI speak to, instead of Temporal and the store. */
   readonly api?: { readonly url: string; readonly token?: string };
-  /** Where people reach the inbox. */
-  readonly publicUrl?: string;
+  /** A key or an access token of whoever uses the CLI. */
+  readonly token?: string;
   /** Where the API listens, `host:port`. */
   readonly listen: { readonly address: string; readonly isConfigured: boolean };
   /** Whether a request without a key may act as the developer at this machine. Unset: as long as there has never been a key. */
@@ -165,6 +225,17 @@ export interface Settings {
   /** The analyzer that finds names and places. */
   readonly presidio?: { readonly url: string; readonly language: string; readonly entities: readonly string[]; readonly timeoutMs: number };
   readonly storeMaxPages?: number;
+  readonly traceparent?: string;
+  readonly traces: {
+    /** The collector that OTEL_EXPORTER_OTLP_* names. */
+    readonly otlp?: { readonly url: string; readonly headers: Readonly<Record<string, string>> };
+    readonly timeoutMs: number;
+    readonly compression: 'gzip' | 'none';
+    readonly vendors: readonly (typeof TRACE_SINKS)[number][];
+    readonly withContent: boolean;
+    readonly resource: Readonly<Record<string, string>>;
+    readonly isOff: boolean;
+  };
   readonly searchAttributesOff: readonly SearchAttributeTopic[];
   /** The value of an environment variable that a task or an endpoint names; never printed. */
   readonly secret: (name: string) => string | undefined;

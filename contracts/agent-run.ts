@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import type { DecisionAnswer, DecisionRequest, GateKind, GateStatus } from './approval.ts';
+import type { DecisionAnswer, DecisionRequest, GateKind, GateMoments, GateStatus } from './approval.ts';
 import type { Exhausted, LedgerTotals, NanoUsd, OnBudgetExhausted, OnModelsUnavailable, OnQuotaDenied, ScopeKind } from './budget.ts';
 import type { ActionDigest, ApprovalId, AttemptId, RunKey } from './ids.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import type { ErrorVerdict, OutcomeClass, SkipReason } from './model.ts';
 import type { QuotaDenial } from './quota.ts';
-import { jsonObjectSchema } from './task.ts';
+import { type FailedEnd, jsonObjectSchema } from './task.ts';
 import { type Travelled, travelledSchema } from './travelled.ts';
 import type { Effect } from './tool.ts';
 
@@ -38,6 +38,8 @@ export const agentRunStartSchema = z.strictObject({
     .string()
     .regex(/^[0-9a-f]{64}$/)
     .optional(),
+  /** Where the run's trace hangs in its caller's, as W3C writes it. */
+  traceparent: z.string().max(200).optional(),
 });
 export type AgentRunStart = z.infer<typeof agentRunStartSchema>;
 
@@ -62,8 +64,20 @@ export interface AgentRunResult {
   readonly failureType?: string;
   /** Which limit it was, where status is `budgetExhausted`. Unset in runs of older workers. */
   readonly exhausted?: Exhausted;
+  /** What was undone, where the task asked for it. */
+  readonly compensation?: CompensationReport;
   readonly steps: number;
   readonly ledger: LedgerTotals;
+}
+
+/** What became of a run's completed actions that its task wanted undone. */
+export interface CompensationReport {
+  /** In the order in which they were undone; at most 20 by name. */
+  readonly undone: readonly { readonly tool: string; readonly by: string }[];
+  /** What could not be undone and why; at most 20 by name. */
+  readonly left: readonly { readonly tool: string; readonly reason: string }[];
+  readonly undoneCount: number;
+  readonly leftCount: number;
 }
 
 /**
@@ -113,6 +127,8 @@ export interface PinnedTask {
   readonly unavailableMessage?: string;
   readonly maxUnavailableWaitMs?: number;
   readonly maxDurationMs?: number;
+  /** Ends after which completed actions are undone. Unset: none. */
+  readonly compensateOn?: readonly FailedEnd[];
 }
 
 /** One tool call of the current step, as the workflow follows it. */
@@ -136,6 +152,8 @@ export interface OpenGate {
   readonly status: GateStatus;
   readonly tool: string;
   readonly expiresAtMs: number;
+  /** Moments still to come at which the gate changes by itself. */
+  readonly moments?: GateMoments;
   /** Decisions handled so far, refused ones included. */
   readonly tries: number;
   /** The call it belongs to; null for a gate about the run as a whole. */
@@ -175,6 +193,8 @@ export interface RunPosition {
   readonly messageNodeIds?: readonly string[];
   /** The answer that a later message made the run go on from. */
   readonly answerAttemptId?: AttemptId;
+  /** Set once the run is over and what it had done is undone: its end, and the plan whose calls `calls` then are. */
+  readonly undoing?: { readonly end: RunEnd; readonly planId: AttemptId };
 }
 
 /** No model of the chain was there to answer. */
@@ -198,6 +218,7 @@ export interface RunEnd {
   readonly exhausted?: Exhausted;
   /** What the run answers where no model did: a person, or the task's words for when none can. */
   readonly text?: string;
+  readonly compensation?: CompensationReport;
 }
 
 export interface CarriedState {
@@ -239,6 +260,7 @@ export interface PinTaskInput {
   readonly parent?: RunKey;
   readonly redaction?: Travelled;
   readonly subject?: string;
+  readonly traceparent?: string;
 }
 export interface PinTaskOutcome {
   readonly pinned: PinnedTask;
@@ -318,6 +340,8 @@ export interface ExecuteToolInput {
   readonly callIndex: number;
   /** Only for irreversible tools: the gate that permits it. */
   readonly approvalId?: ApprovalId;
+  /** The pinned task as history has it. Unset by older workers. */
+  readonly snapshotDigest?: string;
 }
 
 export type ExecuteToolOutcome =
@@ -352,6 +376,20 @@ export interface OpenGateOutcome {
   readonly actionDigest: ActionDigest;
   readonly expiresAtMs: number;
   readonly summary: string;
+  /** Unset: `open`. */
+  readonly status?: GateStatus;
+  readonly moments?: GateMoments;
+}
+
+/** Writes down that a moment of a gate has come. */
+export interface TendGateInput {
+  readonly version: 1;
+  readonly runKey: RunKey;
+  readonly approvalId: ApprovalId;
+}
+export interface TendGateOutcome {
+  /** Those still to come. */
+  readonly moments: GateMoments;
 }
 
 export interface RecordDecisionInput {
@@ -397,6 +435,21 @@ export interface ResolveInDoubtInput {
   readonly approvalId: ApprovalId;
   /** The `inDoubt` gate. */
   readonly doubtApprovalId: ApprovalId;
+}
+
+/** Plans how the run's completed actions are undone, as the calls of a step that no model asked for. */
+export interface PlanCompensationInput {
+  readonly version: 1;
+  readonly runKey: RunKey;
+  readonly snapshotDigest: string;
+  /** Stands where an accepted reply's attempt stands elsewhere. The same again answers the same plan. */
+  readonly planId: AttemptId;
+  /** How the run ended, for people who decide on undoing. */
+  readonly why: string;
+}
+export interface PlanCompensationOutcome {
+  /** The last action first. */
+  readonly calls: readonly ReplyCall[];
 }
 
 export interface AddMessageInput {
@@ -453,12 +506,15 @@ export interface FinishRunInput {
   readonly runKey: RunKey;
   readonly end: RunEnd;
   readonly steps: number;
+  /** The plan by which what was done has been undone. */
+  readonly planId?: AttemptId;
 }
 export interface FinishRunOutcome {
   readonly ledger: LedgerTotals;
   readonly output: string | null;
   readonly outputAttemptId?: AttemptId;
   readonly message: string;
+  readonly compensation?: CompensationReport;
 }
 
 export type { OutcomeClass };

@@ -25,12 +25,11 @@ export const decisionSchema = z.strictObject({
   approvalId: z.string().min(1).max(100),
   actionDigest: z.string().regex(/^[0-9a-f]{64}$/),
   verdict: z.enum(['approve', 'deny', 'withdraw', 'edit']),
-  /** For `edit`: SHA-256 over the canonical JSON of the whole new arguments object, as it travels beside the decision. */
-  editedDigest: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .optional(),
+  /** For `edit`: the whole new arguments object, redacted by the client. */
+  arguments: (z.record(z.string(), z.json()) as unknown as z.ZodType<JsonObject>).optional(),
   approver: z.string().min(1).max(200),
+  /** How people call the approver. Proves nothing. */
+  displayName: z.string().min(1).max(200).optional(),
   roles: z.array(z.string().min(1).max(100)).max(64),
   comment: z.string().max(4_000).optional(),
   nonce: z.string().min(8).max(100),
@@ -51,9 +50,9 @@ export interface DecisionRequest {
   readonly verdict: Verdict;
   readonly comment?: string;
   readonly signedDecision?: SignedDecision;
-  /** For `edit`: the whole new arguments object, redacted by the client. */
+  /** For an `edit` that is not signed: the whole new arguments object. */
   readonly arguments?: JsonObject;
-  /** The values that redaction took out of it. */
+  /** For `edit`: the values that redaction took out of the arguments. */
   readonly redaction?: Travelled;
 }
 
@@ -104,6 +103,9 @@ export interface GateTerms {
   readonly policy: GatePolicy;
   readonly revision: number;
   readonly escalatesAtMs: number | null;
+  readonly requester: string;
+  /** Who changed the arguments, oldest first: they count as requesters. */
+  readonly editors: readonly string[];
 }
 
 /** What an action digest is computed over. Volatile arguments are left out of `arguments`. */

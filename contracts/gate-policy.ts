@@ -32,12 +32,12 @@ export const conditionSchema = z
 export type Condition = z.infer<typeof conditionSchema>;
 
 function valueProblem(operator: ConditionOperator, value: JsonValue | undefined): string | null {
-  if (operator === 'present') return value === undefined ? null : 'the operator "present" takes no value. Remove it';
-  if (value === undefined) return `the operator "${operator}" compares with a value. Add "value"`;
-  if (operator === 'in' || operator === 'notIn') return Array.isArray(value) ? null : `the operator "${operator}" takes a list, such as ["EU", "UK"]`;
-  if (Array.isArray(value)) return `the operator "${operator}" takes one value, and this is a list. Use "in" or "notIn"`;
+  if (operator === 'present') return value === undefined ? null : 'the operator "present" takes no value. Remove it.';
+  if (value === undefined) return `the operator "${operator}" compares with a value. Add "value".`;
+  if (operator === 'in' || operator === 'notIn') return Array.isArray(value) ? null : `the operator "${operator}" takes a list, such as ["EU", "UK"].`;
+  if (Array.isArray(value)) return `the operator "${operator}" takes one value, and this is a list. Use "in" or "notIn".`;
   const mustBeNumber = (ORDERING_OPERATORS as readonly string[]).includes(operator);
-  return mustBeNumber && typeof value !== 'number' ? `the operator "${operator}" compares numbers, such as 100` : null;
+  return mustBeNumber && typeof value !== 'number' ? `the operator "${operator}" compares numbers, such as 100.` : null;
 }
 
 const conditions = z.array(conditionSchema).min(1).max(16);
@@ -67,7 +67,7 @@ const terms = {
 export const policyRuleSchema = z.strictObject({
   when: z
     .strictObject({ tool: z.string().min(1).max(100).optional(), tenant: z.string().min(1).max(100).optional(), arguments: conditions.optional() })
-    .refine((when) => Object.keys(when).length > 0, 'a rule says when it applies: "tool", "tenant" or "arguments"'),
+    .refine((when) => Object.keys(when).length > 0, 'a rule says when it applies: "tool", "tenant" or "arguments".'),
   approvers: approvers.optional(),
   role: role.optional(),
   expiresAfterMs: span.optional(),
@@ -93,14 +93,26 @@ export const gatePolicySchema = z
     /** Nobody is asked: the action runs, and the audit says whom this policy would have asked. For trying a policy out. */
     shadow: z.boolean().optional(),
   })
-  .superRefine(({ expiresAfterMs, escalateTo, remindBeforeMs }, context) => {
-    const within = (path: string[], ms: number | undefined) => {
-      if (ms !== undefined && ms >= expiresAfterMs)
-        context.addIssue({ code: 'custom', path, message: `${ms} ms is not shorter than the gate stays open (${expiresAfterMs} ms). Make it shorter` });
-    };
-    within(['escalateTo', 'afterMs'], escalateTo?.afterMs);
-    within(['remindBeforeMs'], remindBeforeMs);
-  });
+  .superRefine((policy, context) => refuseLateMoments(policy, context));
+
+/** Refuses moments that a gate does not live to see. `names` says what their fields are called where that is not as here. */
+export function refuseLateMoments(
+  {
+    expiresAfterMs,
+    escalateTo,
+    remindBeforeMs,
+  }: { readonly expiresAfterMs: number; readonly escalateTo?: { readonly afterMs: number } | undefined; readonly remindBeforeMs?: number | undefined },
+  context: z.core.$RefinementCtx,
+  names = { escalateTo: 'afterMs', remindBefore: 'remindBeforeMs' },
+): void {
+  const within = (path: string[], ms: number | undefined) => {
+    if (ms === undefined || ms < expiresAfterMs) return;
+    const message = `${ms / 1_000} s is not shorter than the gate stays open, ${expiresAfterMs / 1_000} s. Make it shorter, or let the gate stay open longer.`;
+    context.addIssue({ code: 'custom', path, message, input: ms });
+  };
+  within(['escalateTo', names.escalateTo], escalateTo?.afterMs);
+  within([names.remindBefore], remindBeforeMs);
+}
 
 /** As a gate's row has it: what holds for its very arguments, without rules. */
 export type GatePolicy = z.infer<typeof gatePolicySchema>;

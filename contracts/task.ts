@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { gatePolicySchema } from './approval.ts';
-import type { JsonObject } from './json.ts';
+import { type GatePolicy, gatePolicySchema } from './approval.ts';
+import type { JsonObject, JsonValue } from './json.ts';
 import type { ModelApi } from './model.ts';
 import type { PriceTable } from './budget.ts';
 import { taskRedactionSchema } from './redaction.ts';
@@ -52,6 +52,34 @@ export function refuseLocal(tool: { readonly local?: boolean | undefined; readon
   context.addIssue({ code: 'custom', path: ['local'], message, input: tool.local });
 }
 
+/** Where one argument of a compensating call comes from: a place in what was done (`arguments.orderId`, `result.booking.id`), or a fixed value. */
+export const compensationSourceSchema = z
+  .strictObject({
+    from: z
+      .string()
+      .regex(/^(?:arguments|result)(?:\.[^.]{1,100}){0,16}$/, 'a place such as "arguments.orderId" or "result.booking.id"')
+      .optional(),
+    value: (z.json() as unknown as z.ZodType<JsonValue>).optional(),
+  })
+  .superRefine(({ from, value }, context) => {
+    if ((from === undefined) === (value === undefined))
+      context.addIssue({ code: 'custom', message: 'a source says exactly one of "from" (a place such as "result.id") and "value".' });
+  });
+export type CompensationSource = z.infer<typeof compensationSourceSchema>;
+
+/** What undoes a completed action of a tool. */
+export const compensationSchema = z.strictObject({
+  /** Another tool of the task. */
+  tool: z.string().min(1).max(64),
+  /** By argument of that tool. Unset: the tool's own `argumentsFrom` in TypeScript makes them. */
+  arguments: z.record(z.string().min(1).max(200), compensationSourceSchema).optional(),
+});
+export type Compensation = z.infer<typeof compensationSchema>;
+
+/** Ends that are no success; a task may have what was done undone after them. */
+export const failedEndSchema = z.enum(['failed', 'denied', 'expired', 'cancelled', 'budgetExhausted']);
+export type FailedEnd = z.infer<typeof failedEndSchema>;
+
 const toolFields = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'letters, digits, "_" and "-", at most 64 (the limit of OpenAI function names)'),
   version: z.string().min(1).max(100).default('1'),
@@ -69,6 +97,8 @@ const toolFields = z.strictObject({
    * the call. Unset: it gets the tokens.
    */
   needs: z.array(z.string().min(1).max(100)).max(64).optional(),
+  /** How what the tool did is undone, where a task says `onFailure: compensate`. */
+  compensate: compensationSchema.optional(),
   /** A short read, carried out within the workflow task: less history and less work for the server. See docs/local-reads.md. */
   local: z.boolean().optional(),
 });
@@ -137,8 +167,40 @@ export const candidateSchema = z.strictObject({
     .optional(),
 });
 
+/** Every rule and limit decides by what people see; a volatile argument may be another when the action runs. */
+function refuseVolatileConditions(
+  task: { readonly tools: readonly ToolDefinition[]; readonly gates: { readonly irreversible: GatePolicy } },
+  context: z.core.$RefinementCtx,
+): void {
+  for (const [index, { name: toolName, gate, volatileArguments }] of task.tools.entries()) {
+    const { rules = [], limits = [] } = gate ?? task.gates.irreversible;
+    const conditions = [
+      ...rules.flatMap(({ when, limits: more = [] }) => [...(when.arguments ?? []), ...more.flatMap((limit) => limit.when)]),
+      ...limits.flatMap(({ when }) => when),
+    ];
+    const seen = conditions.map(({ path }) => path.split('.', 1)[0] ?? '').find((argument) => volatileArguments.includes(argument));
+    if (seen === undefined) continue;
+    const message = `the gate's policy looks at "${seen}", which is a volatile argument of ${toolName}: what was approved need not be what runs. Take it out of volatileArguments, or out of the policy`;
+    context.addIssue({ code: 'custom', path: ['tools', index, 'volatileArguments'], message, input: volatileArguments });
+  }
+}
+
+/** Refuses a compensation that could not be carried out. */
+function refuseCompensation(tools: readonly ToolDefinition[], context: z.core.$RefinementCtx): void {
+  for (const [index, { name, effect, binding, compensate }] of tools.entries()) {
+    if (!compensate) continue;
+    const add = (message: string) => context.addIssue({ code: 'custom', path: ['tools', index, 'compensate'], message });
+    const by = tools.find((tool) => tool.name === compensate.tool);
+    if (effect === 'read') add(`"${name}" is a read: there is nothing to undo. Remove "compensate"`);
+    if (!by || by.name === name) add(`"${name}" is undone by "${compensate.tool}", which is no other tool of the task. Add that tool to the task`);
+    else if (by.effect === 'read') add(`"${name}" is undone by "${by.name}", which is a read and undoes nothing`);
+    if (binding.type !== 'function' && compensate.arguments === undefined)
+      add(`"${name}" does not say what "${compensate.tool}" is to be called with. Add "arguments"`);
+  }
+}
+
 /** A task as data: what a file task says, and what a task in TypeScript comes down to. */
-export const taskDefinitionSchema = z.strictObject({
+const taskFields = z.strictObject({
   version: z.literal(1),
   name,
   /** The workflow type that runs the task. Unset: `agentRun`. */
@@ -176,9 +238,17 @@ export const taskDefinitionSchema = z.strictObject({
   onExpired: z.enum(['tellModel', 'endRun']).default('tellModel'),
   /** Whether the provider may store responses; background responses need it. */
   providerStorage: z.enum(['allowed', 'forbidden']).default('forbidden'),
+  /** What becomes of completed actions when the run ends without success. Unset: they are kept. */
+  onFailure: z.enum(['keep', 'compensate']).optional(),
+  /** The ends after which they are undone. Unset: all of them. */
+  compensateOn: z.array(failedEndSchema).min(1).max(5).optional(),
   /** What becomes of personal data and secrets in this task's runs, above the general settings and below the tenant's. */
   redaction: taskRedactionSchema.optional(),
   limits: limitsSchema,
+});
+export const taskDefinitionSchema = taskFields.superRefine((task, context) => {
+  refuseCompensation(task.tools, context);
+  refuseVolatileConditions(task, context);
 });
 export type TaskDefinition = z.infer<typeof taskDefinitionSchema>;
 

@@ -36,6 +36,8 @@ describe('layers', () => {
     ['domain/budget/x.ts', "import { openSqliteStore } from '../../adapters/stores/sqlite/sqlite-store.ts';"],
     ['adapters/stores/x.ts', "import { Client } from '@temporalio/client';"],
     ['client/x.ts', "import { openSqliteStore } from '../adapters/stores/sqlite/sqlite-store.ts';"],
+    ['client/inbox/x.ts', "import { createHttpApi } from '../http/app.ts';"],
+    ['client/inbox/x.ts', "import { readFileSync } from 'node:fs';"],
     ['client/x.ts', "const store = await import('../adapters/stores/sqlite/sqlite-store.ts');"],
     ['contracts/failures.ts', "import { z } from 'zod';"],
     ['testing/x.ts', "import { expect } from 'vitest';"],

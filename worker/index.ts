@@ -11,7 +11,7 @@ import type { QuotaRule } from '../contracts/quota.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { type RunningWorker, startWorker } from './start-worker.ts';
 import { recordKeeper } from './record-keeper.ts';
-import { mcpServersOf, payloadCodec, retainer, temporalTarget, wirePorts } from './wiring.ts';
+import { mcpServersOf, payloadCodec, retainer, temporalTarget, traceExporter, wirePorts } from './wiring.ts';
 
 export { TollgateError } from '../contracts/failures.ts';
 export type { SettingName } from '../config/schema.ts';
@@ -61,6 +61,9 @@ export async function startTollgateWorker(
     const { home, taskQueue, searchAttributesOff, reconcileEveryMinutes } = settings;
     const mcpServers = mcpServersOf(settings, project, logger);
     const [temporal, ports] = await Promise.all([temporalTarget(settings), wirePorts(settings, project, store, mcpServers)]);
+    // Before the first run, so that nothing ends unseen.
+    const exporter = traceExporter(settings, project, store, logger);
+    await exporter.start();
     const worker = await startWorker({
       temporal,
       taskQueue,
@@ -77,7 +80,7 @@ export async function startTollgateWorker(
       ...(project.workflowsPath === undefined ? {} : { workflowsPath: project.workflowsPath }),
     });
     logger.info({ address: temporal.address, namespace: temporal.namespace, taskQueue, home, store: describeStore(settings) }, 'worker ready');
-    return closing(worker, [mcpServers, store]);
+    return closing(worker, [mcpServers, exporter, store]);
   } catch (error) {
     await store.close();
     throw error;

@@ -1,2 +1,5 @@
 /** Every `patched('…')` id by name, with the date after which no run can need it. */
-export const PATCHES = {} as const;
+export const PATCHES = {
+  /** Gates that are decided when they are opened, and that have moments before they expire. From 2027-12-01 on no run can need it. */
+  gateOutcomes: 'gate-outcomes',
+} as const;

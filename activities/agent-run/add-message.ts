@@ -9,14 +9,14 @@ import { toRunOfText } from '../redaction/run-of-text.ts';
 import type { Redacted } from '../redaction/run-redaction.ts';
 import { admit } from '../redaction/travelled.ts';
 import type { ActivityPorts } from '../ports.ts';
-import { loadRun, loadSnapshot } from './snapshot.ts';
+import { loadRunFacts, loadSnapshot } from './snapshot.ts';
 
 const SENDERS_FAULT: readonly string[] = ['unreadable', 'invalidInput'];
 
 /** Writes a message from outside as a transcript node; the first content under its id stays. Audited, also where it is refused. */
 export async function addMessage(ports: ActivityPorts, { runKey, message }: AddMessageInput): Promise<AddMessageOutcome> {
   const { store } = ports;
-  const run = await loadRun(store, runKey);
+  const run = await loadRunFacts(store, runKey);
   const snapshot = await loadSnapshot(store, run.snapshotDigest);
   const { task } = snapshot;
   const { messageId, sender } = message;

@@ -3,7 +3,7 @@ import { TollgateError } from '../../contracts/failures.ts';
 import type { AttemptId, RunKey } from '../../contracts/ids.ts';
 import type { Store } from '../../domain/store/port.ts';
 import type { ActivityPorts } from '../ports.ts';
-import { runOfText } from '../redaction/run-of-text.ts';
+import { toRunOfText } from '../redaction/run-of-text.ts';
 import { type ExitOptions, redactForRun, type RunOfText } from '../redaction/run-redaction.ts';
 import { valuesOfOtherRun } from '../redaction/travelled.ts';
 import { loadRun, loadRunFacts, loadSnapshot } from './snapshot.ts';
@@ -15,8 +15,10 @@ const MAX_READ_BYTES = 12_288;
 /** Writes a message of the workflow itself as a transcript node. An answer of a child never passes through history: it is taken from the store. */
 export async function addNote(ports: ActivityPorts, { runKey, noteId, text, answerOf }: AddNoteInput): Promise<NodeOutcome> {
   const { store } = ports;
-  const { limits } = (await loadSnapshot(store, (await loadRun(store, runKey)).snapshotDigest)).task;
-  const run = await runOfText(store, runKey);
+  const facts = await loadRunFacts(store, runKey);
+  const snapshot = await loadSnapshot(store, facts.snapshotDigest);
+  const { limits } = snapshot.task;
+  const run = toRunOfText(runKey, facts, snapshot);
   const answer = answerOf ? await answerOfChild(store, runKey, answerOf) : null;
   const said = await noted(ports, run, 'ofRun', text);
   const parts =

@@ -2,17 +2,18 @@ import type { PinnedTask, PinTaskInput, PinTaskOutcome } from '../../contracts/a
 import { TollgateError } from '../../contracts/failures.ts';
 import type { ContentDigest, RunKey } from '../../contracts/ids.ts';
 import type { JsonObject } from '../../contracts/json.ts';
-import { type TaskDefinition, type TaskSnapshot, taskDefinitionSchema } from '../../contracts/task.ts';
+import { failedEndSchema, type TaskDefinition, type TaskSnapshot, taskDefinitionSchema } from '../../contracts/task.ts';
 import { emptyLedger, nanoUsd } from '../../domain/budget/ledger.ts';
 import { firstUserMessage } from '../../domain/agent-run/first-message.ts';
 import { startContext } from '../../domain/redaction/sealing-context.ts';
 import { resolveCandidates } from '../../domain/task/candidates.ts';
+import { readTraceparent, traceparentBelow, traceparentOf } from '../../telemetry/trace-ids.ts';
 import { canonicalDigest } from '../digest.ts';
 import type { ActivityPorts } from '../ports.ts';
 import { toRunOfText } from '../redaction/run-of-text.ts';
 import { redactForRun, type RunOfText } from '../redaction/run-redaction.ts';
 import { admit, valuesOfOtherRun } from '../redaction/travelled.ts';
-import { labelOf, loadRun, loadSnapshot } from './snapshot.ts';
+import { labelOf, loadRun, loadSnapshot, promptVersionOf } from './snapshot.ts';
 
 const INPUT_NODE_ID = 'input';
 /** Shorter than the activity may take: a server that needs longer to start is found started by the next try. */
@@ -53,6 +54,7 @@ export async function pinTask(ports: ActivityPorts, input: PinTaskInput): Promis
     parentRunKeys,
     pinned: whatWasPinned(snapshot),
     ...(input.subject === undefined ? {} : { subject: input.subject }),
+    ...(await traceparentFor(ports, input)),
   });
   const run = toRunOfText(runKey, { tenant, feature }, snapshot);
   await store.putNode(runKey, INPUT_NODE_ID, { role: 'user', text: firstUserMessage(await admitInput(ports, run, input)) });
@@ -67,6 +69,13 @@ async function admitInput(ports: ActivityPorts, run: RunOfText, { runKey, input,
     : await admit(ports, run, { place: 'input', context: startContext(runKey.agentRunId), travelled: redaction }, input);
   if (blocked.length === 0) return value;
   throw new TollgateError('redactionBlocked', `The input has ${blocked.join(', ')}, which redaction policy blocks. Nothing of it went on.`);
+}
+
+/** A child's trace is its parent's, below the parent's span, whatever its own input says. What is no `traceparent` is dropped. */
+async function traceparentFor({ store }: ActivityPorts, { parent, traceparent }: PinTaskInput): Promise<{ readonly traceparent?: string }> {
+  if (parent) return { traceparent: traceparentBelow(await loadRun(store, parent), { type: 'run' }) };
+  const given = readTraceparent(traceparent);
+  return given ? { traceparent: traceparentOf(given) } : {};
 }
 
 /** The parent and all above it, nearest first, as the store has them: a child can't be started past a budget above its parent's. */
@@ -131,7 +140,8 @@ function whatWasPinned({ task, candidates, promptDigest, policyVersion }: TaskSn
   };
 }
 
-function pinnedTask({ task, candidates, promptDigest }: TaskSnapshot, snapshotDigest: string): PinnedTask {
+function pinnedTask(snapshot: TaskSnapshot, snapshotDigest: string): PinnedTask {
+  const { task, candidates } = snapshot;
   const {
     maxSteps,
     maxToolCallsPerStep,
@@ -154,7 +164,7 @@ function pinnedTask({ task, candidates, promptDigest }: TaskSnapshot, snapshotDi
     taskName: task.name,
     ...(task.workflow === undefined ? {} : { workflow: task.workflow }),
     snapshotDigest,
-    promptVersion: `${task.promptName ?? task.name}@${promptDigest.slice(0, 12)}`,
+    promptVersion: promptVersionOf(snapshot),
     models: candidates.map(labelOf),
     onBudgetExhausted: task.onBudgetExhausted,
     onDenied: task.onDenied,
@@ -177,5 +187,6 @@ function pinnedTask({ task, candidates, promptDigest }: TaskSnapshot, snapshotDi
     ...(unavailableMessage === undefined ? {} : { unavailableMessage }),
     ...(onModelsUnavailable === 'wait' ? { maxUnavailableWaitMs } : {}),
     ...(maxDurationMs === undefined ? {} : { maxDurationMs }),
+    ...(task.onFailure === 'compensate' ? { compensateOn: task.compensateOn ?? failedEndSchema.options } : {}),
   };
 }

@@ -2,6 +2,7 @@ import type { CandidateSnapshot, TaskSnapshot, ToolDefinition } from '../../cont
 import { TollgateError } from '../../contracts/failures.ts';
 import type { ContentDigest, RunKey } from '../../contracts/ids.ts';
 import type { RunRecord, Store } from '../../domain/store/port.ts';
+import { textDigest } from '../digest.ts';
 
 const MAX_SNAPSHOTS = 100;
 const MAX_RUNS = 2_000;
@@ -18,6 +19,12 @@ export async function loadSnapshot(store: Store, digest: string): Promise<TaskSn
       'snapshotMissing',
       `The pinned task ${digest} is not in the store. Was the store replaced? Restore it from a backup, or cancel the run.`,
     );
+  // Whoever can write into the store could otherwise lower an effect or a quorum under a running run.
+  if (textDigest(text) !== digest)
+    throw new TollgateError(
+      'snapshotMissing',
+      `The pinned task ${digest} is not what was stored under that digest. Somebody changed the store. Nothing was sent.`,
+    );
   const snapshot = JSON.parse(text) as TaskSnapshot;
   keep(snapshots, digest, snapshot, MAX_SNAPSHOTS);
   return snapshot;
@@ -31,7 +38,7 @@ function keep<T>(cache: Map<string, T>, key: string, value: T, limit: number): v
 }
 
 /** What never changes about a run. */
-export type RunFacts = Pick<RunRecord, 'snapshotDigest' | 'tenant' | 'feature'>;
+export type RunFacts = Pick<RunRecord, 'runKey' | 'task' | 'requester' | 'snapshotDigest' | 'tenant' | 'feature' | 'traceparent' | 'parentRunKeys'>;
 
 /**
  * What never changes about a run, read once per process. Whether the store still has the run is found out by the
@@ -43,9 +50,10 @@ export async function loadRunFacts(store: Store, runKey: RunKey): Promise<RunFac
   runs.set(store, known);
   const cached = known.get(key);
   if (cached) return cached;
-  const { snapshotDigest, tenant, feature } = await loadRun(store, runKey);
-  keep(known, key, { snapshotDigest, tenant, feature }, MAX_RUNS);
-  return { snapshotDigest, tenant, feature };
+  const { task, requester, snapshotDigest, tenant, feature, traceparent, parentRunKeys } = await loadRun(store, runKey);
+  const facts = { runKey, task, requester, snapshotDigest, tenant, feature, parentRunKeys, ...(traceparent === undefined ? {} : { traceparent }) };
+  keep(known, key, facts, MAX_RUNS);
+  return facts;
 }
 
 /** The run's row. @throws TollgateError `journalMissing` where history knows the run and the store does not. */
@@ -56,6 +64,11 @@ export async function loadRun(store: Store, runKey: RunKey): Promise<RunRecord> 
     'journalMissing',
     `The store does not know run ${runKey.agentRunId} (first execution ${runKey.firstExecutionRunId}). Nothing was sent. Was the store lost or replaced? Restore it, or cancel the run.`,
   );
+}
+
+/** The prompt by its name and content, for people and dashboards. */
+export function promptVersionOf({ task, promptDigest }: TaskSnapshot): string {
+  return `${task.promptName ?? task.name}@${promptDigest.slice(0, 12)}`;
 }
 
 export function candidateAt(snapshot: TaskSnapshot, index: number): CandidateSnapshot {

@@ -11,7 +11,8 @@ import type { ActivityPorts } from '../ports.ts';
 export const RAISE_BUDGET_TOOL = 'tollgate.raiseBudget';
 export const TAKE_OVER_TOOL = 'tollgate.takeOver';
 
-type Described = Pick<GateRecord, 'runKey' | 'approvalId' | 'kind' | 'tool' | 'toolVersion' | 'destination' | 'arguments' | 'occurrence' | 'policyVersion'>;
+type Described = Pick<GateRecord, 'runKey' | 'approvalId' | 'kind' | 'tool' | 'toolVersion' | 'destination' | 'arguments' | 'occurrence' | 'policyVersion'> &
+  Partial<Pick<GateRecord, 'policy' | 'terms' | 'requester'>>;
 
 /** SHA-256 over the canonical form of what a gate asks for: tokens in the arguments together with the keyed hashes of their values. */
 export function actionDigestOf(gate: Described, volatileArguments: readonly string[], opened: OpenedTokens): ActionDigest {
@@ -26,6 +27,7 @@ export function actionDigestOf(gate: Described, volatileArguments: readonly stri
     arguments: bindingArguments(boundArguments(gate.arguments as JsonObject, opened), volatileArguments),
     occurrence: gate.occurrence,
     policyVersion: gate.policyVersion,
+    ...(gate.terms && gate.policy && gate.requester !== undefined ? { terms: { policy: gate.policy, requester: gate.requester, ...gate.terms } } : {}),
   };
   return canonicalDigest(action) as ActionDigest;
 }

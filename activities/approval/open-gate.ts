@@ -1,21 +1,23 @@
 import type { OpenGateInput, OpenGateOutcome } from '../../contracts/agent-run.ts';
 import type { LedgerTotals } from '../../contracts/budget.ts';
 import { invariant } from '../../contracts/failures.ts';
-import type { ActionDigest } from '../../contracts/ids.ts';
+import type { RunKey } from '../../contracts/ids.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import type { TaskSnapshot } from '../../contracts/task.ts';
 import type { GateRecord } from '../../domain/approval/gate.ts';
-import { policyFor } from '../../domain/approval/policy.ts';
+import { momentsOf, timesOf } from '../../domain/approval/moments.ts';
+import type { AskedPolicy } from '../../domain/approval/policy.ts';
 import { remainingNanoUsd } from '../../domain/budget/ledger.ts';
 import { formatUsd } from '../../domain/budget/price.ts';
-import type { RunRecord, ToolCallRecord } from '../../domain/store/port.ts';
-import { identifyingArguments } from '../../domain/redaction/revealed-arguments.ts';
+import type { RunRecord, Store, ToolCallRecord } from '../../domain/store/port.ts';
+import { identifyingArguments, type OpenedTokens } from '../../domain/redaction/revealed-arguments.ts';
 import { callKeyOf } from '../../domain/tool/tool-call.ts';
 import { loadRun, loadSnapshot, toolOf } from '../agent-run/snapshot.ts';
 import { canonicalDigest } from '../digest.ts';
 import type { ActivityPorts } from '../ports.ts';
 import { openedIn } from '../redaction/opened.ts';
 import { loadCall } from '../tool/loaded-call.ts';
+import { askedPolicy } from './asked-policy.ts';
 import { actionDigestOf, destinationOf, RAISE_BUDGET_TOOL, TAKE_OVER_TOOL } from './gated-action.ts';
 
 type Subject = Pick<GateRecord, 'tool' | 'toolVersion' | 'destination' | 'arguments' | 'occurrence' | 'reason'> & { readonly volatile: readonly string[] };
@@ -28,26 +30,60 @@ export async function openGate(ports: ActivityPorts, input: OpenGateInput): Prom
   if (run.endedAtMs !== null) await store.reopenRun(runKey);
   const snapshot = await loadSnapshot(store, input.snapshotDigest);
   const { volatile, ...subject } = await subjectOf(ports, input, run, snapshot);
-  const policy = policyFor(snapshot.task, kind, toolOf(snapshot, subject.tool));
+  const asked = askedPolicy(ports, snapshot, kind, { tool: subject.tool, tenant: run.tenant, arguments: subject.arguments });
+  const { policy } = asked;
   const nowMs = await store.nowMs();
-  const described = { runKey, approvalId, kind, ...subject, policyVersion: snapshot.policyVersion };
+  const { escalatesAtMs, ...times } = timesOf(policy, nowMs);
+  const described = {
+    runKey,
+    approvalId,
+    kind,
+    ...subject,
+    policy,
+    policyVersion: snapshot.policyVersion,
+    terms: { revision: 0, escalatesAtMs, editors: [] },
+    requester: run.requester,
+  };
   const gate = await store.createGate({
     ...described,
-    status: 'open',
+    ...(asked.asks ? { status: 'open', decidedAtMs: null } : { status: 'approved', decidedAtMs: nowMs, shadow: true }),
     actionDigest: actionDigestOf(described, volatile, await openedIn(ports, { runKey, tenant: run.tenant }, subject.arguments)),
-    policy,
-    requester: run.requester,
     attemptId: input.attemptId,
     callIndex: input.callIndex,
     aboutApprovalId: input.aboutApprovalId ?? null,
     votes: [],
     createdAtMs: nowMs,
-    expiresAtMs: nowMs + policy.expiresAfterMs,
-    decidedAtMs: null,
+    ...times,
     consumedAtMs: null,
   });
   await store.withdrawGatesExcept(runKey, [...input.liveApprovalIds, approvalId]);
-  return { approvalId, actionDigest: gate.actionDigest as ActionDigest, expiresAtMs: gate.expiresAtMs, summary: `${gate.tool} → ${gate.destination}` };
+  await auditOpened(ports, gate, asked);
+  return outcomeOf(gate);
+}
+
+/** Whom a policy that is only tried out would have asked. The store audits the gate itself. */
+async function auditOpened(
+  { store }: ActivityPorts,
+  { runKey, approvalId, kind, tool, actionDigest, policy, shadow }: GateRecord,
+  { tried }: AskedPolicy,
+): Promise<void> {
+  const audit = (type: string, data: JsonObject) =>
+    store.appendAudit({ type, runKey, actor: 'tollgate', data: { approvalId, kind, tool, actionDigest, ...data } });
+  if (shadow) await audit('gate.shadowed', { wouldAsk: { ...(tried ?? policy) } as JsonObject, asked: null });
+  else if (tried) await audit('gate.shadowed', { wouldAsk: { ...tried } as JsonObject, asked: { ...policy } as JsonObject });
+}
+
+function outcomeOf(gate: GateRecord): OpenGateOutcome {
+  const { approvalId, actionDigest, expiresAtMs, status } = gate;
+  const moments = momentsOf(gate);
+  return {
+    approvalId,
+    actionDigest,
+    expiresAtMs,
+    summary: `${gate.tool} → ${gate.destination}`,
+    ...(status === 'open' ? {} : { status }),
+    ...(status === 'open' && Object.keys(moments).length > 0 ? { moments } : {}),
+  };
 }
 
 async function subjectOf(ports: ActivityPorts, input: OpenGateInput, run: RunRecord, snapshot: TaskSnapshot): Promise<Subject> {
@@ -67,20 +103,32 @@ async function actionSubject(ports: ActivityPorts, input: OpenGateInput, { tenan
   invariant(input.attemptId !== null && input.callIndex !== null, 'an action gate belongs to a tool call');
   const { tool, args, replyText } = await loadCall(ports.store, snapshot, input.runKey, input.attemptId, input.callIndex);
   const opened = await openedIn(ports, { runKey: input.runKey, tenant }, args);
-  const earlier = await ports.store.findActions(input.runKey, tool.name, canonicalDigest(identifyingArguments(args, opened)));
-  const repeated =
-    earlier.length === 0
-      ? ''
-      : `This run has carried out exactly this action ${earlier.length} time(s) already (last: ${earlier.at(-1)?.status}). Approving does it once more. `;
+  const earlier = await earlierActions(ports.store, input.runKey, tool.name, args, opened);
   return {
     tool: tool.name,
     toolVersion: tool.version,
     destination: destinationOf(ports, tool),
     arguments: args,
     occurrence: earlier.length,
-    reason: `${repeated}${replyText ?? `The model asks for ${tool.name}.`}`.slice(0, 4_000),
+    reason: reasonFor(earlier, replyText ?? `The model asks for ${tool.name}.`),
     volatile: tool.volatileArguments,
   };
+}
+
+/** What the run has carried out of the very same, whatever it was called then. */
+export async function earlierActions(store: Store, runKey: RunKey, tool: string, args: JsonObject, opened: OpenedTokens): Promise<readonly ToolCallRecord[]> {
+  return await store.findActions(runKey, tool, canonicalDigest(identifyingArguments(args, opened)));
+}
+
+const REPEATED = /^This run has carried out exactly this action \d+ time\(s\) already \(last: \w+\)\. Approving does it once more\. /;
+
+/** Why an action is asked for, with what an approver must know of earlier ones. `why` may be the reason for other arguments. */
+export function reasonFor(earlier: readonly ToolCallRecord[], why: string): string {
+  const last = earlier.at(-1);
+  const repeated = last
+    ? `This run has carried out exactly this action ${earlier.length} time(s) already (last: ${last.status}). Approving does it once more. `
+    : '';
+  return `${repeated}${why.replace(REPEATED, '')}`.slice(0, 4_000);
 }
 
 async function doubtSubject({ store }: ActivityPorts, input: OpenGateInput, snapshot: TaskSnapshot): Promise<Subject> {

@@ -2,13 +2,17 @@ import type { RaiseBudgetInput, RaiseBudgetOutcome, RecordDecisionInput } from '
 import type { Decision, DecisionAnswer, DecisionRefusal, DecisionRequest } from '../../contracts/approval.ts';
 import type { RunKey } from '../../contracts/ids.ts';
 import type { JsonObject } from '../../contracts/json.ts';
-import { decide, permits } from '../../domain/approval/gate.ts';
+import { edit } from '../../domain/approval/edit.ts';
+import { decide, decidedAs, type GateRecord, permits, type VerifiedDecision } from '../../domain/approval/gate.ts';
 import { nanoUsd } from '../../domain/budget/ledger.ts';
 import { NOTHING_OPENED } from '../../domain/redaction/revealed-arguments.ts';
 import { createScrubber } from '../../domain/redaction/scrub.ts';
+import { loadRunFacts, loadSnapshot } from '../agent-run/snapshot.ts';
 import { canonicalDigest } from '../digest.ts';
 import type { ActivityPorts } from '../ports.ts';
 import { runOfText } from '../redaction/run-of-text.ts';
+import { askedPolicy, isOutgrown, rulingOf } from './asked-policy.ts';
+import { proposeEdit } from './edit-gate.ts';
 import { actionDigestOf, provenVotes } from './gated-action.ts';
 
 const UNSIGNED_VALID_FOR_MS = 3_600_000;
@@ -42,13 +46,27 @@ export async function recordDecision(ports: ActivityPorts, { runKey, request: se
   if (decision.verdict !== request.verdict || decision.approvalId !== request.approvalId)
     return refuse(ports, runKey, request, 'badSignature', 'What was signed is not what was sent.');
 
-  const answer = await store.decideGate(
+  const verified = { decision: shown(decision), signedDecision: signed, requesterMayDecideByDefault: ports.requesterMayDecideByDefault };
+  const apply =
+    decision.verdict === 'edit' ? await toEdit(ports, runKey, request, verified) : (gate: GateRecord, nowMs: number) => decide(gate, verified, nowMs);
+  const answer = await store.decideGate(runKey, request.approvalId, apply, (given) => ({
+    type: `decision.${given.type}`,
     runKey,
-    request.approvalId,
-    (gate, nowMs) => decide(gate, { decision: shown(decision), signedDecision: signed, requesterMayDecideByDefault: ports.requesterMayDecideByDefault }, nowMs),
-    (given) => ({ type: `decision.${given.type}`, runKey, actor: decision.approver, data: auditData(request, given, decision) }),
-  );
+    actor: decision.approver,
+    data: auditData(request, given, decision),
+  }));
   return answer ?? refuse(ports, runKey, request, 'unknownGate', `The store has no gate ${request.approvalId} of this run.`);
+}
+
+/** What an edit does to the gate that it was worked out for; one that has changed since is told by its digest. */
+async function toEdit(ports: ActivityPorts, runKey: RunKey, { approvalId, redaction }: DecisionRequest, verified: VerifiedDecision) {
+  const { decision } = verified;
+  const shown = await ports.store.getGate(runKey, approvalId);
+  const proposed =
+    shown?.actionDigest === decision.actionDigest && decision.arguments
+      ? await proposeEdit(ports, runKey, shown, { editor: decision.approver, arguments: decision.arguments, redaction })
+      : { problem: 'An edit names the whole new arguments, as a JSON object.' };
+  return (gate: GateRecord, nowMs: number) => edit(gate, verified, proposed, nowMs);
 }
 
 /** A bare signal, where the configuration lets it count: the developer at this machine, whom nobody verified. */
@@ -65,6 +83,7 @@ function signUnverified({ unsignedSigner }: ActivityPorts, runKey: RunKey, reque
     approver: 'developer',
     roles: ['*'],
     ...(comment === undefined ? {} : { comment }),
+    ...(request.arguments === undefined ? {} : { arguments: request.arguments }),
     nonce: canonicalDigest({ approvalId, verdict, nowMs }).slice(0, 32),
     expiresAtMs: nowMs + UNSIGNED_VALID_FOR_MS,
     unverified: true,
@@ -87,6 +106,7 @@ function auditData(request: DecisionRequest, answer: DecisionAnswer, decision: D
     message: answer.message,
     ...(answer.type === 'refused' ? { reason: answer.reason } : {}),
     ...(request.comment === undefined ? {} : { comment: request.comment }),
+    ...(answer.type === 'accepted' && answer.edited ? { newActionDigest: answer.edited.actionDigest } : {}),
   };
 }
 
@@ -95,9 +115,14 @@ export async function raiseBudget(ports: ActivityPorts, { runKey, approvalId }: 
   const { store } = ports;
   const gate = await store.getGate(runKey, approvalId);
   if (gate?.kind !== 'budget') return { type: 'notPermitted', message: `${approvalId} is no budget gate of this run.` };
+  const { snapshotDigest, tenant } = await loadRunFacts(store, runKey);
+  const asked = askedPolicy(ports, await loadSnapshot(store, snapshotDigest), 'budget', { tool: gate.tool, tenant, arguments: gate.arguments });
+  if (isOutgrown(ports, gate, asked)) return { type: 'notPermitted', message: 'The policy became stricter since the gate was opened.' };
   const digest = actionDigestOf(gate, [], NOTHING_OPENED);
   const { amountNanoUsd, amountTokens = 0 } = gate.arguments as JsonObject;
   const amount = { nanoUsd: nanoUsd(Number(amountNanoUsd)), tokens: Number(amountTokens) };
-  const raised = await store.raiseLimit(runKey, approvalId, amount, (row, nowMs) => permits(row, provenVotes(ports, row, digest), nowMs));
+  const raised = await store.raiseLimit(runKey, approvalId, amount, (row, nowMs) =>
+    permits(decidedAs(gate, row), provenVotes(ports, row, digest), nowMs, rulingOf(ports, asked)),
+  );
   return raised.type === 'raised' ? raised : { type: 'notPermitted', message: raised.message };
 }

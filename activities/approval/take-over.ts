@@ -1,9 +1,10 @@
 import type { TakeOverInput, TakeOverOutcome } from '../../contracts/agent-run.ts';
-import { type GateRecord, permits, type Vote } from '../../domain/approval/gate.ts';
+import { decidedAs, type GateRecord, permits, type Ruling, type Vote } from '../../domain/approval/gate.ts';
 import { NOTHING_OPENED } from '../../domain/redaction/revealed-arguments.ts';
-import { loadSnapshot } from '../agent-run/snapshot.ts';
+import { loadRunFacts, loadSnapshot } from '../agent-run/snapshot.ts';
 import { outputProblem } from '../model/check-output.ts';
 import type { ActivityPorts } from '../ports.ts';
+import { askedPolicy, isOutgrown, rulingOf } from './asked-policy.ts';
 import { actionDigestOf, provenVotes } from './gated-action.ts';
 
 /**
@@ -17,10 +18,14 @@ export async function takeOver(ports: ActivityPorts, { runKey, snapshotDigest, a
   if (gate?.kind !== 'unavailable') return { type: 'notPermitted', message: `${approvalId} is no gate of this run about its models.` };
   const votes = provenVotes(ports, gate, actionDigestOf(gate, [], NOTHING_OPENED));
   const answer = signedAnswer(ports, votes);
-  const { task } = await loadSnapshot(store, snapshotDigest);
+  const snapshot = await loadSnapshot(store, snapshotDigest);
+  const { task } = snapshot;
+  const { tenant } = await loadRunFacts(store, runKey);
+  const asked = askedPolicy(ports, snapshot, 'unavailable', { tool: gate.tool, tenant, arguments: gate.arguments });
+  if (isOutgrown(ports, gate, asked)) return { type: 'notPermitted', message: 'The policy became stricter since the gate was opened.' };
   const problem = answer && task.outputSchema ? await outputProblem(ports.registry, { task }, answer.text) : undefined;
   if (problem !== undefined) return { type: 'notPermitted', message: `The answer by hand does not fit the task's output schema: ${problem.slice(0, 600)}` };
-  const refusal = await consume(ports, gate, votes, answer?.approver ?? 'tollgate');
+  const refusal = await consume(ports, gate, votes, rulingOf(ports, asked), answer?.approver ?? 'tollgate');
   if (refusal !== null) return { type: 'notPermitted', message: refusal };
   return answer ? { type: 'answer', ...answer } : { type: 'retry' };
 }
@@ -35,13 +40,14 @@ function signedAnswer({ verifier }: ActivityPorts, votes: readonly Vote[]): { re
 }
 
 /** Null where the gate permits it, or has done so for this call before. */
-async function consume({ store }: ActivityPorts, { runKey, approvalId }: GateRecord, votes: readonly Vote[], actor: string): Promise<string | null> {
+async function consume({ store }: ActivityPorts, gate: GateRecord, votes: readonly Vote[], ruling: Ruling, actor: string): Promise<string | null> {
+  const { runKey, approvalId } = gate;
   let refusal: string | null = null;
   await store.decideGate(
     runKey,
     approvalId,
     (row, nowMs) => {
-      const permission = row.status === 'consumed' ? ({ type: 'permitted' } as const) : permits(row, votes, nowMs);
+      const permission = row.status === 'consumed' ? ({ type: 'permitted' } as const) : permits(decidedAs(gate, row), votes, nowMs, ruling);
       refusal = permission.type === 'refused' ? permission.message : null;
       const isNew = refusal === null && row.status !== 'consumed';
       return {

@@ -5,9 +5,11 @@ import type { TranscriptMessage } from '../../contracts/model.ts';
 import type { TaskSnapshot } from '../../contracts/task.ts';
 import { modelRequest } from '../../domain/agent-run/model-request.ts';
 import { isTooLargeFor } from '../../domain/model/context-window.ts';
+import type { CallContext } from '../../domain/model/provider-port.ts';
 import { verdictFor } from '../../domain/model/error-classifier.ts';
 import type { AttemptRecord, NewAttempt, Rejection } from '../../domain/store/port.ts';
-import { candidateAt, loadRunFacts, loadSnapshot, type RunFacts } from '../agent-run/snapshot.ts';
+import { candidateAt, loadRunFacts, loadSnapshot, promptVersionOf, type RunFacts } from '../agent-run/snapshot.ts';
+import { traceparentBelow } from '../../telemetry/trace-ids.ts';
 import { canonicalDigest } from '../digest.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import type { ActivityPorts } from '../ports.ts';
@@ -79,8 +81,9 @@ type Prepared =
   | { readonly type: 'exists'; readonly attempt: AttemptRecord }
   | { readonly type: 'reserved'; readonly dispatch: Dispatch; readonly isProbe: boolean };
 
-async function reserve(ports: ActivityPorts, input: CallModelInput, { snapshotDigest }: RunFacts, snapshot: TaskSnapshot): Promise<Prepared> {
+async function reserve(ports: ActivityPorts, input: CallModelInput, run: RunFacts, snapshot: TaskSnapshot): Promise<Prepared> {
   const { store, catalogue } = ports;
+  const { snapshotDigest } = run;
   const candidate = candidateAt(snapshot, input.candidateIndex);
   const endpoint = catalogue.endpoint(candidate.endpoint);
   if (!endpoint) return { type: 'answer', outcome: await noEndpoint(ports, input, candidate.endpoint) };
@@ -100,7 +103,8 @@ async function reserve(ports: ActivityPorts, input: CallModelInput, { snapshotDi
     admission ??= await admitToEndpoint(store, candidate, input.attemptId, timeoutMs);
     if (admission.type === 'refused') return { type: 'answer', outcome: await passOver(ports, input, candidate, { reason: 'breakerOpen', ...admission }) };
     // By its bytes first, which costs nothing; counted only where that does not fit.
-    const dispatchOf = (attempt: AttemptRecord) => ({ attempt, candidate, endpoint: redactingEndpoint(ports, attempt, endpoint), request, timeoutMs });
+    const context = callContext(run, snapshot, input);
+    const dispatchOf = (attempt: AttemptRecord) => ({ attempt, candidate, endpoint: redactingEndpoint(ports, attempt, endpoint), request, timeoutMs, context });
     for (const boundOf of [boundByBytes, boundByTokens]) {
       const bound = await boundOf(ports, { candidate, endpoint, request });
       if (bound === null) continue;
@@ -117,6 +121,22 @@ async function reserve(ports: ActivityPorts, input: CallModelInput, { snapshotDi
   invariant(rejected, 'a reservation was tried');
   if (rejected === 'contextTooSmall') return { type: 'answer', outcome: await passOver(ports, input, candidate, { reason: rejected }) };
   return { type: 'answer', outcome: await denied(ports, input, candidate, rejected) };
+}
+
+function callContext(run: RunFacts, snapshot: TaskSnapshot, { attemptId, step }: CallModelInput): CallContext {
+  const { runKey, task, tenant, feature, requester, parentRunKeys } = run;
+  return {
+    traceparent: traceparentBelow(run, { type: 'attempt', attemptId }),
+    session: (parentRunKeys.at(-1) ?? runKey).agentRunId,
+    agentRunId: runKey.agentRunId,
+    attemptId,
+    step,
+    task,
+    tenant,
+    feature,
+    requester,
+    promptVersion: promptVersionOf(snapshot),
+  };
 }
 
 interface Reservation {

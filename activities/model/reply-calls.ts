@@ -34,9 +34,15 @@ export function readCall(snapshot: TaskSnapshot, call: ModelToolCall): ReadCall 
   }
   if (typeof args !== 'object' || args === null || Array.isArray(args))
     return { type: 'invalid', message: 'The arguments must be a JSON object. Nothing was done.' };
+  const problem = argumentsProblem(tool, args as JsonObject);
+  if (problem === null) return { type: 'valid', tool, args: args as JsonObject };
+  return { type: 'invalid', message: `The arguments do not fit the tool's schema. Nothing was done. ${problem}` };
+}
+
+/** Why the arguments do not fit the tool's schema; null where they do, as far as tokens let it be told. */
+export function argumentsProblem(tool: ToolDefinition, args: JsonObject): string | null {
   const parsed = validatorOf(tool).safeParse(args);
-  if (parsed.success || onlyTokens(parsed.error, args as JsonObject)) return { type: 'valid', tool, args: args as JsonObject };
-  return { type: 'invalid', message: `The arguments do not fit the tool's schema. Nothing was done. ${z.prettifyError(parsed.error)}` };
+  return parsed.success || onlyTokens(parsed.error, args) ? null : z.prettifyError(parsed.error);
 }
 
 /**

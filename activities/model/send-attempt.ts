@@ -1,7 +1,7 @@
 import type { ModelRequest } from '../../contracts/model.ts';
 import type { CandidateSnapshot } from '../../contracts/task.ts';
 import { lostReport, notSentReport, reportOf } from '../../domain/budget/outcome-report.ts';
-import type { ModelEndpoint, Progress, ProviderResult } from '../../domain/model/provider-port.ts';
+import type { CallContext, ModelEndpoint, Progress, ProviderResult } from '../../domain/model/provider-port.ts';
 import type { AttemptRecord } from '../../domain/store/port.ts';
 import { persist } from '../heartbeat.ts';
 import type { ActivityPorts } from '../ports.ts';
@@ -18,6 +18,7 @@ export interface Dispatch {
   readonly endpoint: ModelEndpoint;
   readonly request: ModelRequest;
   readonly timeoutMs: number;
+  readonly context: CallContext;
 }
 
 /** Who looks on while a call is under way. */
@@ -28,7 +29,7 @@ export interface Onlooker {
 
 /** Sends a reserved attempt once and journals what came of it, whoever still listens. A sender that is late does not send. */
 export async function sendAttempt({ store }: ActivityPorts, dispatch: Dispatch, { cancelled, onProgress }: Onlooker): Promise<AttemptRecord> {
-  const { attempt, candidate, endpoint, request, timeoutMs } = dispatch;
+  const { attempt, candidate, endpoint, request, timeoutMs, context } = dispatch;
   const { runKey, attemptId } = attempt;
   if ((await store.nowMs()) > attempt.dispatchDeadlineMs || cancelled.aborted)
     return persist(() => store.reportAttempt(runKey, attemptId, notSentReport('The worker was too late to send; nothing was sent.')));
@@ -38,6 +39,7 @@ export async function sendAttempt({ store }: ActivityPorts, dispatch: Dispatch, 
     const result = await endpoint.send(request, {
       signal: wait.signal,
       clientRequestId: attemptId,
+      context,
       onProgress,
       onResponseId: async (id) => {
         await persist(() => store.setResponseId(runKey, attemptId, id));

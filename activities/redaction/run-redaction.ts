@@ -27,8 +27,8 @@ export type TravelledValues = ReadonlyMap<string, { readonly type: string; reado
 
 export interface ExitOptions {
   readonly place: RedactionPlace;
-  /** Which tokens in the text are genuine: those of the run, those `sent` to a tool, those whose values `travelled` along; else none. */
-  readonly genuine: 'ofRun' | { readonly sent: ReadonlySet<string> } | { readonly travelled: TravelledValues };
+  /** Which tokens in the text are genuine: those of the run, those `sent` to a tool, those whose values `travelled` along (and where `ofRun`, those of the run too); else none. */
+  readonly genuine: 'ofRun' | { readonly sent: ReadonlySet<string> } | { readonly travelled: TravelledValues; readonly ofRun?: boolean };
   /** Counted beside what is found here. */
   readonly also?: readonly Omit<RedactionCount, 'place'>[];
   /** What the audit says of the place. */
@@ -91,8 +91,8 @@ function withRunTokens<T extends JsonValue>(
   if ('sent' in genuine) return { shown: value, isGenuine: (token) => genuine.sent.has(token) };
   const own = new Map([...genuine.travelled].map(([token, { type, value: raw }]) => [token, tokens.adopt(token, type, raw)]));
   const genuineHere = new Set(own.values());
-  const shown = replaceTokens(value, (token) => own.get(token) ?? withoutBrackets(token));
-  return { shown, isGenuine: (token) => genuineHere.has(token) };
+  const shown = replaceTokens(value, (token) => own.get(token) ?? (genuine.ofRun ? token : withoutBrackets(token)));
+  return { shown, isGenuine: (token) => genuineHere.has(token) || (genuine.ofRun === true && tokens.knows(token)) };
 }
 
 function withoutBrackets(token: string): string {

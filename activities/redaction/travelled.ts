@@ -13,6 +13,8 @@ interface Incoming {
   readonly place: RedactionPlace;
   readonly context: string;
   readonly travelled: Travelled | undefined;
+  /** Whether tokens of the run may stand in the text, because it was shown with them. */
+  readonly ofRun?: boolean;
 }
 
 /**
@@ -22,13 +24,13 @@ interface Incoming {
 export async function admit<T extends JsonValue>(
   ports: ActivityPorts,
   run: RunOfText,
-  { place, context, travelled }: Incoming,
+  { place, context, travelled, ofRun = false }: Incoming,
   value: T,
 ): Promise<Redacted<T>> {
   const values = travelled ? await openTravelled(ports, run, context, travelled) : new Map();
   const visible = mapStrings(value, (text) => withoutInvisible(text)) as T;
   const also = travelled?.triggers ?? [];
-  return await redactForRun(ports, run, { place, genuine: { travelled: values }, also }, visible);
+  return await redactForRun(ports, run, { place, genuine: { travelled: values, ofRun }, also }, visible);
 }
 
 async function openTravelled({ store, redaction }: ActivityPorts, run: RunOfText, context: string, sent: Travelled): Promise<TravelledValues> {

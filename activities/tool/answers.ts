@@ -1,5 +1,6 @@
 import type { NodeOutcome, RefuseCallInput, ResolveInDoubtInput } from '../../contracts/agent-run.ts';
 import { invariant } from '../../contracts/failures.ts';
+import { type GateRecord, isProven, type Vote } from '../../domain/approval/gate.ts';
 import { callKeyOf } from '../../domain/tool/tool-call.ts';
 import { loadRunFacts, loadSnapshot } from '../agent-run/snapshot.ts';
 import { actionDigestOf, provenVotes } from '../approval/gated-action.ts';
@@ -36,7 +37,7 @@ export async function resolveInDoubt(ports: ActivityPorts, input: ResolveInDoubt
   const opened = await openedIn(ports, { runKey, tenant }, gate.arguments);
   const votes = provenVotes(ports, gate, actionDigestOf(gate, call.tool.volatileArguments, opened));
   const callKey = callKeyOf(attemptId, callIndex, approvalId);
-  const said = answerOf(gate.status, votes);
+  const said = answerOf(gate, votes, await store.nowMs());
   const text = {
     done: 'Done: a person checked that the action happened. Its result is not known.',
     notDone: 'Not done: a person checked that the action did not happen. It may be asked for again.',
@@ -50,8 +51,9 @@ export async function resolveInDoubt(ports: ActivityPorts, input: ResolveInDoubt
   return { nodeId: callKey };
 }
 
-function answerOf(status: string, votes: readonly { readonly verdict: 'approve' | 'deny' }[]): 'done' | 'notDone' | 'unknown' {
-  if (status === 'approved' && votes.some((vote) => vote.verdict === 'approve')) return 'done';
-  if (status === 'denied' && votes.some((vote) => vote.verdict === 'deny')) return 'notDone';
+/** Done takes a quorum, as every approval does. */
+function answerOf(gate: GateRecord, votes: readonly Vote[], nowMs: number): 'done' | 'notDone' | 'unknown' {
+  if (gate.status === 'approved' && isProven(gate, votes, nowMs)) return 'done';
+  if (gate.status === 'denied' && votes.some((vote) => vote.verdict === 'deny')) return 'notDone';
   return 'unknown';
 }

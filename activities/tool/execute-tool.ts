@@ -9,6 +9,7 @@ import { callKeyParts } from '../../domain/tool/action-key.ts';
 import { callKeyOf } from '../../domain/tool/tool-call.ts';
 import type { ToolContext } from '../../domain/tool/runtime-port.ts';
 import { loadRunFacts, loadSnapshot } from '../agent-run/snapshot.ts';
+import { type TracedRun, traceparentBelow } from '../../telemetry/trace-ids.ts';
 import { canonicalDigest } from '../digest.ts';
 import { persist, withHeartbeat } from '../heartbeat.ts';
 import type { ActivityPorts } from '../ports.ts';
@@ -22,6 +23,9 @@ import { auditReveal, demandValues, errorText, hintAtNeeds, receiveResult, showC
 /** Tries of a read or write that fails in a way another try may cure; then the model is told. */
 const MAX_TRIES = 3;
 
+/** A run as redaction and traces need it. */
+export type TracedText = RunOfText & { readonly traced: TracedRun };
+
 /** A call with its tool as this worker has it, where it has it at all. */
 export type DeployedCall = LoadedCall & { readonly own: ToolDefinition | undefined };
 
@@ -32,11 +36,16 @@ export function executeTool(ports: ActivityPorts, input: ExecuteToolInput): Prom
 
 async function execute(ports: ActivityPorts, input: ExecuteToolInput): Promise<ExecuteToolOutcome> {
   const run = await loadRunFacts(ports.store, input.runKey);
+  if (input.snapshotDigest !== undefined && input.snapshotDigest !== run.snapshotDigest)
+    throw new TollgateError(
+      'notPermitted',
+      `The store names another pinned task (${run.snapshotDigest}) than the run's history (${input.snapshotDigest}). Nothing was sent.`,
+    );
   const snapshot = await loadSnapshot(ports.store, run.snapshotDigest);
   const call = await loadCall(ports.store, snapshot, input.runKey, input.attemptId, input.callIndex);
   const own = ports.registry.tasks.get(snapshot.task.name)?.tools.find((tool) => tool.name === call.tool.name && tool.version === call.tool.version);
   const isIrreversible = call.tool.effect === 'irreversible' || own?.effect === 'irreversible';
-  const text = toRunOfText(input.runKey, run, snapshot);
+  const text = { ...toRunOfText(input.runKey, run, snapshot), traced: run };
   if (!isIrreversible) return executeRepeatable(ports, input, snapshot, { ...call, own }, text);
   if (!input.approvalId)
     throw new TollgateError(
@@ -63,7 +72,7 @@ async function executeRepeatable(
   input: ExecuteToolInput,
   snapshot: TaskSnapshot,
   call: DeployedCall,
-  text: RunOfText,
+  text: TracedText,
 ): Promise<ExecuteToolOutcome> {
   const { store, runtimeOf } = ports;
   const { runKey, attemptId, callIndex } = input;
@@ -95,7 +104,7 @@ async function executeRepeatable(
   const shown = showCall(tool, own, args, opened);
   demandValues(tool.name, shown);
   await auditReveal(ports, text, tool.name, callKey, shown);
-  const dispatched = await runtime.dispatch(tool, shown.args, toolContext(runKey, callKey, idempotencyKey, text.tenant, toolTimeoutMs));
+  const dispatched = await runtime.dispatch(tool, shown.args, toolContext(runKey, callKey, idempotencyKey, text, toolTimeoutMs));
   const isError = dispatched.type !== 'done';
   const said = dispatched.type === 'done' ? dispatched.result : { error: hintAtNeeds(dispatched.message, shown) };
   const received = await receiveResult(ports, text, tool.name, shown, said);
@@ -106,7 +115,8 @@ async function executeRepeatable(
   return { type: 'done', isError };
 }
 
-export function toolContext(runKey: RunKey, callKey: string, idempotencyKey: string, tenant: string, timeoutMs: number): ToolContext {
+export function toolContext(runKey: RunKey, callKey: string, idempotencyKey: string, { tenant, traced }: TracedText, timeoutMs: number): ToolContext {
+  const traceparent = traceparentBelow(traced, { type: 'tool', callKey });
   const signal = AbortSignal.any([Context.current().cancellationSignal, AbortSignal.timeout(timeoutMs)]);
-  return { runKey, callKey, idempotencyKey, tenant, signal };
+  return { runKey, callKey, idempotencyKey, tenant, traceparent, signal };
 }

@@ -1,14 +1,14 @@
 import type { ExecuteToolInput, ExecuteToolOutcome } from '../../contracts/agent-run.ts';
 import type { ApprovalId } from '../../contracts/ids.ts';
 import type { JsonObject, JsonValue } from '../../contracts/json.ts';
-import type { TaskDefinition, TaskSnapshot, ToolDefinition } from '../../contracts/task.ts';
-import { type GateRecord, isProven, permits } from '../../domain/approval/gate.ts';
-import { isStricter, policyFor } from '../../domain/approval/policy.ts';
+import type { TaskSnapshot } from '../../contracts/task.ts';
+import { decidedAs, type GateRecord, isProven, permits } from '../../domain/approval/gate.ts';
 import type { NewToolCall, ToolCallRecord } from '../../domain/store/port.ts';
 import { identifyingArguments } from '../../domain/redaction/revealed-arguments.ts';
 import { actionKeyParts } from '../../domain/tool/action-key.ts';
 import type { ToolContext } from '../../domain/tool/runtime-port.ts';
 import { callKeyOf } from '../../domain/tool/tool-call.ts';
+import { askedPolicy, isOutgrown, rulingOf } from '../approval/asked-policy.ts';
 import { actionDigestOf, destinationOf, provenVotes } from '../approval/gated-action.ts';
 import { canonicalDigest } from '../digest.ts';
 import { persist } from '../heartbeat.ts';
@@ -16,12 +16,14 @@ import type { ActivityPorts } from '../ports.ts';
 import { openedIn } from '../redaction/opened.ts';
 import type { RunOfText } from '../redaction/run-redaction.ts';
 import { mustNotBeRestored } from '../restored.ts';
-import { type DeployedCall, toolContext } from './execute-tool.ts';
+import { type DeployedCall, toolContext, type TracedText } from './execute-tool.ts';
 import { type LoadedCall, resultMessage } from './loaded-call.ts';
 import { auditReveal, demandValues, errorText, hintAtNeeds, receiveResult, type ShownCall, showCall } from './values.ts';
 
 /** After this long from its intent a sender no longer dispatches. Shorter than the heartbeat timeout, after which another takes over. */
 const DISPATCH_WINDOW_MS = 3_000;
+
+const CHANGED_NOTE = 'A person changed the arguments before the action was approved; it was asked for with those shown here, not with yours.';
 
 type GatedInput = ExecuteToolInput & { readonly approvalId: ApprovalId };
 
@@ -33,6 +35,8 @@ interface Execution {
   /** What runs: the bytes stored with the gate, with the values that the tool needs in place of their tokens. */
   readonly shown: ShownCall;
   readonly intent: ToolCallRecord;
+  /** The arguments, where people changed what the model asked for. */
+  readonly changed: JsonObject | null;
   readonly context: ToolContext;
 }
 
@@ -45,7 +49,7 @@ export async function executeIrreversible(
   input: GatedInput,
   snapshot: TaskSnapshot,
   call: DeployedCall,
-  text: RunOfText,
+  text: TracedText,
 ): Promise<ExecuteToolOutcome> {
   const { store } = ports;
   const { runKey, approvalId } = input;
@@ -56,28 +60,28 @@ export async function executeIrreversible(
   const args = gate.arguments as JsonObject;
   const callKey = callKeyOf(input.attemptId, input.callIndex, approvalId);
   const contextOf = (idempotencyKey: string): ToolContext => ({
-    ...toolContext(runKey, callKey, idempotencyKey, text.tenant, snapshot.task.limits.toolTimeoutMs),
+    ...toolContext(runKey, callKey, idempotencyKey, text, snapshot.task.limits.toolTimeoutMs),
     atMostOnce: true,
   });
   // Opened once: what the digest binds is what runs.
   const opened = await openedIn(ports, text, args);
   const shown = showCall(call.tool, call.own, args, opened);
-  const execution = (intent: ToolCallRecord): Execution => ({ ports, snapshot, call, text, shown, intent, context: contextOf(intent.idempotencyKey) });
+  const changed = (gate.edits ?? []).length > 0 ? args : null;
+  const execution = (intent: ToolCallRecord): Execution => ({ ports, snapshot, call, text, shown, intent, changed, context: contextOf(intent.idempotencyKey) });
   const digest = actionDigestOf(
     { ...gate, tool: call.tool.name, toolVersion: call.tool.version, destination: destinationOf(ports, call.tool) },
     call.tool.volatileArguments,
     opened,
   );
   const isShown = digest === gate.actionDigest;
-  const isApproved = isProven(gate, provenVotes(ports, gate, digest));
+  const asked = askedPolicy(ports, snapshot, 'action', { tool: call.tool.name, tenant: text.tenant, arguments: args });
+  const ruling = rulingOf(ports, asked);
+  const isApproved = isProven(gate, provenVotes(ports, gate, digest), await store.nowMs(), ruling);
   const found = await store.getToolCall(runKey, callKey);
   if (found) return resume(execution(found), isShown, isApproved);
   await mustNotBeRestored(store, `the action of gate ${approvalId}`);
 
-  const own = ports.registry.tasks.get(snapshot.task.name);
-  const policies = [snapshot.task, ...(own ? [own] : [])].map((task) => policyFor(task, 'action', toolIn(task, call.tool.name)));
-  if (policies.some((policy) => isStricter(policy, gate.policy))) return { type: 'reopen', message: 'The policy became stricter since the gate was opened.' };
-
+  if (isOutgrown(ports, gate, asked)) return { type: 'reopen', message: 'The policy became stricter since the gate was opened.' };
   if (!isShown) return { type: 'reopen', message: 'What would run here is not what the gate shows (destination, version or arguments differ).' };
 
   demandValues(call.tool.name, shown);
@@ -85,7 +89,7 @@ export async function executeIrreversible(
   await ports.runtimeOf(call.tool).prepare?.(call.tool, contextOf(actionKey(input, gate, call, identity)));
   await auditReveal(ports, text, call.tool.name, callKey, shown);
   const consumed = await store.consumeApproval(intentOf(input, gate, call, identity, callKey, await store.nowMs()), (row, nowMs) =>
-    permits(row, provenVotes(ports, row, digest), nowMs),
+    permits(decidedAs(gate, row), provenVotes(ports, row, digest), nowMs, ruling),
   );
   switch (consumed.type) {
     case 'permitted':
@@ -97,10 +101,6 @@ export async function executeIrreversible(
     case 'refused':
       return { type: 'notPermitted', gateStatus: consumed.gateStatus, message: consumed.message };
   }
-}
-
-function toolIn(task: TaskDefinition, name: string): ToolDefinition | null {
-  return task.tools.find((tool) => tool.name === name) ?? null;
 }
 
 function intentOf(
@@ -191,10 +191,21 @@ async function doubt({ ports, call, text, shown, intent }: Execution, said: stri
   return { type: 'inDoubt', message: why };
 }
 
-async function finish({ ports, call, text, shown, snapshot, intent }: Execution, status: 'done' | 'failed', said: JsonValue): Promise<ExecuteToolOutcome> {
+/** The model is told where what ran is not what it asked for; the outcome that is stored is the tool's own. */
+async function finish(
+  { ports, call, text, shown, snapshot, intent, changed }: Execution,
+  status: 'done' | 'failed',
+  said: JsonValue,
+): Promise<ExecuteToolOutcome> {
   const isError = status === 'failed';
   const { value: result, flags } = await persist(() => receiveResult(ports, text, call.tool.name, shown, said));
-  const message = resultMessage(call, result, isError, snapshot.task.limits.maxToolResultBytes, flags);
+  const message = resultMessage(
+    call,
+    changed ? { note: CHANGED_NOTE, arguments: changed, result } : result,
+    isError,
+    snapshot.task.limits.maxToolResultBytes,
+    flags,
+  );
   const row = await persist(() => ports.store.finishToolCall(intent.runKey, intent.callKey, { status, result, isError, message }));
   return { type: 'done', isError: row.isError };
 }

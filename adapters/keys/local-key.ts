@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomUUID, sign, verify } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, randomUUID, sign, verify } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Decision, decisionSchema, type SignedDecision } from '../../contracts/approval.ts';
@@ -15,7 +15,7 @@ export async function openLocalKey(home: string): Promise<{ readonly signer: Dec
   const folder = join(home, 'keys');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, 'local-ed25519.pem');
-  const privateKey = readKey(path, readOrCreate(path));
+  const privateKey = readKey(path, readOrCreate(path, newPem));
   return { signer: signerOf(privateKey), verifier: verifierOf(createPublicKey(privateKey)) };
 }
 
@@ -30,20 +30,37 @@ function readKey(path: string, pem: string): KeyObject {
   );
 }
 
-/** The PEM of an Ed25519 private key, made where there is none. */
-export function readOrCreate(path: string): string {
+/** What seals the cookies of sessions at this machine: 32 bytes, made at its first use. @throws TollgateError `invalidInput`. */
+export function localSessionKey(home: string): Uint8Array {
+  const folder = join(home, 'keys');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const path = join(folder, 'session.key');
+  const key = Buffer.from(
+    readOrCreate(path, () => randomBytes(32).toString('base64')),
+    'base64',
+  );
+  if (key.length === 32) return key;
+  throw new TollgateError('invalidInput', `${path} is no key of sessions: 32 bytes in base64. Move it away, and a new one is made; people log in again.`);
+}
+
+/** The PEM of a new Ed25519 private key. */
+export function newPem(): string {
+  return generateKeyPairSync('ed25519', {
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  }).privateKey;
+}
+
+/** What is in the file, made where there is none. */
+export function readOrCreate(path: string, make: () => string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
-  const { privateKey } = generateKeyPairSync('ed25519', {
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-  });
   // Written in full under another name, then linked: whoever links second finds the first one's key, never half of one.
   const temporary = `${path}.${randomUUID()}`;
-  writeFileSync(temporary, privateKey, { mode: 0o600, flag: 'wx' });
+  writeFileSync(temporary, make(), { mode: 0o600, flag: 'wx' });
   try {
     linkSync(temporary, path);
   } catch (error) {

@@ -8,6 +8,7 @@ import type { EndpointSpec, ModelSpec } from '../../domain/task/define.ts';
 import { priceAtEndpoint } from '../prices/regional.ts';
 import { createOpenAiEndpoint } from './openai/openai-endpoint.ts';
 import { isOpenAiUrl } from './openai/dialect.ts';
+import { type GatewayKind, gatewayKindOf } from './openai/gateway-headers.ts';
 import { type RecordsKind, recordsKindOf } from './records/records.ts';
 import { type Encoding, encodingOf } from '../tokenizers/openai-tokenizer.ts';
 
@@ -39,6 +40,7 @@ interface EndpointPlan {
   readonly structuredOutput: boolean;
   readonly isOpenAi: boolean;
   readonly records: RecordsKind;
+  readonly gateway: GatewayKind;
 }
 
 /** The models a configuration can reach. A model that it does not list goes to the default endpoint under its own name. */
@@ -72,6 +74,7 @@ export function createModelCatalogue(options: ModelCatalogueOptions): ModelCatal
         isOpenAi,
         encodingOf: encoding,
         records: plan.records,
+        gateway: plan.gateway,
         provider,
         ...(baseUrl === undefined ? {} : { baseUrl }),
         ...(headers ? { headers } : {}),
@@ -117,6 +120,15 @@ function priceThere(price: PriceTable | null, { baseUrl }: EndpointPlan): PriceT
   return price && priceAtEndpoint(price, baseUrl);
 }
 
+/** A header whose variable is not set is left out: the gateway says what it lacks. */
+function headersOf({ headers, secretHeaders = {} }: EndpointSpec, secret: ModelCatalogueOptions['secret']): Pick<EndpointPlan, 'headers'> {
+  const secrets = Object.entries(secretHeaders).flatMap(([header, variable]) => {
+    const value = secret(variable);
+    return value === undefined ? [] : [[header, value] as const];
+  });
+  return headers || secrets.length > 0 ? { headers: { ...headers, ...Object.fromEntries(secrets) } } : {};
+}
+
 function kindOf(isStreamed: boolean): 'all' | 'none' {
   return isStreamed ? 'all' : 'none';
 }
@@ -138,6 +150,7 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       structuredOutput: true,
       isOpenAi: isOwn,
       records: recordsKindOf('openai', openai.baseUrl),
+      gateway: gatewayKindOf('openai', openai.baseUrl),
     },
   ];
   if (simulatedUrl !== undefined)
@@ -154,6 +167,7 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       structuredOutput: true,
       isOpenAi: true,
       records: 'simulated',
+      gateway: 'none',
     });
   for (const [name, spec] of Object.entries(endpoints)) {
     const own = isOpenAiUrl(spec.baseUrl);
@@ -164,7 +178,7 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       baseUrl: spec.baseUrl,
       apiKey: spec.apiKeyVariable === undefined ? 'none' : secret(spec.apiKeyVariable),
       keyVariable: spec.apiKeyVariable ?? '',
-      ...(spec.headers ? { headers: spec.headers } : {}),
+      ...headersOf(spec, secret),
       api: spec.api ?? (own ? 'responses' : 'chat'),
       background: spec.background ?? own,
       stream: spec.stream === undefined ? (own ? 'long' : 'none') : kindOf(spec.stream),
@@ -172,6 +186,7 @@ function endpointPlans({ openai, simulatedUrl, endpoints = {}, secret }: ModelCa
       structuredOutput: spec.structuredOutput ?? true,
       isOpenAi: own,
       records: spec.records ?? recordsKindOf(spec.provider, spec.baseUrl),
+      gateway: spec.gateway ?? gatewayKindOf(spec.provider, spec.baseUrl),
     });
   }
   return new Map(plans.map((plan) => [plan.name, plan]));

@@ -68,6 +68,7 @@ export function toRun(row: Row): RunRecord {
     snapshotDigest: text(row, 'snapshot_digest') as ContentDigest,
     limitNanoUsd: integer(row, 'limit_nano_usd') as NanoUsd,
     parentRunKeys: json(row, 'parents_json'),
+    ...(textOrNull(row, 'traceparent') === null ? {} : { traceparent: text(row, 'traceparent') }),
     status: text(row, 'shown_status') as RunRecord['status'],
     startedAtMs: integer(row, 'started_at_ms'),
     endedAtMs: integerOrNull(row, 'ended_at_ms'),

@@ -9,7 +9,7 @@ export const SHOWN_STATUS = `CASE WHEN runs.status = 'running' AND ${HAS_OPEN_GA
 const SHOWN_STEPS = `CASE WHEN runs.end_json IS NOT NULL THEN runs.steps
   ELSE (SELECT COUNT(DISTINCT step) FROM attempts WHERE attempts.run = runs.id AND outcome_json = '{"type":"reply"}') END`;
 const RUN_COLUMNS = [
-  ...['agent_run_id', 'first_execution_run_id', 'task', 'tenant', 'feature', 'requester', 'snapshot_digest', 'parents_json'],
+  ...['agent_run_id', 'first_execution_run_id', 'task', 'tenant', 'feature', 'requester', 'snapshot_digest', 'parents_json', 'traceparent'],
   ...['started_at_ms', 'ended_at_ms', 'end_json'],
 ].map((column) => `runs.${column}`);
 export const SELECT_RUN = `SELECT ${RUN_COLUMNS.join(', ')}, ${SHOWN_STATUS} AS shown_status, ${SHOWN_STEPS} AS shown_steps, scopes.limit_nano_usd

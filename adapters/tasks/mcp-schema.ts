@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { effectSchema, mcpServerNameSchema, refuseLocal, sha256Schema, toolDefinitionSchema } from '../../contracts/task.ts';
+import { compensationSchema, effectSchema, mcpServerNameSchema, refuseLocal, sha256Schema, toolDefinitionSchema } from '../../contracts/task.ts';
 import type { FieldGuide } from './schema-mistakes.ts';
 
 const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
@@ -38,6 +38,7 @@ export function mcpToolSpecSchema<Gate extends z.ZodType>(gate: Gate) {
     volatileArguments: tool.volatileArguments.unwrap().optional(),
     gate: gate.optional(),
     needs: tool.needs,
+    compensate: compensationSchema.required({ arguments: true }).optional(),
     local: z.boolean().optional(),
   });
   return spec.superRefine(({ effect = 'irreversible', local }, context) => refuseLocal({ effect, local }, context));

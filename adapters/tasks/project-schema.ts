@@ -1,11 +1,19 @@
 import { z } from 'zod';
-import { gatePolicySchema } from '../../contracts/approval.ts';
-import { candidateSchema, effectSchema, limitsSchema, refuseLocal, taskDefinitionSchema, toolDefinitionSchema } from '../../contracts/task.ts';
 import { channelsSchema } from '../../contracts/notification.ts';
+import {
+  candidateSchema,
+  compensationSchema,
+  effectSchema,
+  limitsSchema,
+  refuseLocal,
+  taskDefinitionSchema,
+  toolDefinitionSchema,
+} from '../../contracts/task.ts';
 import { redactionSettingsSchema } from '../../contracts/redaction.ts';
 import { parseUsd } from '../../domain/budget/price.ts';
 import { MAX_QUOTAS } from '../../domain/quota/quota.ts';
 import { readQuota } from '../../domain/quota/quota-spec.ts';
+import { GATE_SPEC_GUIDE, gateSpecSchema as gate } from './gate-schema.ts';
 import { MCP_SERVERS_GUIDE, MCP_TOOL_GUIDE, mcpServersSchema, mcpToolSpecSchema } from './mcp-schema.ts';
 import { nested, REDACTION_GUIDE, TASK_REDACTION_GUIDE } from './redaction-guide.ts';
 import type { FieldGuide } from './schema-mistakes.ts';
@@ -14,14 +22,6 @@ const usd = z.union([z.number(), z.string()]).refine((value) => parseUsd(String(
 const isZod = (value: unknown): boolean => typeof (value as { safeParse?: unknown } | null)?.safeParse === 'function';
 const zodSchema = z.custom<z.ZodType>(isZod);
 const callable = z.custom<(...values: never[]) => unknown>((value) => typeof value === 'function');
-
-const gate = z.strictObject({
-  approvers: gatePolicySchema.shape.approvers.unwrap().optional(),
-  role: gatePolicySchema.shape.role.unwrap().optional(),
-  expiresAfterMs: gatePolicySchema.shape.expiresAfterMs.unwrap().optional(),
-  approvalValidForMs: gatePolicySchema.shape.approvalValidForMs.unwrap().optional(),
-  requesterMayDecide: z.boolean().optional(),
-});
 
 const tool = toolDefinitionSchema.shape;
 const functionToolSchema = z
@@ -36,6 +36,16 @@ const functionToolSchema = z
     volatileArguments: tool.volatileArguments.unwrap().optional(),
     gate: gate.optional(),
     needs: tool.needs,
+    compensate: z
+      .strictObject({ tool: z.string().min(1).max(64), arguments: compensationSchema.shape.arguments, argumentsFrom: callable.optional() })
+      .superRefine((given, context) => {
+        if ((given.arguments === undefined) === (given.argumentsFrom === undefined))
+          context.addIssue({
+            code: 'custom',
+            message: 'a compensation says exactly one of "arguments" and "argumentsFrom" (a function of arguments and result).',
+          });
+      })
+      .optional(),
     local: z.boolean().optional(),
     execute: callable,
     reconcile: callable.optional(),
@@ -63,6 +73,8 @@ const taskSpecSchema = z.strictObject({
   onDenied: task.onDenied.unwrap().optional(),
   onExpired: task.onExpired.unwrap().optional(),
   providerStorage: task.providerStorage.unwrap().optional(),
+  onFailure: task.onFailure,
+  compensateOn: task.compensateOn,
   redaction: task.redaction,
   limits: z.strictObject(Object.fromEntries(Object.entries(limitsSchema.shape).map(([name, limit]) => [name, limit.unwrap().optional()]))).optional(),
   input: zodSchema.optional(),
@@ -91,6 +103,8 @@ const endpointSpecSchema = z.strictObject({
     .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
     .optional(),
   headers: z.record(z.string(), z.string()).optional(),
+  secretHeaders: z.record(z.string(), z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/)).optional(),
+  gateway: z.enum(['litellm', 'helicone', 'openrouter', 'none']).optional(),
   api: api.optional(),
   background: z.boolean().optional(),
   stream: z.boolean().optional(),
@@ -112,6 +126,18 @@ const quotaSpecSchema = z
     if (read.type === 'problem') context.addIssue({ code: 'custom', message: read.message });
   });
 
+const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
+const sinkSpecSchema = z.strictObject({
+  type: z.enum(['otlp', 'langsmith', 'weave', 'phoenix', 'braintrust', 'langfuse', 'helicone']),
+  url: z.url({ protocol: /^https?$/ }).optional(),
+  keyVariable: variable.optional(),
+  publicKeyVariable: variable.optional(),
+  secretHeaders: z.record(z.string(), variable).optional(),
+  project: z.string().min(1).max(200).optional(),
+  attributes: z.record(z.string(), z.string()).optional(),
+  content: z.boolean().optional(),
+});
+
 /** What `tollgate.config.ts` may export, checked as a whole. */
 export const projectSpecSchema = z.strictObject({
   tasks: z.array(taskSpecSchema).max(1_000),
@@ -121,17 +147,10 @@ export const projectSpecSchema = z.strictObject({
   prices: z.string().min(1).max(1_000).optional(),
   mcpServers: mcpServersSchema.optional(),
   quotas: z.array(quotaSpecSchema).max(MAX_QUOTAS).optional(),
+  traceSinks: z.record(z.string().regex(/^[A-Za-z0-9_-]{1,40}$/), sinkSpecSchema).optional(),
   redaction: redactionSettingsSchema.optional(),
   notifications: channelsSchema.optional(),
 });
-
-const GATE: FieldGuide = {
-  approvers: 'a whole number of people, 1 to 16',
-  role: 'the name of the role that approvers hold',
-  expiresAfterMs: 'milliseconds, 1000 to 31536000000 (a year)',
-  approvalValidForMs: 'milliseconds, 1000 to 31536000000 (a year)',
-  requesterMayDecide: 'true or false',
-};
 
 const TOOL: FieldGuide = {
   type: '"mcp", as mcpTool({…}) makes it, or nothing',
@@ -144,7 +163,13 @@ const TOOL: FieldGuide = {
   destination: 'a text of at most 500 characters',
   volatileArguments: 'a list of argument names',
   needs: 'a list of types of values, such as ["email"]',
-  ...nested('gate', GATE),
+  compensate: '{tool: "cancel_booking", arguments: {bookingId: {from: "result.id"}}}',
+  'compensate.tool': 'the name of another tool of the task',
+  'compensate.arguments': 'by argument of that tool: {from: "arguments.orderId"}, {from: "result.id"} or {value: "…"}',
+  'compensate.arguments.*': '{from: "arguments.orderId"}, {from: "result.id"} or {value: "…"}',
+  'compensate.arguments.*.from': 'a place such as "arguments.orderId" or "result.booking.id"',
+  'compensate.argumentsFrom': 'a function (args, result) that returns the arguments',
+  ...nested('gate', GATE_SPEC_GUIDE),
   gate: '{approvers, role, expiresAfterMs}',
   local: 'true or false',
   execute: 'an async function (args, context) that returns JSON',
@@ -170,13 +195,16 @@ const TASK: FieldGuide = {
   'tools.*': 'a tool made by defineTool({…}) or mcpTool({…})',
   ...nested('tools.*', TOOL),
   gates: '{irreversible: {approvers, role, expiresAfterMs}}',
-  ...nested('gates.irreversible', GATE),
-  ...nested('gates.budget', GATE),
-  ...nested('gates.inDoubt', GATE),
-  ...nested('gates.unavailable', GATE),
+  ...nested('gates.irreversible', GATE_SPEC_GUIDE),
+  ...nested('gates.budget', GATE_SPEC_GUIDE),
+  ...nested('gates.inDoubt', GATE_SPEC_GUIDE),
+  ...nested('gates.unavailable', GATE_SPEC_GUIDE),
   onDenied: '"tellModel" or "endRun"',
   onExpired: '"tellModel" or "endRun"',
   providerStorage: '"allowed" or "forbidden"',
+  onFailure: '"keep" or "compensate"',
+  compensateOn: 'a list of "failed", "denied", "expired", "cancelled" and "budgetExhausted"',
+  'compensateOn.*': '"failed", "denied", "expired", "cancelled" or "budgetExhausted"',
   ...TASK_REDACTION_GUIDE,
   limits: 'limits by name, such as {maxSteps: 30}',
   ...Object.fromEntries(
@@ -213,6 +241,8 @@ export const PROJECT_GUIDE: FieldGuide = {
   'endpoints.*.provider': 'who runs it, as genai-prices names providers, such as "openai"',
   'endpoints.*.apiKeyVariable': 'the name of an environment variable, such as GATEWAY_API_KEY; never the key itself',
   'endpoints.*.headers': 'header names with their values',
+  'endpoints.*.secretHeaders': 'header names with the names of environment variables',
+  'endpoints.*.gateway': '"litellm", "helicone", "openrouter" or "none"',
   'endpoints.*.api': '"chat" or "responses"',
   'endpoints.*.background': 'true or false',
   'endpoints.*.stream': 'true or false',
@@ -229,4 +259,14 @@ export const PROJECT_GUIDE: FieldGuide = {
   'quotas.*.usd': 'an amount in USD with at most nine decimal places, such as 5',
   'quotas.*.tokens': 'a whole number of tokens, such as 200000',
   ...REDACTION_GUIDE,
+  traceSinks: 'sinks by name: {ours: {type: "otlp", url}}',
+  'traceSinks.*': '{type, url, keyVariable, project}',
+  'traceSinks.*.type': '"otlp", "langsmith", "weave", "phoenix", "braintrust", "langfuse" or "helicone"',
+  'traceSinks.*.url': 'an address that starts with https:// or http://',
+  'traceSinks.*.keyVariable': 'the name of an environment variable, such as LANGFUSE_SECRET_KEY; never the key itself',
+  'traceSinks.*.publicKeyVariable': 'the name of an environment variable',
+  'traceSinks.*.secretHeaders': 'header names with the names of environment variables',
+  'traceSinks.*.project': 'a text such as "agents"',
+  'traceSinks.*.attributes': 'names with texts',
+  'traceSinks.*.content': 'true or false',
 };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { gatePolicySchema } from '../../contracts/approval.ts';
 import type { JsonObject } from '../../contracts/json.ts';
-import { limitsSchema, type TaskDefinition, type ToolDefinition, taskDefinitionSchema } from '../../contracts/task.ts';
+import { type Compensation, limitsSchema, type TaskDefinition, type ToolDefinition, taskDefinitionSchema } from '../../contracts/task.ts';
 import { parseUsd } from '../../domain/budget/price.ts';
 import { isMcpTool, type McpToolSpec, type TaskSpec, type ToolSpec } from '../../domain/task/define.ts';
 import { toOutputSchema } from './output-schema.ts';
@@ -53,6 +53,7 @@ export function toTaskDefinition(spec: TaskSpec): ConvertedTask {
     ...present({ budgetLimitTokens: spec.budgetTokens, raiseByTokens: spec.raiseByTokens, onQuotaDenied: spec.onQuotaDenied }),
     ...present({ onModelsUnavailable: spec.onModelsUnavailable, unavailableMessage: spec.unavailableMessage }),
     ...present({ onDenied: spec.onDenied, onExpired: spec.onExpired, providerStorage: spec.providerStorage, redaction: spec.redaction }),
+    ...present({ onFailure: spec.onFailure, compensateOn: spec.compensateOn }),
     limits: limitsSchema.parse(spec.limits ?? {}),
   });
   if (definition.success) return { type: 'task', definition: definition.data };
@@ -69,13 +70,19 @@ function toToolDefinition(tool: ToolSpec, parameters: JsonObject): ToolDefinitio
     binding: { type: 'function' },
     volatileArguments: [...(tool.volatileArguments ?? [])],
     ...(tool.needs ? { needs: [...tool.needs] } : {}),
+    ...(tool.compensate ? { compensate: compensationOf(tool.compensate) } : {}),
     ...(tool.local ? { local: true } : {}),
     ...(tool.gate ? { gate: gatePolicySchema.parse(tool.gate) } : {}),
   };
 }
 
+/** A function stays on the worker, under the tool's pinned version. */
+function compensationOf(compensate: NonNullable<ToolSpec['compensate']>): Compensation {
+  return 'arguments' in compensate ? { tool: compensate.tool, arguments: { ...compensate.arguments } } : { tool: compensate.tool };
+}
+
 /** Without description and parameters, which the server has. */
-function mcpToolDefinition({ name, version, effect, gate, volatileArguments, needs, local, ...tool }: McpToolSpec): ToolDefinition {
+function mcpToolDefinition({ name, version, effect, gate, volatileArguments, needs, local, compensate, ...tool }: McpToolSpec): ToolDefinition {
   const { server, tool: toolName, schemaDigest, errorMeans } = tool;
   return {
     name,
@@ -86,6 +93,7 @@ function mcpToolDefinition({ name, version, effect, gate, volatileArguments, nee
     binding: { type: 'mcp', server, tool: toolName, ...present({ schemaDigest, errorMeans }) },
     volatileArguments: [...(volatileArguments ?? [])],
     ...(needs ? { needs: [...needs] } : {}),
+    ...(compensate ? { compensate: compensationOf(compensate) } : {}),
     ...(local ? { local: true } : {}),
     ...(gate ? { gate: gatePolicySchema.parse(gate) } : {}),
   };

@@ -1,18 +1,9 @@
 import { z } from 'zod';
-import { gatePolicySchema } from '../../contracts/approval.ts';
 import { candidateSchema, limitsSchema, taskDefinitionSchema } from '../../contracts/task.ts';
 import { parseUsd } from '../../domain/budget/price.ts';
-import { parseDuration } from './duration.ts';
+import { duration, GATE_FILE_GUIDE, gateFileSchema } from './gate-schema.ts';
 import { nested, TASK_REDACTION_GUIDE } from './redaction-guide.ts';
 import type { FieldGuide } from './schema-mistakes.ts';
-
-const DURATION = 'a duration such as 30m, 24h or 7d';
-const duration = z.unknown().transform((value, context): number => {
-  const milliseconds = typeof value === 'string' ? parseDuration(value) : null;
-  if (milliseconds !== null) return milliseconds;
-  context.addIssue({ code: 'invalid_type', expected: 'string', input: value });
-  return z.NEVER;
-});
 
 const usd = z.unknown().transform((value, context) => {
   const amount = typeof value === 'number' || typeof value === 'string' ? parseUsd(String(value)) : null;
@@ -20,16 +11,6 @@ const usd = z.unknown().transform((value, context) => {
   context.addIssue({ code: 'invalid_type', expected: 'number', input: value });
   return z.NEVER;
 });
-
-const gatePolicy = gatePolicySchema.shape;
-const gateFileSchema = z.strictObject({
-  approvers: gatePolicy.approvers,
-  role: gatePolicy.role,
-  expiresAfter: duration.pipe(gatePolicy.expiresAfterMs.unwrap()).optional(),
-  approvalValidFor: duration.pipe(gatePolicy.approvalValidForMs.unwrap()).optional(),
-  requesterMayDecide: gatePolicy.requesterMayDecide,
-});
-export type GateFile = z.infer<typeof gateFileSchema>;
 
 const limits = limitsSchema.shape;
 const limitsFileSchema = z.strictObject({
@@ -105,18 +86,12 @@ export const taskFileSchema = z.strictObject({
   onDenied: task.onDenied,
   onExpired: task.onExpired,
   providerStorage: task.providerStorage,
+  onFailure: task.onFailure,
+  compensateOn: task.compensateOn,
   redaction: task.redaction,
   limits: limitsFileSchema.default({}),
 });
 export type TaskFile = z.infer<typeof taskFileSchema>;
-
-const GATE: FieldGuide = {
-  approvers: 'a whole number of people, 1 to 16',
-  role: 'the name of the role that approvers hold, such as support-lead',
-  expiresAfter: `${DURATION}, from 1s to 365d`,
-  approvalValidFor: `${DURATION}, from 1s to 365d`,
-  requesterMayDecide: 'true or false',
-};
 
 export const TASK_FILE_GUIDE: FieldGuide = {
   name: 'a name of letters, digits, "_", "." and "-", at most 100, such as retail-support',
@@ -156,13 +131,16 @@ export const TASK_FILE_GUIDE: FieldGuide = {
   'gates.budget': '{approvers: 1, role: support-lead, expiresAfter: 24h}',
   'gates.inDoubt': '{approvers: 1, role: support-lead, expiresAfter: 24h}',
   'gates.unavailable': '{approvers: 1, role: support-lead, expiresAfter: 24h}',
-  ...nested('gates.irreversible', GATE),
-  ...nested('gates.budget', GATE),
-  ...nested('gates.inDoubt', GATE),
-  ...nested('gates.unavailable', GATE),
+  ...nested('gates.irreversible', GATE_FILE_GUIDE),
+  ...nested('gates.budget', GATE_FILE_GUIDE),
+  ...nested('gates.inDoubt', GATE_FILE_GUIDE),
+  ...nested('gates.unavailable', GATE_FILE_GUIDE),
   onDenied: 'tellModel or endRun',
   onExpired: 'tellModel or endRun',
   providerStorage: 'allowed or forbidden',
+  onFailure: 'keep or compensate',
+  compensateOn: 'a list of failed, denied, expired, cancelled and budgetExhausted',
+  'compensateOn.*': 'failed, denied, expired, cancelled or budgetExhausted',
   ...TASK_REDACTION_GUIDE,
   limits: 'limits by name, such as {maxToolCallsPerStep: 8}',
   'limits.maxSteps': 'a whole number, 1 to 10000',

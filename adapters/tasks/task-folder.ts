@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
-import type { GatePolicy } from '../../contracts/approval.ts';
-import { gatePolicySchema } from '../../contracts/approval.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import { jsonObjectSchema, limitsSchema, type TaskDefinition, type ToolDefinition, taskDefinitionSchema } from '../../contracts/task.ts';
 import { type Mistake, mistakesError } from './mistakes.ts';
@@ -9,7 +7,8 @@ import { outputSchemaProblem } from './output-schema.ts';
 import { recordingMistakes } from './recording-file.ts';
 import { schemaMistakes } from './schema-mistakes.ts';
 import { parseJson, parseYaml, readText, type SourceFile } from './source-file.ts';
-import { type GateFile, TASK_FILE_GUIDE, type TaskFile, taskFileSchema } from './task-file-schema.ts';
+import { gatePolicyOf } from './gate-schema.ts';
+import { TASK_FILE_GUIDE, type TaskFile, taskFileSchema } from './task-file-schema.ts';
 import { suggest } from './suggestion.ts';
 import { type GroupBinding, parseToolsFile } from './tools-file.ts';
 
@@ -172,6 +171,8 @@ function toDefinition(file: TaskFile, prompt: string, tools: readonly ToolDefini
     onDenied: file.onDenied,
     onExpired: file.onExpired,
     providerStorage: file.providerStorage,
+    onFailure: file.onFailure,
+    compensateOn: file.compensateOn,
     ...(file.redaction ? { redaction: file.redaction } : {}),
     limits: limitsSchema.parse({
       ...limits,
@@ -184,11 +185,6 @@ function toDefinition(file: TaskFile, prompt: string, tools: readonly ToolDefini
       maxDurationMs: maxDuration,
     }),
   };
-}
-
-function gatePolicyOf(file: GateFile | undefined): GatePolicy {
-  const { expiresAfter, approvalValidFor, ...rest } = file ?? {};
-  return gatePolicySchema.parse({ ...rest, expiresAfterMs: expiresAfter, approvalValidForMs: approvalValidFor });
 }
 
 function fieldOf(value: unknown, key: string): unknown {

@@ -79,6 +79,7 @@ function requestOptions(tool: ToolDefinition, { secret, allowLoopback }: HttpRun
     'content-type': 'application/json',
     accept: 'application/json',
     'idempotency-key': context.idempotencyKey,
+    ...(context.traceparent === undefined ? {} : { traceparent: context.traceparent }),
   };
   const signal = timeoutMs === undefined ? context.signal : AbortSignal.any([context.signal, AbortSignal.timeout(timeoutMs)]);
   return { headers, signal, allowLoopback };

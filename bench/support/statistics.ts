@@ -5,15 +5,18 @@ export interface Spread {
   readonly count: number;
 }
 
+/** The value that this share of all lies at or below (linear interpolation between the closest ranks). */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const place = (sorted.length - 1) * share;
+  const below = sorted[Math.floor(place)] ?? Number.NaN;
+  const above = sorted[Math.ceil(place)] ?? Number.NaN;
+  return below + (above - below) * (place - Math.floor(place));
+}
+
 /** Median and the quartiles around it (linear interpolation between the closest ranks). */
 export function spreadOf(values: readonly number[]): Spread {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (share: number) => {
-    const place = (sorted.length - 1) * share;
-    const below = sorted[Math.floor(place)] ?? Number.NaN;
-    const above = sorted[Math.ceil(place)] ?? Number.NaN;
-    return below + (above - below) * (place - Math.floor(place));
-  };
+  const at = (share: number) => percentile(values, share);
   return { median: at(0.5), low: at(0.25), high: at(0.75), count: values.length };
 }
 

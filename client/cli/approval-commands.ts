@@ -1,17 +1,26 @@
 import type { Command } from 'commander';
 import { TollgateError } from '../../contracts/failures.ts';
+import type { JsonObject } from '../../contracts/json.ts';
 import type { DecisionResult } from '../decision.ts';
 import type { GateReport } from '../gate-report.ts';
 import { type ExitCode, exitCodeOfDecision } from './exit-code.ts';
 import { renderGate } from './run-view.ts';
 import type { CliServices } from './services.ts';
-import { columns, inline, shorten } from './text.ts';
+import { columns, inline, shorten, visible } from './text.ts';
 
 const MAX_ARGUMENTS_SHOWN = 60;
+const MAX_LISTED = 1_000;
+
+interface ListOptions {
+  readonly json?: boolean;
+  readonly limit?: number;
+  readonly after?: string;
+}
 
 interface DecisionOptions {
   readonly digest?: string;
   readonly comment?: string;
+  readonly edit?: string;
   readonly json?: boolean;
 }
 
@@ -22,13 +31,16 @@ export function addApprovalCommands(program: Command, services: CliServices, end
     .description('look at what waits for a person')
     .command('list')
     .description('list the gates that wait')
+    .option('--limit <N>', 'at most this many, oldest first', wholeNumber)
+    .option('--after <approvalId>', 'only those after this one: the next page')
     .option('--json', 'print JSON')
-    .action(async (options: { readonly json?: boolean }) => end(await list(services, options.json ?? false)));
+    .action(async (options: ListOptions) => end(await list(services, options)));
   program
     .command('approve')
     .description('approve exactly one action')
     .argument('<approvalId>', 'id of the gate')
     .option('--digest <actionDigest>', 'digest of the action that is approved; at a terminal the action is shown instead')
+    .option('--edit <json>', 'approve with other arguments: the whole new arguments object; others look again')
     .option('--comment <text>', 'why')
     .option('--json', 'print JSON')
     .action(async (approvalId: string, options: DecisionOptions) => end(await approve(services, approvalId, options)));
@@ -50,8 +62,17 @@ export function addApprovalCommands(program: Command, services: CliServices, end
     .action(async (approvalId: string, options: DecisionOptions) => end(await withdraw(services, approvalId, options)));
 }
 
-async function list(services: CliServices, json: boolean): Promise<ExitCode> {
-  const gates = await services.runs().pendingApprovals();
+/** @throws TollgateError `invalidInput` for anything that is no number of rows. */
+function wholeNumber(text: string): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 1 && number <= MAX_LISTED) return number;
+  throw new TollgateError('invalidInput', `--limit ${text}: a whole number from 1 to ${MAX_LISTED}.`);
+}
+
+async function list(services: CliServices, { json, limit = MAX_LISTED, after }: ListOptions): Promise<ExitCode> {
+  const gates = await services.runs().pendingApprovals({ limit, ...(after === undefined ? {} : { after }) });
+  const last = gates.at(-1);
+  if (last && gates.length === limit) services.terminal.note(`There may be more: npx tollgate approvals list --limit ${limit} --after ${last.approvalId}`);
   if (json) services.terminal.print(JSON.stringify(gates));
   else for (const line of renderApprovals(gates)) services.terminal.print(line);
   return 0;
@@ -65,7 +86,7 @@ export function renderApprovals(gates: readonly GateReport[]): string[] {
     gate.kind,
     gate.tool,
     inline(gate.arguments, MAX_ARGUMENTS_SHOWN),
-    gate.destination,
+    visible(gate.destination),
     gate.role,
     gate.expiresAt,
   ]);
@@ -78,7 +99,30 @@ async function approve(services: CliServices, approvalId: string, options: Decis
     services.terminal.note('Nothing was approved.');
     return 1;
   }
+  if (options.edit !== undefined) return answer(services, await edit(services, approvalId, actionDigest, options.edit, options), options);
   return answer(services, await services.runs().approve(approvalId, { actionDigest, ...commentOf(options) }), options);
+}
+
+/** Changes the arguments and, where the policy lets who asks decide, approves what came of it. */
+async function edit(services: CliServices, approvalId: string, actionDigest: string, json: string, options: DecisionOptions): Promise<DecisionResult> {
+  const runs = services.runs();
+  const result = await runs.edit(approvalId, { actionDigest, arguments: readArguments(json), ...commentOf(options) });
+  if (result.type !== 'accepted' || !result.edited?.editorMayDecide) return result;
+  const approved = await runs.approve(approvalId, { actionDigest: result.edited.actionDigest, ...commentOf(options) });
+  return approved.type === 'accepted' ? { ...approved, edited: result.edited } : approved;
+}
+
+function readArguments(json: string): JsonObject {
+  const problem = (what: string) =>
+    new TollgateError('invalidInput', `--edit: expected the whole new arguments as a JSON object, such as '{"amount": 20}', ${what}`);
+  let args: unknown;
+  try {
+    args = JSON.parse(json);
+  } catch (error) {
+    throw problem(`and it is not JSON (${(error as Error).message}).`);
+  }
+  if (typeof args !== 'object' || args === null || Array.isArray(args)) throw problem(`saw ${json.slice(0, 80)}.`);
+  return args as JsonObject;
 }
 
 /** Shows the action and asks. Null where the person does not say yes. */

@@ -47,9 +47,9 @@ export async function diagnose(services: CliServices): Promise<readonly Check[]>
   const hasStore = await check('store', async () => ok(await services.store.check()));
   await check('breakers', () => checkBreakers(services));
   await check('encryption', () => checkKeys(services));
-  await check('local key', async () => {
+  await check('signing key', async () => {
     await services.signer();
-    return ok('present, and Temporal is on this machine or TOLLGATE_INSECURE is set');
+    return ok('there: TOLLGATE_DECISION_KEY, or the development key with Temporal on this machine or TOLLGATE_INSECURE');
   });
   await check('provider', () => checkProvider(services));
   await check('models', () => (hasProject ? checkModels(services) : skipped('the configuration')));

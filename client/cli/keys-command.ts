@@ -3,6 +3,7 @@ import { TollgateError } from '../../contracts/failures.ts';
 import type { Store } from '../../domain/store/port.ts';
 import { newApiKey, reportApiKey } from '../api-key.ts';
 import type { ExitCode } from './exit-code.ts';
+import { addKeyPairCommand } from './key-pair-command.ts';
 import type { CliServices } from './services.ts';
 import { storeOf } from './store-of.ts';
 import { columns } from './text.ts';
@@ -16,9 +17,9 @@ interface CreateOptions {
   readonly json?: boolean;
 }
 
-/** `keys create|list|revoke`: who may use the API. Works on the store itself, at the machine that has it. */
+/** `keys create|list|revoke|pair`: who may use the API, and what decisions are signed with. Works on the store itself, at the machine that has it. */
 export function addKeysCommand(program: Command, services: CliServices, end: (code: ExitCode) => void): void {
-  const keys = program.command('keys').description('make and revoke keys of the HTTP API');
+  const keys = program.command('keys').description('make and revoke keys of the HTTP API, and pairs that decisions are signed with');
   keys
     .command('create')
     .description('make a key; its secret is shown once')
@@ -28,6 +29,7 @@ export function addKeysCommand(program: Command, services: CliServices, end: (co
     .option('--tenant <name>', 'the one tenant it starts, sees and decides for; default: every tenant')
     .option('--json', 'print JSON')
     .action(async (name: string, options: CreateOptions) => end(await create(services, name, options)));
+  addKeyPairCommand(keys, services, end);
   keys
     .command('list')
     .description('list the keys, revoked ones too')

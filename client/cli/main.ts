@@ -8,6 +8,8 @@ import { openEngine } from '../../adapters/redaction/engine.ts';
 import { openAnchorKey, verifyAnchor } from '../../adapters/keys/anchor-key.ts';
 import { sha256 } from '../../adapters/stores/audit-row.ts';
 import { anchorAudit } from '../../domain/audit/anchor.ts';
+import { createTokenVerifier } from '../../adapters/identity/token-verifier.ts';
+import { newDecisionKeyPair } from '../../adapters/keys/decision-keys.ts';
 import { openKeyring, openWrapper } from '../../adapters/keys/open-keyring.ts';
 import { PayloadCodec } from '../../adapters/keys/payload-codec.ts';
 import { backupStore, restoreStore } from '../../adapters/stores/backup/backup.ts';
@@ -27,16 +29,18 @@ import { applyRetention } from '../../domain/erasure/retention.ts';
 import { personHashes } from '../../domain/erasure/person.ts';
 import type { Store } from '../../domain/store/port.ts';
 import { createAgentClient } from '../agent-client.ts';
+import type { Identity } from '../decision.ts';
 import { apiScript, devProcesses, replayScript, workerScript } from '../dev/dev-parts.ts';
 import { type DevPlaces, runDevSession } from '../dev/dev-session.ts';
 import { NODE_OPTIONS } from '../dev/own-script.ts';
 import { SAMPLE_TASK } from '../dev/sample-run.ts';
 import type { ErasurePorts } from '../erasure.ts';
 import { createHttpAgentClient } from '../http-agent-client.ts';
-import { createLocalDoor } from '../local-door.ts';
+import { createLocalDoor, type LocalDoorPorts } from '../local-door.ts';
 import { addressOf, catalogueOf, openSigner, redactionOf } from '../main.ts';
 import type { RunsDoor } from '../runs-door.ts';
 import { namespaceRetentionMs, TemporalConnections } from '../temporal-connection.ts';
+import { decidingAsPerson } from './person-door.ts';
 import { runCli } from './program.ts';
 import type { CliServices, RedactLineOptions } from './services.ts';
 import { processTerminal } from './terminal.ts';
@@ -63,9 +67,10 @@ const services: CliServices = {
   api: () => settings().api ?? null,
   cwd: process.cwd(),
   home: () => settings().home,
-  identity: () => settings().as ?? { name: 'developer', roles: ['*'] },
+  identity: identityHere,
   taskQueue: () => settings().taskQueue,
   switchedOffSearchAttributes: () => settings().searchAttributesOff,
+  traceparent: () => settings().traceparent,
   connect: (timeoutMs) => connections.get(addressOf(settings()), timeoutMs),
   openStore: store,
   store: {
@@ -76,6 +81,7 @@ const services: CliServices = {
     restore: (file, options) => restoreStore(settings(), file, options),
   },
   signer: () => openSigner(settings()),
+  newDecisionKeyPair,
   project: once(() => loadProject(settings().configPath, process.cwd())),
   readTaskFolder: readFolder,
   listMcpTools: (server) => withMcpServers(settings(), async (servers) => await listMcpTools(servers, server, AbortSignal.timeout(MCP_TIMEOUT_MS))),
@@ -116,9 +122,9 @@ function once<T>(make: () => T): () => T {
 }
 
 function openRuns(): RunsDoor {
-  const { api, taskQueue } = settings();
+  const { api, taskQueue, oidc, token } = settings();
   if (api) return createHttpAgentClient(api);
-  return createLocalDoor({
+  const local: LocalDoorPorts = {
     identity: services.identity,
     connect: async (timeoutMs) => (await services.connect(timeoutMs)).client,
     openStore: store,
@@ -132,7 +138,13 @@ function openRuns(): RunsDoor {
     switchedOffSearchAttributes: services.switchedOffSearchAttributes,
     tenantWeights: () => settings().tenantWeights,
     subjectHash: async (tenant, subject) => personHashes(await (await keyring()).keyedHash(tenant), subject).subject,
-  });
+  };
+  return oidc ? decidingAsPerson({ local, store, verifier: createTokenVerifier(oidc), token }) : createLocalDoor(local);
+}
+
+/** Whoever works at this machine. Where an issuer knows people, nobody here decides by saying who they are. */
+function identityHere(): Identity {
+  return settings().oidc ? { name: 'operator', roles: [] } : (settings().as ?? { name: 'developer', roles: ['*'] });
 }
 
 async function redaction() {

@@ -17,6 +17,7 @@ import { addReleaseCommands } from './release-commands.ts';
 import { addRunCommand } from './run-command.ts';
 import { addRunsCommand } from './runs-command.ts';
 import type { CliServices } from './services.ts';
+import { addSignDecisionCommand } from './sign-decision-command.ts';
 import { addStoreCommands } from './store-commands.ts';
 
 /** Runs one command and answers its exit code. Never throws, never prints a stack trace. */
@@ -45,6 +46,7 @@ function createProgram(services: CliServices, end: (code: ExitCode) => void): Co
   addRunCommand(program, services, end);
   addRunsCommand(program, services, end);
   addApprovalCommands(program, services, end);
+  addSignDecisionCommand(program, services, end);
   addKeysCommand(program, services, end);
   addQuotasCommand(program, services, end);
   addBreakersCommand(program, services, end);

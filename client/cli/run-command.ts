@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { TollgateError } from '../../contracts/failures.ts';
+import { readTraceparent } from '../../telemetry/trace-ids.ts';
 import type { StartedRun } from '../agent-client.ts';
 import type { StoredTask } from '../known-task.ts';
 import type { StartOptions } from '../start-request.ts';
@@ -18,6 +19,7 @@ interface RunOptions {
   readonly tenant?: string;
   readonly feature?: string;
   readonly subject?: string;
+  readonly traceparent?: string;
   readonly id?: string;
   readonly wait?: boolean;
   readonly json?: boolean;
@@ -35,6 +37,7 @@ export function addRunCommand(program: Command, services: CliServices, end: (cod
     .option('--tenant <name>', 'whom the run is for')
     .option('--feature <name>', 'what the run is for')
     .option('--subject <person>', 'the person that the run is about, kept as a keyed hash; "erase --person" finds it')
+    .option('--traceparent <context>', "the W3C trace context that the run's trace hangs below; default: the variable TRACEPARENT")
     .option('--id <id>', 'id of the run; one that is going on under that id is returned, never a second one started')
     .option('--wait', 'wait for the end and print the result')
     .option('--json', 'print JSON')
@@ -45,7 +48,9 @@ async function run(services: CliServices, taskName: string, options: RunOptions)
   const { terminal } = services;
   const task = /[\\/]|^\.+$/.test(taskName) ? await services.readTaskFolder(taskName) : taskName;
   const input = await readJson(services, options.input);
-  const started = await start(services, task, input, startOptionsOf(options));
+  const inherited = services.traceparent();
+  const above = options.traceparent === undefined && inherited !== undefined && readTraceparent(inherited) ? { traceparent: inherited } : {};
+  const started = await start(services, task, input, { ...startOptionsOf(options), ...above });
   if (options.wait) return await awaitEnd(services, started, options.json ?? false);
   if (options.json) terminal.print(JSON.stringify({ agentRunId: started.agentRunId }));
   else {
@@ -89,12 +94,13 @@ async function readInputFile(path: string, shown: string): Promise<string> {
   }
 }
 
-function startOptionsOf({ id, tenant, feature, subject, budgetUsd, budgetTokens }: RunOptions): StartOptions {
+function startOptionsOf({ id, tenant, feature, subject, budgetUsd, budgetTokens, traceparent }: RunOptions): StartOptions {
   return {
     ...(id === undefined ? {} : { id }),
     ...(tenant === undefined ? {} : { tenant }),
     ...(feature === undefined ? {} : { feature }),
     ...(subject === undefined ? {} : { subject }),
+    ...(traceparent === undefined ? {} : { traceparent }),
     ...(budgetUsd === undefined ? {} : { budgetUsd }),
     ...(budgetTokens === undefined ? {} : { budgetTokens: Number(budgetTokens) }),
   };

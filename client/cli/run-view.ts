@@ -3,7 +3,7 @@ import type { GateReport } from '../gate-report.ts';
 import type { RunReport } from '../run-report.ts';
 import type { StepReport, ToolCallReport } from '../step-report.ts';
 import type { Terminal } from './terminal.ts';
-import { bar, inline, shorten } from './text.ts';
+import { bar, inline, shorten, visible } from './text.ts';
 
 type Style = Terminal['style'];
 const BAR_WIDTH = 24;
@@ -28,8 +28,8 @@ export function renderRun(report: RunReport, options: ViewOptions): string[] {
     ...renderChildren(report, style),
     ...renderSteps(report, options),
     ...gates.flatMap((gate) => ['', ...renderGate(gate, options)]),
-    ...(report.message ? ['', `ended   ${report.message}${report.failureType ? ` (${report.failureType})` : ''}`] : []),
-    ...(report.output === null ? [] : ['', style('bold', 'answer'), report.output]),
+    ...(report.message ? ['', `ended   ${visible(report.message)}${report.failureType ? ` (${report.failureType})` : ''}`] : []),
+    ...(report.output === null ? [] : ['', style('bold', 'answer'), visible(report.output)]),
   ];
 }
 
@@ -97,12 +97,17 @@ export function renderGate(gate: GateReport, { columns, style }: Pick<ViewOption
       ? [style('yellow', `        The run has done exactly this ${gate.occurrence === 1 ? 'once' : `${gate.occurrence} times`} before.`)]
       : [];
   return [
-    `${style('yellow', 'waits')}   ${style('bold', gate.tool)} → ${gate.destination}`,
-    ...Object.entries(asObject(gate.arguments)).map(([name, value]) => `        ${name}: ${inline(value, Math.max(20, columns - name.length - 12))}`),
+    `${style('yellow', 'waits')}   ${style('bold', gate.tool)} → ${visible(gate.destination)}`,
+    ...Object.entries(asObject(gate.arguments)).map(
+      ([name, value]) => `        ${shorten(name, 100)}: ${inline(value, Math.max(20, columns - name.length - 12))}`,
+    ),
     ...Object.entries(gate.values ?? {}).map(([token, value]) => `        ${token} is ${inline(value, Math.max(20, columns - token.length - 12))}`),
     ...again,
     `        ${shorten(gate.reason, 400)}`,
-    style('dim', `        ${gate.approvals} of ${gate.approvers} approvals · role ${gate.role} · asked by ${gate.requester} · expires ${gate.expiresAt}`),
+    style(
+      'dim',
+      `        ${gate.approvals} of ${gate.approvers} approvals · role ${gate.role} · asked by ${visible(gate.requester)} · expires ${gate.expiresAt}`,
+    ),
     ...(gate.approveCommand ? [`        ${gate.approveCommand}`] : []),
   ];
 }

@@ -59,6 +59,8 @@ export interface CliServices {
   identity(): Identity;
   taskQueue(): string;
   switchedOffSearchAttributes(): readonly SearchAttributeTopic[];
+  /** Where the trace of a run hangs that is started here, as TRACEPARENT says. */
+  traceparent(): string | undefined;
   /** The API that the commands speak to, where TOLLGATE_URL is set. */
   api(): { readonly url: string } | null;
   /** One connection for the command, closed by `close`. */
@@ -67,8 +69,10 @@ export interface CliServices {
   openStore(): Promise<Store>;
   /** The store as a whole. */
   readonly store: StoreKeeping;
-  /** The local development key. @throws TollgateError where Temporal is not on this machine and that was not allowed. */
+  /** The key of the settings, else the local development key. @throws TollgateError where Temporal is not on this machine and that was not allowed. */
   signer(): Promise<DecisionSigner>;
+  /** A new pair that decisions are signed and verified with, for the settings. */
+  newDecisionKeyPair(): { readonly privateKey: string; readonly publicKey: string };
   project(): Promise<Project>;
   readTaskFolder(folder: string): Promise<StoredTask>;
   /** Starts an MCP server of the project and asks what it offers. */

@@ -7,8 +7,18 @@ export function columns(rows: readonly (readonly string[])[]): string[] {
   return rows.map((row) => row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0))).join('  '));
 }
 
-/** At most `length` characters, the cut shown. */
-export function shorten(text: string, length: number): string {
+/** Control characters, and those that turn the direction of text: with them a text draws over what a terminal shows. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const UNSEEN = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+/** A text that somebody else wrote, a model say, as it may go to a terminal. Line breaks stay. */
+export function visible(text: string): string {
+  return text.replaceAll(UNSEEN, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** At most `length` characters on one line, the cut shown. */
+export function shorten(raw: string, length: number): string {
+  const text = visible(raw).replaceAll('\n', ' ');
   return text.length <= length ? text : `${text.slice(0, Math.max(0, length - 1))}${ELLIPSIS}`;
 }
 

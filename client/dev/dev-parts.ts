@@ -76,7 +76,7 @@ export function devProcesses(settings: Settings, cwd: string, scenarios: readonl
     startWorker: (places) => startWorker(settings, places, cwd),
     async startApi(places): Promise<ApiChild> {
       // The one Web UI that may have payloads opened is the one that we started.
-      const origin = uiUrl === null ? {} : { TOLLGATE_CODEC_ORIGIN: uiUrl };
+      const origin = uiUrl === null ? {} : { TOLLGATE_CODEC_ORIGIN: uiUrl, TOLLGATE_TEMPORAL_UI_URL: uiUrl };
       const child = await startChild({
         name: 'HTTP API',
         script: API_SCRIPT,

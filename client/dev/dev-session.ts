@@ -106,7 +106,7 @@ async function bringUp(parts: DevParts, options: { readonly sample: boolean }, r
   file.apiUrl = api.url;
   writeDevFile(parts.home, file);
   for (const line of describePlaces(places, api.url)) parts.print(line);
-  if (options.sample) await showSample(parts, places);
+  if (options.sample) await showSample(parts, places, api.url);
   parts.print('');
   parts.print('Ctrl-C stops everything that was started here; the state is kept.');
 }
@@ -117,6 +117,7 @@ export function describePlaces(places: DevPlaces, apiUrl: string): string[] {
     'Tollgate runs.',
     '',
     `  Temporal UI   ${places.uiUrl ?? `(at your own server, ${places.temporalAddress})`}`,
+    `  Inbox         ${apiUrl}/inbox/`,
     `  HTTP API      ${apiUrl}/v1 (described at ${apiUrl}/v1/openapi.json)`,
     places.simulatedUrl === null
       ? '  Models        the real provider, with your OPENAI_API_KEY: runs cost money'
@@ -124,7 +125,7 @@ export function describePlaces(places: DevPlaces, apiUrl: string): string[] {
   ];
 }
 
-async function showSample(parts: DevParts, places: DevPlaces): Promise<void> {
+async function showSample(parts: DevParts, places: DevPlaces, apiUrl: string): Promise<void> {
   parts.note('Starting the sample run …');
   const { agent, store, task } = await parts.openSample(places);
   const state = await bringSampleToItsGate(agent, store, task);
@@ -140,6 +141,7 @@ async function showSample(parts: DevParts, places: DevPlaces): Promise<void> {
   parts.print('');
   if (places.uiUrl !== null) parts.print(`  See it        ${places.uiUrl}/namespaces/${places.namespace}/workflows/${SAMPLE_RUN_ID}`);
   parts.print(`  Watch it      npx tollgate runs watch ${SAMPLE_RUN_ID}`);
+  parts.print(`  Decide it     ${apiUrl}/inbox/gates/${encodeURIComponent(gate.approvalId)}`);
   parts.print(`  Approve it    ${gate.approveCommand ?? ''}`);
   parts.print(`  Deny it       npx tollgate deny ${gate.approvalId} --reason "…"`);
 }

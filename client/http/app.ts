@@ -1,23 +1,31 @@
 import { isIP } from 'node:net';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { DEFAULT_RATES, type RateLimits } from '../../config/identity-schema.ts';
 import { invariant, TollgateError } from '../../contracts/failures.ts';
+import type { LoginFlow, TokenVerifier } from '../../domain/identity/port.ts';
 import type { ApiKeyScope, Store } from '../../domain/store/port.ts';
 import type { Identity } from '../decision.ts';
 import type { RunsDoor } from '../runs-door.ts';
 import { auditRoutes } from './audit-routes.ts';
 import { approvalRoutes } from './approval-routes.ts';
-import { authenticate, type Caller, demandScope, isLoopbackHost } from './auth.ts';
+import { type AuthPorts, authenticate, type Caller, demandScope, isLoopbackHost, type RequestOrigin } from './auth.ts';
 import { bindDoor } from './bound-door.ts';
 import { type CodecRouteOptions, codecRoutes } from './codec-routes.ts';
 import { demandShallow } from './body-depth.ts';
 import { healthRoutes } from './health-routes.ts';
+import { inboxApiRoutes } from './inbox-api-routes.ts';
+import { inboxRoutes } from './inbox-routes.ts';
+import { loginRoutes } from './login-routes.ts';
+import { meRoutes } from './me-routes.ts';
 import { registerOpenapi } from './openapi.ts';
 import { PROBLEM_TYPE, problem, scrubbed, toProblem } from './problem.ts';
+import { type Limiter, registerHeaders, registerLimits } from './protection.ts';
 import { HEARTBEAT_MS } from './run-events.ts';
 import { moneyRoutes } from './money-routes.ts';
 import { quotaRoutes } from './quota-routes.ts';
 import { runRoutes } from './run-routes.ts';
+import { registerSessions } from './session.ts';
 import { WAIT_LIMITS, WaitSlots } from './wait-slots.ts';
 
 const BODY_LIMIT_BYTES = 1_048_576;
@@ -37,11 +45,27 @@ export interface HttpApiOptions {
   readonly developerBesideKeys: boolean;
   /** Opens sealed payloads for the Temporal Web UI at `origin` and the Temporal CLI. */
   readonly codec?: Pick<CodecRouteOptions, 'codec' | 'origin'>;
+  /** The Temporal Web UI, to which the page links. */
+  readonly temporalUi?: { readonly url: string; readonly namespace: string };
+  /** Verifies people; absent where no issuer is configured. */
+  readonly people?: People;
+  /** Requests in a minute. */
+  readonly rates?: RateLimits;
+  /** Proxies whose word on where a request came from is believed. */
+  readonly trustedProxies?: readonly string[];
   readonly logger?: FastifyBaseLogger;
   /** Masks what redaction finds in the text of a problem: it may repeat what the caller sent. */
   readonly scrub: (text: string) => string;
   readonly limits?: { readonly total: number; readonly perCaller: number };
   readonly heartbeatMs?: number;
+}
+
+/** How people come in: by access token, and by browser where `login` is there. */
+export interface People {
+  readonly tokens: TokenVerifier;
+  readonly login?: { readonly flow: LoginFlow; readonly sessionKeys: readonly Uint8Array[]; readonly lifetimeMs: number; readonly nowMs?: () => number };
+  /** Where browsers reach this API; absent: at the address it listens at, on this machine. */
+  readonly publicUrl?: string;
 }
 
 /** What the routes work with. */
@@ -59,8 +83,10 @@ export interface HttpApi {
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What a caller needs for the route; `public` needs nothing. Every route says it. */
-    scope?: ApiKeyScope | 'public';
+    /** What a caller needs for the route; `any` only to be known, `public` nothing. Every route says it. */
+    scope?: ApiKeyScope | 'any' | 'public';
+    /** Counted as a login as well. */
+    isLogin?: boolean;
   }
 }
 
@@ -74,6 +100,7 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
+    trustProxy: options.trustedProxies && options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     frameworkErrors: (error, request, reply) => sendProblem(options, error, request, reply),
     clientErrorHandler: (_error, socket) => {
@@ -92,9 +119,18 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
       .type(PROBLEM_TYPE)
       .send(JSON.stringify(problem('notFound', detail)));
   });
-  addHooks(app, options);
+  const { people, rates = DEFAULT_RATES } = options;
+  const isHttps = people?.publicUrl?.startsWith('https:') ?? false;
+  const publicUrl = () => people?.publicUrl ?? urlOf(app);
+  await registerHeaders(app, isHttps);
+  const limiter = await registerLimits(app, rates);
+  const { login } = people ?? {};
+  const sessions = login ? await registerSessions(app, { ...login, keys: login.sessionKeys, isHttps }) : null;
+  const callerOf = (request: FastifyRequest, origin = originOf(request)) =>
+    authenticate(authPorts(app, options, publicUrl), { ...origin, session: sessions?.read(request) ?? null });
+  addHooks(app, limiter, callerOf);
 
-  const api = toApi(app, options);
+  const api = toApi(app, options, callerOf);
   await registerOpenapi(app);
   await app.register(healthRoutes(options));
   await app.register(runRoutes(api));
@@ -102,17 +138,22 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
   await app.register(moneyRoutes(api));
   await app.register(quotaRoutes(api, options));
   await app.register(auditRoutes(api, options));
+  await app.register(inboxApiRoutes(api, options));
+  await app.register(inboxRoutes());
+  await app.register(meRoutes(api, sessions, options.store));
+  if (login && sessions) await app.register(loginRoutes({ flow: login.flow, sessions, publicUrl, audit: options.store }));
   if (options.codec) {
-    const callerOf = (request: FastifyRequest, isFromUi: boolean) =>
-      authenticate(authPorts(app, options), isFromUi ? withoutOrigin(request) : originOf(request));
-    await app.register(codecRoutes({ ...options.codec, callerOf }));
+    const codecCaller = (request: FastifyRequest, isFromUi: boolean) => callerOf(request, isFromUi ? withoutOrigin(request) : originOf(request));
+    await app.register(codecRoutes({ ...options.codec, callerOf: codecCaller }));
   }
   return app;
 }
 
+type FindsCaller = (request: FastifyRequest) => Promise<Caller>;
+
 const callers = new WeakMap<FastifyRequest, Caller>();
 
-function toApi(app: FastifyInstance, options: HttpApiOptions): HttpApi {
+function toApi(app: FastifyInstance, options: HttpApiOptions, find: FindsCaller): HttpApi {
   const stopping = new AbortController();
   app.addHook('preClose', async () => stopping.abort());
   const callerOf = (request: FastifyRequest): Caller => {
@@ -125,7 +166,7 @@ function toApi(app: FastifyInstance, options: HttpApiOptions): HttpApi {
     doorFor: (request) => bindDoor(options.doorOf(callerOf(request).identity), options.store, callerOf(request)),
     async isStillWelcome(request, scope) {
       try {
-        demandScope(await authenticate(authPorts(app, options), originOf(request)), scope);
+        demandScope(await find(request), scope);
         return true;
       } catch {
         return false;
@@ -137,17 +178,19 @@ function toApi(app: FastifyInstance, options: HttpApiOptions): HttpApi {
   };
 }
 
-function addHooks(app: FastifyInstance, options: HttpApiOptions): void {
+function addHooks(app: FastifyInstance, limiter: Limiter, find: FindsCaller): void {
   app.addHook('onRoute', ({ config, url }) => {
     invariant(config?.scope, `the route ${url} says who may use it`);
   });
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers(SECURITY_HEADERS);
+    reply.header('cache-control', 'no-store');
+    await limiter.ofAddress(request);
     const scope = request.routeOptions.config.scope;
     if (scope === undefined || scope === 'public') return;
-    const caller = await authenticate(authPorts(app, options), originOf(request));
+    const caller = await find(request);
     callers.set(request, caller);
-    demandScope(caller, scope);
+    await limiter.ofCaller(request, caller);
+    if (scope !== 'any') demandScope(caller, scope);
   });
   app.addHook('preValidation', async (request) => demandShallow(request.body));
   app.addHook('onResponse', async (request, reply) => {
@@ -157,19 +200,20 @@ function addHooks(app: FastifyInstance, options: HttpApiOptions): void {
   });
 }
 
-function authPorts(app: FastifyInstance, { store, developer, developerBesideKeys }: HttpApiOptions) {
+function authPorts(app: FastifyInstance, { store, developer, developerBesideKeys, people }: HttpApiOptions, publicUrl: () => string): AuthPorts {
   const isListeningLocally = () => app.addresses().every((at) => typeof at === 'object' && isLoopbackHost(at.address));
-  return { keys: store, developer, developerBesideKeys, isListeningLocally };
+  const ofPeople = people ? { tokens: people.tokens, publicOrigin: () => new URL(publicUrl()).origin } : {};
+  return { keys: store, developer, developerBesideKeys, isListeningLocally, ...ofPeople };
 }
 
-function originOf(request: FastifyRequest) {
-  return { headers: request.headers, remoteAddress: request.socket.remoteAddress };
+function originOf(request: FastifyRequest): RequestOrigin {
+  return { method: request.method, headers: request.headers, remoteAddress: request.socket.remoteAddress };
 }
 
 /** As if the page were our own. */
-function withoutOrigin(request: FastifyRequest) {
+function withoutOrigin(request: FastifyRequest): RequestOrigin {
   const { origin: _, 'sec-fetch-site': __, ...headers } = request.headers;
-  return { headers, remoteAddress: request.socket.remoteAddress };
+  return { ...originOf(request), headers };
 }
 
 function sendProblem({ scrub }: HttpApiOptions, error: unknown, request: FastifyRequest, reply: FastifyReply) {
@@ -177,7 +221,8 @@ function sendProblem({ scrub }: HttpApiOptions, error: unknown, request: Fastify
   if (answer.status >= 500 && !(error instanceof TollgateError)) request.log.error({ err: error }, 'request failed');
   reply.headers(SECURITY_HEADERS);
   if (answer.status === 401) reply.header('www-authenticate', 'Bearer realm="tollgate"');
-  if (answer.status === 429 || answer.status === 503) reply.header('retry-after', '1');
+  const { ttlInSeconds = 1 } = ((error as Error).cause ?? {}) as { readonly ttlInSeconds?: number };
+  if (answer.status === 429 || answer.status === 503) reply.header('retry-after', String(ttlInSeconds));
   return reply.code(answer.status).type(PROBLEM_TYPE).send(JSON.stringify(answer));
 }
 

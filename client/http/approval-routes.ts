@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { DecisionRefusal } from '../../contracts/approval.ts';
 import { assertNever } from '../../contracts/failures.ts';
+import type { JsonObject } from '../../contracts/json.ts';
 import type { DecisionResult } from '../decision.ts';
 import type { RunsDoor } from '../runs-door.ts';
 import type { HttpApi } from './app.ts';
@@ -10,6 +11,8 @@ import { described, json, onTheWire, PROBLEMS } from './route-schema.ts';
 import * as schemas from './schemas.ts';
 
 const tags = ['approvals'];
+/** A comment of four thousand characters, however they are written. */
+const DECISION_LIMIT_BYTES = 65_536;
 
 /** Everything under `/v1/approvals`. */
 export function approvalRoutes(api: HttpApi): FastifyPluginAsyncZod {
@@ -19,12 +22,27 @@ export function approvalRoutes(api: HttpApi): FastifyPluginAsyncZod {
       {
         config: { scope: 'read' },
         schema: {
-          ...described({ operationId: 'listApprovals', summary: 'List the gates that wait for a person, oldest first.', tags }, 'read'),
+          ...described(
+            {
+              operationId: 'listApprovals',
+              summary: 'List the gates that wait for a person, oldest first.',
+              description: 'The header Link names the next page, where there is one.',
+              tags,
+            },
+            'read',
+          ),
           querystring: schemas.approvalsQuery,
           response: { 200: json('The gates.', z.array(schemas.gateSchema)), ...PROBLEMS },
         },
       },
-      async (request, reply) => reply.send(onTheWire(z.array(schemas.gateSchema), await api.doorFor(request).pendingApprovals(request.query))),
+      async (request, reply) => {
+        const { limit, cursor } = request.query;
+        const gates = await api.doorFor(request).pendingApprovals({ limit, ...(cursor === undefined ? {} : { after: cursor }) });
+        const last = gates.at(-1);
+        if (last && gates.length === limit)
+          reply.header('link', `</v1/approvals?${new URLSearchParams({ limit: String(limit), cursor: last.approvalId })}>; rel="next"`);
+        return reply.send(onTheWire(z.array(schemas.gateSchema), gates));
+      },
     );
     app.get(
       '/v1/approvals/:approvalId',
@@ -42,11 +60,12 @@ export function approvalRoutes(api: HttpApi): FastifyPluginAsyncZod {
       '/v1/approvals/:approvalId/decisions',
       {
         config: { scope: 'decide' },
+        bodyLimit: DECISION_LIMIT_BYTES,
         schema: {
           ...described(
             {
               operationId: 'decideApproval',
-              summary: 'Approve, deny, or take your own decision back.',
+              summary: 'Approve, deny, change the arguments, or take your own decision back.',
               description: 'The API signs the decision for the key that sends it. An approval names the digest of the action.',
               tags,
             },
@@ -72,6 +91,32 @@ export function approvalRoutes(api: HttpApi): FastifyPluginAsyncZod {
           .send(answer);
       },
     );
+    app.post(
+      '/v1/approvals/:approvalId/signed-decisions',
+      {
+        config: { scope: 'decide' },
+        bodyLimit: DECISION_LIMIT_BYTES,
+        schema: {
+          ...described(
+            {
+              operationId: 'signDecision',
+              summary: 'Sign a decision without sending it.',
+              description: 'For a plain Temporal signal; it counts for this gate and this digest alone, for ten minutes.',
+              tags,
+            },
+            'decide',
+          ),
+          params: schemas.approvalPath,
+          body: schemas.signBody,
+          response: { 200: json('What the signal carries.', schemas.signedSignalSchema), ...PROBLEMS },
+        },
+      },
+      async (request, reply) => {
+        const { comment, ...decision } = request.body;
+        const signed = await api.doorFor(request).signDecision(request.params.approvalId, { ...decision, ...commentOf({ comment }) });
+        return reply.send(onTheWire(schemas.signedSignalSchema, signed));
+      },
+    );
   };
 }
 
@@ -82,6 +127,8 @@ async function decide(door: RunsDoor, approvalId: string, decision: z.output<typ
       return await door.approve(approvalId, { actionDigest: decision.actionDigest, ...commentOf(decision) });
     case 'deny':
       return await door.deny(approvalId, { reason: decision.reason, ...digest });
+    case 'edit':
+      return await door.edit(approvalId, { actionDigest: decision.actionDigest, arguments: decision.arguments as JsonObject, ...commentOf(decision) });
     case 'withdraw':
       return await door.withdraw(approvalId, { ...digest, ...commentOf(decision) });
     default:
@@ -97,4 +144,12 @@ function toRefusal({ reason, gateStatus, message }: Extract<DecisionResult, { ty
   return problem('decisionRefused', message, { status: REFUSAL_STATUS[reason] ?? 409, reason, gateStatus });
 }
 
-const REFUSAL_STATUS: Partial<Record<DecisionRefusal, number>> = { malformed: 400, wrongRole: 403, requesterMayNotDecide: 403, unknownGate: 404 };
+const REFUSAL_STATUS: Partial<Record<DecisionRefusal, number>> = {
+  malformed: 400,
+  wrongRole: 403,
+  requesterMayNotDecide: 403,
+  unknownGate: 404,
+  overLimit: 403,
+  notEditable: 409,
+  invalidEdit: 422,
+};

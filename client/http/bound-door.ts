@@ -4,6 +4,8 @@ import type { AgentRunId, ApprovalId, AttemptId } from '../../contracts/ids.ts';
 import type { GateRecord } from '../../domain/approval/gate.ts';
 import type { Store } from '../../domain/store/port.ts';
 import { noSuchRun, unknownGate } from '../agent-client.ts';
+import { reportGate } from '../gate-report.ts';
+import { isTheirs } from './their-gates.ts';
 import type { StoredTask } from '../known-task.ts';
 import { noSuchAttempt } from '../money-door.ts';
 import { noSuchGate } from '../run-reader.ts';
@@ -34,7 +36,7 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
 
   async function visibleGate(approvalId: string): Promise<GateRecord | null> {
     const gate = await store.findGate(approvalId as ApprovalId);
-    return gate && isVisible((await store.getRun(gate.runKey))?.tenant) ? gate : null;
+    return gate && isVisible((await store.getRun(gate.runKey))?.tenant) && isTheirs(caller, reportGate(gate), Date.now()) ? gate : null;
   }
 
   async function afterLooking<T>(agentRunId: string, act: () => Promise<T>): Promise<T> {
@@ -71,6 +73,8 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
       return await door.reconcile(request);
     },
     async writeOff(attemptId, reason) {
+      if (caller.isPerson && !caller.scopes.includes('start'))
+        throw new TollgateError('forbidden', 'Approving is no licence to give money up: that needs the role of TOLLGATE_OIDC_START_ROLE, or a key.');
       if (!isVisible((await store.findAttempt(attemptId as AttemptId))?.tenant)) throw noSuchAttempt(attemptId);
       return await door.writeOff(attemptId, reason);
     },
@@ -78,7 +82,12 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
       if (tenant !== null && filter.tenant !== undefined && filter.tenant !== tenant) return [];
       return await door.list({ ...filter, ...(tenant === null ? {} : { tenant }) });
     },
-    pendingApprovals: (filter = {}) => door.pendingApprovals({ ...filter, ...(tenant === null ? {} : { tenant }) }),
+    async pendingApprovals({ limit, ...filter } = {}) {
+      // Filtered before it is cut: what is somebody else's takes no place of theirs.
+      const ofTenant = { ...filter, ...(tenant === null ? {} : { tenant }) };
+      if (!caller.isPerson) return await door.pendingApprovals({ ...ofTenant, ...(limit === undefined ? {} : { limit }) });
+      return (await door.pendingApprovals(ofTenant)).filter((gate) => isTheirs(caller, gate, Date.now())).slice(0, limit);
+    },
     async approval(approvalId) {
       if (!(await visibleGate(approvalId))) throw noSuchGate(approvalId);
       return await door.approval(approvalId);
@@ -91,9 +100,17 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
       const gate = await visibleGate(approvalId);
       return gate ? await door.deny(approvalId, { actionDigest: gate.actionDigest, ...options }) : unknownGate(approvalId);
     },
+    async edit(approvalId, options) {
+      const gate = await visibleGate(approvalId);
+      return gate ? await door.edit(approvalId, options) : unknownGate(approvalId);
+    },
     async withdraw(approvalId, options) {
       const gate = await visibleGate(approvalId);
       return gate ? await door.withdraw(approvalId, { actionDigest: gate.actionDigest, ...options }) : unknownGate(approvalId);
+    },
+    async signDecision(approvalId, decision) {
+      if (!(await visibleGate(approvalId))) throw noSuchGate(approvalId);
+      return await door.signDecision(approvalId, decision);
     },
   };
 }

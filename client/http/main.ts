@@ -1,10 +1,14 @@
 import { basename } from 'node:path';
 import { openEngine } from '../../adapters/redaction/engine.ts';
+import { createLoginFlow } from '../../adapters/identity/login-flow.ts';
+import { createTokenVerifier } from '../../adapters/identity/token-verifier.ts';
+import { localSessionKey } from '../../adapters/keys/local-key.ts';
 import { openKeyring } from '../../adapters/keys/open-keyring.ts';
 import { PayloadCodec } from '../../adapters/keys/payload-codec.ts';
 import { openStore } from '../../adapters/stores/open-store.ts';
 import { loadProject } from '../../adapters/tasks/project.ts';
 import { isLoopbackAddress, loadSettings } from '../../config/load.ts';
+import type { OidcSettings } from '../../config/identity-schema.ts';
 import type { Settings } from '../../config/schema.ts';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { DecisionSigner } from '../../domain/approval/key-port.ts';
@@ -17,7 +21,7 @@ import type { Identity } from '../decision.ts';
 import { createLocalDoor, type LocalDoorPorts } from '../local-door.ts';
 import { addressOf, catalogueOf, openSigner, redactionOf } from '../main.ts';
 import { TemporalConnections } from '../temporal-connection.ts';
-import { createHttpApi, type HttpApiOptions, urlOf } from './app.ts';
+import { createHttpApi, type HttpApiOptions, type People, urlOf } from './app.ts';
 import { openapiText } from './openapi.ts';
 
 /** An API that cannot stop in good order within this time is ended. */
@@ -41,6 +45,10 @@ async function serve(): Promise<void> {
     isTemporalUp: () => isTemporalUp(settings, connections),
     developer: developerOf(settings),
     developerBesideKeys: settings.localDeveloper === true,
+    ...(settings.temporalUiUrl === undefined ? {} : { temporalUi: { url: settings.temporalUiUrl, namespace: settings.temporal.namespace } }),
+    ...(settings.oidc ? { people: peopleOf(settings, settings.oidc) } : {}),
+    rates: settings.rates,
+    trustedProxies: settings.trustedProxies,
     codec: { codec, origin: settings.encryption.codecOrigin },
     logger,
     scrub: scrubber.text,
@@ -55,12 +63,28 @@ async function serve(): Promise<void> {
   await Promise.allSettled([connections.close(), store.close()]);
 }
 
+/** People as the issuer vouches for them. @throws TollgateError `invalidInput`. */
+function peopleOf({ home, listen, publicUrl, session }: Settings, { client, ...oidc }: OidcSettings): People {
+  if (client && publicUrl === undefined && !isLoopbackAddress(listen.address))
+    throw new TollgateError(
+      'invalidInput',
+      `TOLLGATE_LISTEN is ${listen.address}, and TOLLGATE_OIDC_CLIENT_ID lets people log in by browser: set TOLLGATE_PUBLIC_URL to where their browsers reach this API, such as https://tollgate.example.com.`,
+    );
+  return {
+    tokens: createTokenVerifier(oidc),
+    ...(publicUrl === undefined ? {} : { publicUrl }),
+    ...(client
+      ? { login: { flow: createLoginFlow({ ...oidc, client }), sessionKeys: session.keys ?? [localSessionKey(home)], lifetimeMs: session.lifetimeMs } }
+      : {}),
+  };
+}
+
 /** Nobody could prove to be anybody there. @throws TollgateError `invalidInput`. */
-async function demandKeysBeyondLoopback({ listen }: Settings, store: Store): Promise<void> {
-  if (isLoopbackAddress(listen.address) || (await store.listApiKeys(MAX_KEYS)).some(({ revokedAtMs }) => revokedAtMs === null)) return;
+async function demandKeysBeyondLoopback({ listen, oidc }: Settings, store: Store): Promise<void> {
+  if (oidc || isLoopbackAddress(listen.address) || (await store.listApiKeys(MAX_KEYS)).some(({ revokedAtMs }) => revokedAtMs === null)) return;
   throw new TollgateError(
     'invalidInput',
-    `TOLLGATE_LISTEN is ${listen.address}, which others can reach, and there is no API key that they could prove themselves with. Make one first (npx tollgate keys create <name> --scopes start,read,decide), or listen on this machine alone (127.0.0.1:7480).`,
+    `TOLLGATE_LISTEN is ${listen.address}, which others can reach, and there is no API key that they could prove themselves with. Make one first (npx tollgate keys create <name> --scopes start,read,decide), name an issuer that knows people (TOLLGATE_OIDC_ISSUER), or listen on this machine alone (127.0.0.1:7480).`,
   );
 }
 
@@ -90,9 +114,9 @@ async function doorPorts(settings: Settings, store: Store, keyring: Keyring, con
   };
 }
 
-/** Nobody is taken for the developer where that is switched off, or where the local key counts for nothing. */
-function developerOf({ localDeveloper, as, temporal, insecure }: Settings): Identity | null {
-  if (localDeveloper === false || !(isLoopbackAddress(temporal.address) || insecure)) return null;
+/** Nobody is taken for the developer where an issuer knows people, where that is switched off, or where the local key counts for nothing. */
+function developerOf({ localDeveloper, as, temporal, insecure, oidc }: Settings): Identity | null {
+  if (oidc || localDeveloper === false || !(isLoopbackAddress(temporal.address) || insecure)) return null;
   return as ?? { name: 'developer', roles: ['*'] };
 }
 

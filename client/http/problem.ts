@@ -23,6 +23,7 @@ const STATUS: Partial<Record<FailureType, number>> = {
   storeUnavailable: 503,
   temporalUnavailable: 503,
   searchAttributesMissing: 503,
+  identityUnavailable: 503,
 };
 
 const WIRE_DETAIL: Readonly<Record<string, string>> = {

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { AgentRunId, RunKey } from '../../contracts/ids.ts';
 import type { RunFilter } from '../../domain/store/port.ts';
+import { readTraceparent } from '../../telemetry/trace-ids.ts';
 import type { RunsDoor } from '../runs-door.ts';
 import type { HttpApi } from './app.ts';
 import { cursorOf, readCursor } from './cursor.ts';
@@ -38,7 +39,10 @@ function startAndListRoutes(api: HttpApi): FastifyPluginAsyncZod {
       },
       async (request, reply) => {
         const { task, input, ...options } = request.body;
-        const started = await api.doorFor(request).start(task as Parameters<RunsDoor['start']>[0], input, defined(options));
+        // One that a proxy got wrong is no reason to refuse a run.
+        const header = request.headers.traceparent;
+        const traceparent = options.traceparent ?? (typeof header === 'string' && readTraceparent(header) ? header : undefined);
+        const started = await api.doorFor(request).start(task as Parameters<RunsDoor['start']>[0], input, defined({ ...options, traceparent }));
         return reply
           .code(201)
           .header('location', `/v1/runs/${encodeURIComponent(started.agentRunId)}`)

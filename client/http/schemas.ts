@@ -52,6 +52,7 @@ export const startBody = named(
     budgetUsd: z.union([z.string().max(40), z.number()]).optional(),
     budgetTokens: z.int().min(1).optional(),
     subject: z.string().min(1).max(1_000).optional().describe('The person that the run is about; kept as a keyed hash only.'),
+    traceparent: z.string().max(200).optional().describe('Where the trace of the run hangs; before the header of that name.'),
   }),
 );
 
@@ -66,7 +67,10 @@ export const listQuery = z.strictObject({
   cursor: z.string().max(2_000).optional().describe('From the `Link` header of the page before.'),
 });
 
-export const approvalsQuery = z.strictObject({ limit: limit.default(MAX_LISTED) });
+export const approvalsQuery = z.strictObject({
+  limit: limit.default(MAX_LISTED),
+  cursor: z.string().min(1).max(100).optional().describe('The page after this gate: its `approvalId`, as the header Link has it.'),
+});
 export const resultQuery = z.strictObject({ waitMs: z.coerce.number().int().min(0).max(MAX_WAIT_MS).default(0) });
 export const descriptionQuery = z.strictObject({ view: z.enum(['true', 'false']).default('true').describe('`false` asks no worker, which is quicker.') });
 export const eventsQuery = z.strictObject({
@@ -80,9 +84,17 @@ export const decisionBody = named(
   z.discriminatedUnion('verdict', [
     z.strictObject({ verdict: z.literal('approve'), actionDigest: digest, comment: comment.optional() }),
     z.strictObject({ verdict: z.literal('deny'), reason: comment, actionDigest: digest.optional() }),
+    z.strictObject({
+      verdict: z.literal('edit'),
+      actionDigest: digest,
+      arguments: z.record(z.string(), z.json()).describe('The whole new arguments object.'),
+      comment: comment.optional(),
+    }),
     z.strictObject({ verdict: z.literal('withdraw'), actionDigest: digest.optional(), comment: comment.optional() }),
   ]),
 );
+
+export const signBody = named('DecisionToSign', z.strictObject({ verdict: z.enum(['approve', 'deny']), actionDigest: digest, comment: comment.optional() }));
 
 export const messageBody = named(
   'UserMessage',
@@ -127,7 +139,15 @@ export const quotaSchema = named(
   }),
 );
 
-const voteSchema = z.looseObject({ approver: text, roles: z.array(text), verdict: text, comment: text.nullable(), unverified: z.boolean(), at: when });
+const voteSchema = z.looseObject({
+  approver: text,
+  displayName: text.exactOptional(),
+  roles: z.array(text),
+  verdict: text,
+  comment: text.nullable(),
+  unverified: z.boolean(),
+  at: when,
+});
 export const gateSchema = named(
   'Gate',
   z.looseObject({
@@ -260,9 +280,43 @@ export const descriptionSchema = named(
 
 export const cancellationSchema = named('Cancellation', z.looseObject({ agentRunId: text, cancellation: z.enum(['requested', 'ended']) }));
 
-export const decidedSchema = named('DecisionAccepted', z.looseObject({ type: z.literal('accepted'), gateStatus: text, message: text }));
+export const decidedSchema = named(
+  'DecisionAccepted',
+  z.looseObject({
+    type: z.literal('accepted'),
+    gateStatus: text,
+    message: text,
+    edited: z
+      .looseObject({ actionDigest: text, expiresAtMs: z.int(), editorMayDecide: z.boolean() })
+      .exactOptional()
+      .describe('What the gate asks for now, after an edit.'),
+  }),
+);
 export const undecidedSchema = named('DecisionPending', z.looseObject({ type: z.literal('undecided'), message: text }));
+export const signedSignalSchema = named(
+  'SignedSignal',
+  z.looseObject({
+    agentRunId: text,
+    signal: z.enum(['approve', 'deny']),
+    payload: z.looseObject({ approvalId: text, actionDigest: text, signedDecision: text }).describe('What the signal carries.'),
+    expiresAt: when,
+  }),
+);
 export const messageSentSchema = named('MessageSent', z.looseObject({ messageId: text }));
+
+export const meSchema = named(
+  'Me',
+  z.looseObject({
+    name: text.describe('What decisions are signed for.'),
+    displayName: text,
+    roles: z.array(text),
+    tenant: text.nullable().describe('The one tenant that the caller may know of; null: every tenant.'),
+    scopes: z.array(text),
+    signedIn: z.boolean().describe('Whether an issuer vouches for the caller.'),
+    csrfToken: text.exactOptional().describe("In a browser's session: goes into the header `x-tollgate-csrf` of every request that changes something."),
+    sessionEndsAt: when.exactOptional(),
+  }),
+);
 
 export const healthSchema = named('Health', z.looseObject({ status: text }));
 export const readinessSchema = named('Readiness', z.looseObject({ status: z.enum(['ready', 'notReady']), temporal: z.boolean(), store: z.boolean() }));

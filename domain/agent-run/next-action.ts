@@ -41,6 +41,7 @@ export type NextAction =
  */
 export function decideNextAction(position: RunPosition, task: PinnedTask, nowMs = 0): NextAction {
   if (position.end) return { type: 'finish', end: position.end };
+  if (position.undoing) return nextUndoing(position, position.undoing.end, task);
   if (position.replyAttemptId !== null) return nextCall(position, task);
   if (isOutOfTime(position, task, nowMs)) return finish({ status: 'failed', failureType: 'timeLimitReached', message: timeMessage(task) });
   if (position.unavailable && !position.unavailable.isOver) return withoutModels(position, position.unavailable, task, nowMs);
@@ -48,6 +49,12 @@ export function decideNextAction(position: RunPosition, task: PinnedTask, nowMs 
   if (mayNotCorrect(position, task)) return finish({ status: 'failed', failureType: 'invalidOutput', message: invalidOutputMessage(position) });
   if (position.step > task.maxSteps) return finish({ status: 'failed', failureType: 'maxStepsReached', message: maxStepsMessage(task) });
   return { type: 'callModel', mode: 'step' };
+}
+
+/** Undoing goes on to its end, whatever becomes of one call: neither time nor budget nor a denial stops it. */
+function nextUndoing(position: RunPosition, end: RunEnd, task: PinnedTask): NextAction {
+  if (position.replyAttemptId === null) return finish(end);
+  return nextCall(position, { ...task, onDenied: 'tellModel', onExpired: 'tellModel' });
 }
 
 /** Whether the last answer broke the output schema and may not be asked for again. */

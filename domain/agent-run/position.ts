@@ -1,5 +1,5 @@
 import type { InvalidOutput, OpenGate, PinnedTask, PlannedCall, ReplyCall, RunEnd, RunPosition, TranscriptHead } from '../../contracts/agent-run.ts';
-import type { GateStatus } from '../../contracts/approval.ts';
+import type { EditedGate, GateMoments, GateStatus } from '../../contracts/approval.ts';
 import type { Exhausted, LedgerTotals, NanoUsd, ScopeKind } from '../../contracts/budget.ts';
 import { invariant } from '../../contracts/failures.ts';
 import type { ApprovalId, AttemptId } from '../../contracts/ids.ts';
@@ -71,7 +71,18 @@ function finishStepIfDone(position: RunPosition): RunPosition {
     invariant(call.nodeId !== undefined, `call ${call.callIndex} of step ${position.step} is done and has a result`);
     return call.nodeId;
   });
+  // What undoes is no step of the run, and no model hears of it.
+  if (position.undoing) return { ...position, replyAttemptId: null, calls: [] };
   return { ...position, step: position.step + 1, head: { attemptId: position.replyAttemptId, nodeIds }, replyAttemptId: null, calls: [] };
+}
+
+/** After the run ended and the undoing of what it did was planned: the plan's calls are carried out like those of a reply. */
+export function startUndoing(position: RunPosition, end: RunEnd, planId: AttemptId, calls: readonly ReplyCall[]): RunPosition {
+  const { unavailable: _over, ...rest } = position;
+  const step = position.replyAttemptId === null ? position.step : position.step + 1;
+  const undoing: RunPosition = { ...rest, step, end: null, gates: [], undoing: { end, planId } };
+  if (calls.length === 0) return { ...undoing, replyAttemptId: null, calls: [] };
+  return { ...undoing, replyAttemptId: planId, calls: calls.map((call, index) => plannedCall(planId, call, index)) };
 }
 
 /** After a gate was opened for a call, or for the budget (`callIndex` null). */
@@ -85,6 +96,16 @@ export function addGate(position: RunPosition, gate: OpenGate): RunPosition {
 /** After a decision, expiry or withdrawal changed what holds at a gate. */
 export function setGateStatus(position: RunPosition, approvalId: ApprovalId, status: GateStatus): RunPosition {
   return { ...position, gates: position.gates.map((gate) => (gate.approvalId === approvalId ? { ...gate, status } : gate)) };
+}
+
+/** After the arguments of an open gate were changed: it asks for something else from now on. */
+export function setGateEdited(position: RunPosition, approvalId: ApprovalId, { actionDigest, expiresAtMs, moments }: EditedGate): RunPosition {
+  const edited = { actionDigest, expiresAtMs, moments: moments ?? {} };
+  return { ...position, gates: position.gates.map((gate) => (gate.approvalId === approvalId ? { ...gate, ...edited } : gate)) };
+}
+
+export function setGateMoments(position: RunPosition, approvalId: ApprovalId, moments: GateMoments): RunPosition {
+  return { ...position, gates: position.gates.map((gate) => (gate.approvalId === approvalId ? { ...gate, moments } : gate)) };
 }
 
 /** Counts one more decision at a gate, also a refused one. */

@@ -1,10 +1,13 @@
 import type { OpenGate } from '../../contracts/agent-run.ts';
 import type { DecisionRefusal, DecisionRequest, Verdict } from '../../contracts/approval.ts';
 import type { ActionDigest, ApprovalId } from '../../contracts/ids.ts';
+import type { JsonObject } from '../../contracts/json.ts';
+import type { Travelled } from '../../contracts/travelled.ts';
 
 const MAX_ID_LENGTH = 100;
 const MAX_COMMENT_LENGTH = 4_000;
 const MAX_SIGNED_LENGTH = 16_000;
+const MAX_REDACTION_LENGTH = 16_000;
 const DIGEST = /^[0-9a-f]{64}$/;
 
 /**
@@ -15,19 +18,39 @@ export function readDecisionRequest(payload: unknown, verdict?: Verdict): Decisi
   if (typeof payload !== 'object' || payload === null) return null;
   const fields = payload as Record<string, unknown>;
   const said = verdict ?? fields.verdict;
-  if (said !== 'approve' && said !== 'deny' && said !== 'withdraw') return null;
+  if (said !== 'approve' && said !== 'deny' && said !== 'withdraw' && said !== 'edit') return null;
   if (!isText(fields.approvalId, MAX_ID_LENGTH) || typeof fields.actionDigest !== 'string' || !DIGEST.test(fields.actionDigest)) return null;
   const comment = fields.comment ?? fields.reason;
   if (comment !== undefined && comment !== null && !isText(comment, MAX_COMMENT_LENGTH)) return null;
   const signed = fields.signedDecision;
   if (signed !== undefined && signed !== null && !isText(signed, MAX_SIGNED_LENGTH)) return null;
+  const edited = said === 'edit' ? readEdit(fields) : {};
+  if (edited === null) return null;
   return {
     approvalId: fields.approvalId as ApprovalId,
     actionDigest: fields.actionDigest as ActionDigest,
     verdict: said,
     ...(typeof comment === 'string' ? { comment } : {}),
     ...(typeof signed === 'string' ? { signedDecision: signed } : {}),
+    ...edited,
   };
+}
+
+/** The arguments stand in the signed decision, or beside one that is not signed. What they are is checked where schemas are. */
+function readEdit({ arguments: args, redaction, signedDecision }: Record<string, unknown>): Pick<DecisionRequest, 'arguments' | 'redaction'> | null {
+  if (!isSmallObject(redaction ?? {}, MAX_REDACTION_LENGTH)) return null;
+  const sealed = redaction === undefined || redaction === null ? {} : { redaction: redaction as Travelled };
+  if (typeof signedDecision === 'string') return sealed;
+  return isSmallObject(args, MAX_SIGNED_LENGTH) ? { arguments: args as JsonObject, ...sealed } : null;
+}
+
+function isSmallObject(value: unknown, maxLength: number): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  try {
+    return JSON.stringify(value).length <= maxLength;
+  } catch {
+    return false;
+  }
 }
 
 function isText(value: unknown, maxLength: number): value is string {
@@ -44,7 +67,7 @@ export function objectionTo(request: DecisionRequest | null, gates: readonly Ope
   if (!request)
     return {
       reason: 'malformed',
-      message: 'A decision is one object {approvalId, actionDigest (64 hex digits), verdict: approve|deny|withdraw, comment?, signedDecision?}.',
+      message: 'A decision is one object {approvalId, actionDigest (64 hex digits), verdict: approve|deny|withdraw|edit, comment?, signedDecision?}.',
     };
   const gate = gates.find((candidate) => candidate.approvalId === request.approvalId);
   if (!gate) return { reason: 'closed', message: `No gate ${request.approvalId} is open in this run; "tollgate approvals list" shows those that are.` };

@@ -1,82 +1,9 @@
-import type { Decision, DecisionAnswer, DecisionRefusal, GateKind, GatePolicy, GateStatus, GateTerms } from '../../contracts/approval.ts';
-import type { ActionDigest, ApprovalId, AttemptId, RunKey } from '../../contracts/ids.ts';
-import type { JsonValue } from '../../contracts/json.ts';
+import type { Decision, DecisionAnswer, DecisionRefusal, GateStatus } from '../../contracts/approval.ts';
+import type { GateRecord, Vote } from './gate-record.ts';
+import { rolesOf, seatsFilled, seatsOf, type Standing, standingOf } from './quorum.ts';
 
-/** One vote that counts, with the signed form that proves it. */
-export interface Vote {
-  readonly approver: string;
-  readonly roles: readonly string[];
-  readonly verdict: 'approve' | 'deny';
-  readonly unverified: boolean;
-  readonly comment: string | null;
-  readonly atMs: number;
-  readonly signedDecision: string;
-}
-
-/** A gate as stored. Votes, withdrawal and consumption compare-and-set this one row. */
-export interface GateRecord {
-  readonly runKey: RunKey;
-  readonly approvalId: ApprovalId;
-  readonly kind: GateKind;
-  readonly status: GateStatus;
-  readonly actionDigest: ActionDigest;
-  readonly tool: string;
-  readonly toolVersion: string;
-  readonly destination: string;
-  /** The arguments that will run, as the approver sees them. */
-  readonly arguments: JsonValue;
-  readonly occurrence: number;
-  readonly policy: GatePolicy;
-  readonly policyVersion: string;
-  /** Why the run asks, and what is known, for a person. */
-  readonly reason: string;
-  readonly requester: string;
-  readonly attemptId: AttemptId | null;
-  readonly callIndex: number | null;
-  /** For `inDoubt`: the gate whose action is in doubt. */
-  readonly aboutApprovalId: ApprovalId | null;
-  readonly votes: readonly Vote[];
-  /** Signed decisions that have been taken back, and those that took them back. Whoever sends one again changes nothing. */
-  readonly spentDecisions?: readonly string[];
-  readonly createdAtMs: number;
-  readonly expiresAtMs: number;
-  readonly decidedAtMs: number | null;
-  readonly consumedAtMs: number | null;
-  /** The terms are in the digest. Absent in gates of older workers. */
-  readonly terms?: Pick<GateTerms, 'revision' | 'escalatesAtMs'>;
-  /** Oldest first. */
-  readonly edits?: readonly GateEdit[];
-  /** The policy asks nobody; it is only tried out. */
-  readonly shadow?: true;
-  readonly remindsAtMs?: number;
-  readonly remindedAtMs?: number;
-  readonly escalatedAtMs?: number;
-  /** Who is looking at it. Advice for others; binds nobody. */
-  readonly claim?: GateClaim;
-  /** What approvers asked the run. */
-  readonly questions?: readonly GateQuestion[];
-}
-
-/** One change of the arguments by a person, with what it replaced. */
-export interface GateEdit {
-  readonly editor: string;
-  readonly atMs: number;
-  readonly comment: string | null;
-  readonly fromArguments: JsonValue;
-  readonly fromDigest: ActionDigest;
-  readonly signedDecision: string;
-}
-
-export interface GateClaim {
-  readonly by: string;
-  readonly untilMs: number;
-}
-
-export interface GateQuestion {
-  readonly by: string;
-  readonly text: string;
-  readonly atMs: number;
-}
+export type { GateClaim, GateEdit, GateQuestion, GateRecord, Vote } from './gate-record.ts';
+export { holdsRole } from './quorum.ts';
 
 export interface DecisionTransition {
   /** The row to store; null where nothing changes. */
@@ -103,13 +30,14 @@ export function decide(gate: GateRecord, verified: VerifiedDecision, nowMs: numb
   if (isSpent(gate, verified.signedDecision)) return sentAgain(gate, decision.verdict);
 
   const own = gate.votes.find((vote) => vote.approver === decision.approver);
-  if (decision.verdict === 'edit') return refused(gate, 'notEditable', 'An edit changes arguments; it is not a vote.');
+  if (decision.verdict === 'edit') return refused(gate, 'notEditable', 'An edit changes arguments; it is no vote.');
   if (decision.verdict === 'withdraw') return withdrawVote(gate, own, verified.signedDecision);
   if (own && own.verdict === decision.verdict) return accepted(null, gate.status, `You have decided this already: ${own.verdict}.`);
   if (own) return refused(gate, 'alreadyVoted', `You have decided "${own.verdict}" already; withdraw that first.`);
 
   const vote: Vote = {
     approver: decision.approver,
+    ...(decision.displayName === undefined ? {} : { displayName: decision.displayName }),
     roles: decision.roles,
     verdict: decision.verdict,
     unverified: decision.unverified ?? false,
@@ -121,7 +49,8 @@ export function decide(gate: GateRecord, verified: VerifiedDecision, nowMs: numb
   return accepted(next, next.status, describeStatus(next));
 }
 
-function refusalOf(gate: GateRecord, verified: VerifiedDecision, nowMs: number): [DecisionRefusal, string] | null {
+/** What speaks against a decision or an edit by this person at this moment; null where nothing does. */
+export function refusalOf(gate: GateRecord, verified: VerifiedDecision, nowMs: number): [DecisionRefusal, string] | null {
   const { decision } = verified;
   if (decision.approvalId !== gate.approvalId) return ['unknownGate', 'The signed decision is for another gate.'];
   if (decision.agentRunId !== gate.runKey.agentRunId || decision.firstExecutionRunId !== gate.runKey.firstExecutionRunId)
@@ -135,12 +64,37 @@ function refusalOf(gate: GateRecord, verified: VerifiedDecision, nowMs: number):
   if (nowMs >= gate.expiresAtMs && gate.status === 'open') return ['expired', 'The gate has expired; nothing was changed.'];
   if (nowMs >= decision.expiresAtMs) return ['expired', 'The signed decision has expired; decide again.'];
   if (decision.verdict === 'withdraw') return null;
-  if (!holdsRole(decision.roles, gate.policy.role))
-    return ['wrongRole', `The gate asks for the role "${gate.policy.role}"; ${decision.approver} holds ${decision.roles.join(', ') || 'none'}.`];
-  const requesterMayDecide = gate.policy.requesterMayDecide ?? verified.requesterMayDecideByDefault;
-  if (decision.approver === gate.requester && !requesterMayDecide)
-    return ['requesterMayNotDecide', `${decision.approver} asked for this run, and the policy wants somebody else to decide.`];
+  const standing = standingAt(gate, nowMs);
+  const may = standingOf(decision.roles, standing);
+  if (may === 'wrongRole')
+    return ['wrongRole', `The gate asks for the role ${inWords(rolesOf(standing))}; ${decision.approver} holds ${decision.roles.join(', ') || 'none'}.`];
+  if (may === 'overLimit' && decision.verdict === 'approve')
+    return [
+      'overLimit',
+      `The policy does not let ${decision.approver} (${decision.roles.join(', ')}) approve these arguments: they go beyond the limit of the role.`,
+    ];
+  if (decision.verdict !== 'edit' && isRequester(gate, decision.approver) && !mayRequesterDecide(gate, verified.requesterMayDecideByDefault))
+    return ['requesterMayNotDecide', `${decision.approver} asked for this, and the policy wants somebody else to decide.`];
   return null;
+}
+
+function inWords(roles: readonly string[]): string {
+  return roles.map((role) => `"${role}"`).join(' or ');
+}
+
+/** Who asked for the run, or for other arguments than the run did. */
+function isRequester(gate: GateRecord, person: string): boolean {
+  return gate.requester === person || (gate.terms?.editors.includes(person) ?? false);
+}
+
+export function mayRequesterDecide({ policy }: Pick<GateRecord, 'policy'>, byDefault: boolean): boolean {
+  return policy.requesterMayDecide ?? byDefault;
+}
+
+/** What the gate asks of people at that moment. When it escalates is in its digest, so that no row can bring it forward. */
+export function standingAt({ policy, arguments: args, terms }: GateRecord, nowMs: number): Standing {
+  const escalatesAtMs = terms?.escalatesAtMs ?? null;
+  return { policy, arguments: args, isEscalated: escalatesAtMs !== null && nowMs >= escalatesAtMs };
 }
 
 /** Whoever voted may take it back, whatever roles they hold by then. */
@@ -152,7 +106,7 @@ function withdrawVote(gate: GateRecord, own: Vote | undefined, signedDecision: s
 }
 
 /** A signed decision lies in Temporal's history, where others could take it and send it again. */
-function isSpent(gate: GateRecord, signedDecision: string): boolean {
+export function isSpent(gate: GateRecord, signedDecision: string): boolean {
   return gate.spentDecisions?.includes(signedPart(signedDecision)) ?? false;
 }
 
@@ -162,14 +116,20 @@ function sentAgain(gate: GateRecord, verdict: Decision['verdict']): DecisionTran
 }
 
 /** The part before the signature: the same decision, however its signature is written. */
-function signedPart(signedDecision: string): string {
+export function signedPart(signedDecision: string): string {
   return signedDecision.split('.', 1)[0] ?? '';
 }
 
 function withVotes(gate: GateRecord, votes: readonly Vote[], nowMs: number): GateRecord {
   if (votes.some((vote) => vote.verdict === 'deny')) return { ...gate, votes, status: 'denied', decidedAtMs: nowMs };
-  if (countApprovals(votes) >= gate.policy.approvers) return { ...gate, votes, status: 'approved', decidedAtMs: nowMs };
+  if (filledBy(votes, standingAt(gate, nowMs)) >= seatsOf(gate.policy)) return { ...gate, votes, status: 'approved', decidedAtMs: nowMs };
   return { ...gate, votes };
+}
+
+/** How many of the seats of a gate's quorums its approving votes fill, one a person. */
+function filledBy(votes: readonly Vote[], standing: Standing): number {
+  const byPerson = new Map(votes.filter(({ verdict }) => verdict === 'approve').map(({ approver, roles }) => [approver, roles]));
+  return seatsFilled([...byPerson.values()], standing);
 }
 
 /** Different people among the approving votes. */
@@ -177,37 +137,53 @@ export function countApprovals(votes: readonly Vote[]): number {
   return new Set(votes.filter((vote) => vote.verdict === 'approve').map((vote) => vote.approver)).size;
 }
 
-/** Whether `roles` contain `role`, or `*`, which the local development key gives to `developer`. */
-export function holdsRole(roles: readonly string[], role: string): boolean {
-  return roles.includes(role) || roles.includes('*');
+export type Permission = { readonly type: 'permitted' } | { readonly type: 'refused'; readonly gateStatus: GateStatus; readonly message: string };
+
+/** What the worker that is to act knows from its own configuration. */
+export interface Ruling {
+  /** Whether the requester may decide where the policy does not say. */
+  readonly requesterMayDecideByDefault: boolean;
+  /** Whether the worker's own policies ask nobody for this action. A row that says so is no authority. */
+  readonly asksNobody?: boolean;
 }
 
-export type Permission = { readonly type: 'permitted' } | { readonly type: 'refused'; readonly gateStatus: GateStatus; readonly message: string };
+const LENIENT: Ruling = { requesterMayDecideByDefault: true };
 
 /**
  * Whether an approved gate permits its action at the store's time `nowMs`. `validVotes` are those whose signature the
  * caller has just verified against the digest it recomputed itself: the row alone is never authority.
  */
-export function permits(gate: GateRecord, validVotes: readonly Vote[], nowMs: number): Permission {
+export function permits(gate: GateRecord, validVotes: readonly Vote[], nowMs: number, ruling = LENIENT): Permission {
   if (gate.status !== 'approved') return { type: 'refused', gateStatus: gate.status, message: `The gate is ${gate.status}, not approved.` };
   if (validVotes.some((vote) => vote.verdict === 'deny')) return { type: 'refused', gateStatus: 'denied', message: 'A valid vote denies the action.' };
-  const { approvals, needed } = provenApprovals(gate, validVotes);
+  const { approvals, needed } = provenApprovals(gate, validVotes, nowMs, ruling);
   if (approvals < needed) return { type: 'refused', gateStatus: gate.status, message: `Only ${approvals} of ${needed} approvals carry a valid signature.` };
   if (gate.decidedAtMs === null || nowMs >= gate.decidedAtMs + gate.policy.approvalValidForMs)
     return { type: 'refused', gateStatus: 'expired', message: 'The approval is too old to be used.' };
   return { type: 'permitted' };
 }
 
-/** Whether valid votes, and not the row alone, say that the action was approved; at whatever time, also once the approval is used. */
-export function isProven(gate: GateRecord, validVotes: readonly Vote[]): boolean {
-  const { approvals, needed } = provenApprovals(gate, validVotes);
+/** A gate as it was when its digest was computed, with what people and time have decided since: nothing else of the row may have changed. */
+export function decidedAs(gate: GateRecord, { status, votes, decidedAtMs }: GateRecord): GateRecord {
+  return { ...gate, status, votes, decidedAtMs };
+}
+
+/** Whether valid votes, and not the row alone, say that the action was approved; also once the approval is used. */
+export function isProven(gate: GateRecord, validVotes: readonly Vote[], nowMs: number, ruling = LENIENT): boolean {
+  const { approvals, needed } = provenApprovals(gate, validVotes, nowMs, ruling);
   return approvals >= needed && !validVotes.some((vote) => vote.verdict === 'deny');
 }
 
-/** One at least, whatever policy the row has: somebody has signed for every action. */
-function provenApprovals(gate: GateRecord, validVotes: readonly Vote[]): { readonly approvals: number; readonly needed: number } {
-  const able = validVotes.filter((vote) => holdsRole(vote.roles, gate.policy.role));
-  return { approvals: countApprovals(able), needed: Math.max(1, gate.policy.approvers) };
+function provenApprovals(
+  gate: GateRecord,
+  validVotes: readonly Vote[],
+  nowMs: number,
+  ruling: Ruling,
+): { readonly approvals: number; readonly needed: number } {
+  if (ruling.asksNobody && gate.shadow) return { approvals: 0, needed: 0 };
+  const mayRequester = mayRequesterDecide(gate, ruling.requesterMayDecideByDefault);
+  const able = validVotes.filter(({ approver }) => mayRequester || !isRequester(gate, approver));
+  return { approvals: filledBy(able, standingAt(gate, nowMs)), needed: seatsOf(gate.policy) };
 }
 
 /** Ends an open or approved gate without a person. Null where it has ended already. */
@@ -218,14 +194,14 @@ export function close(gate: GateRecord, status: 'expired' | 'withdrawn' | 'super
 }
 
 function describeStatus(gate: GateRecord): string {
-  if (gate.status === 'open') return `${countApprovals(gate.votes)} of ${gate.policy.approvers} approvals; the gate stays open.`;
+  if (gate.status === 'open') return `${countApprovals(gate.votes)} of ${seatsOf(gate.policy)} approvals; the gate stays open.`;
   return `The gate is ${gate.status}.`;
 }
 
-function accepted(gate: GateRecord | null, gateStatus: GateStatus, message: string): DecisionTransition {
+export function accepted(gate: GateRecord | null, gateStatus: GateStatus, message: string): DecisionTransition {
   return { gate, answer: { type: 'accepted', gateStatus, message } };
 }
 
-function refused(gate: GateRecord, reason: DecisionRefusal, message: string): DecisionTransition {
+export function refused(gate: GateRecord, reason: DecisionRefusal, message: string): DecisionTransition {
   return { gate: null, answer: { type: 'refused', reason, gateStatus: gate.status, message } };
 }

@@ -1,7 +1,28 @@
 import type { GateKind, GatePolicy } from '../../contracts/approval.ts';
+import type { PolicyRule } from '../../contracts/gate-policy.ts';
+import type { JsonValue } from '../../contracts/json.ts';
 import type { TaskDefinition, ToolDefinition } from '../../contracts/task.ts';
+import { allHold, type Truth } from './conditions.ts';
+import { quorumsOf } from './quorum.ts';
 
-/** The policy of a gate: the tool's own, else the task's for the kind, else the task's for irreversible actions. */
+/** What a gate is about, as rules look at it. */
+export interface PolicySubject {
+  readonly tool: string;
+  readonly tenant: string;
+  readonly arguments: JsonValue;
+}
+
+/** What a policy comes to for one action. */
+export interface AskedPolicy {
+  /** Without rules. */
+  readonly policy: GatePolicy;
+  /** False where the policy is only tried out. */
+  readonly asks: boolean;
+  /** With the rules that are only tried out; null where those change nothing. */
+  readonly tried: GatePolicy | null;
+}
+
+/** The policy of a gate as it is written: the tool's own, else the task's for the kind, else the task's for irreversible actions. */
 export function policyFor(task: TaskDefinition, kind: GateKind, tool: ToolDefinition | null): GatePolicy {
   switch (kind) {
     case 'action':
@@ -15,9 +36,100 @@ export function policyFor(task: TaskDefinition, kind: GateKind, tool: ToolDefini
   }
 }
 
-/** Whether `now` asks for more than `before`, so that an approval under `before` no longer covers the action. */
-export function isStricter(now: GatePolicy, before: GatePolicy): boolean {
-  return now.approvers > before.approvers || now.role !== before.role || (now.requesterMayDecide === false && before.requesterMayDecide !== false);
+/** Applies the rules of a policy to an action. Only a gate of kind `action` can be one that asks nobody. */
+export function askedOf(policy: GatePolicy, kind: GateKind, subject: PolicySubject): AskedPolicy {
+  const { rules = [], shadow = false, ...base } = policy;
+  const enforced = applyRules(
+    base,
+    rules.filter((rule) => !rule.shadow),
+    subject,
+  );
+  const tried = applyRules(base, rules, subject);
+  return { policy: enforced, asks: !(shadow && kind === 'action'), tried: isSame(tried, enforced) ? null : tried };
+}
+
+/** What several policies for the same action come to together: all that any of them asks. */
+export function together(first: AskedPolicy, others: readonly AskedPolicy[]): AskedPolicy {
+  return others.reduce((sum, other) => ({ policy: strictest(sum.policy, other.policy), asks: sum.asks || other.asks, tried: sum.tried ?? other.tried }), first);
+}
+
+function applyRules(base: GatePolicy, rules: readonly PolicyRule[], subject: PolicySubject): GatePolicy {
+  return rules.reduce((policy, rule) => applyRule(policy, rule, appliesTo(rule, subject)), base);
+}
+
+/** A rule of which nobody can tell whether it applies may ask for more, never for less. */
+function applyRule(policy: GatePolicy, { when: _when, shadow: _shadow, ...rule }: PolicyRule, applies: Truth): GatePolicy {
+  if (applies === 'no') return policy;
+  const { approvers = policy.approvers, role = policy.role, ...change } = rule;
+  const { expiresAfterMs = policy.expiresAfterMs, approvalValidForMs = policy.approvalValidForMs } = rule;
+  const changed = { ...policy, ...change, approvers, role, expiresAfterMs, approvalValidForMs };
+  return applies === 'yes' ? changed : strictest(policy, changed);
+}
+
+function appliesTo({ when }: PolicyRule, { tool, tenant, arguments: args }: PolicySubject): Truth {
+  if (when.tool !== undefined && when.tool !== tool) return 'no';
+  if (when.tenant !== undefined && when.tenant !== tenant) return 'no';
+  return allHold(when.arguments ?? [], args);
+}
+
+/** A policy that asks for all that either of two asks. */
+export function strictest(one: GatePolicy, other: GatePolicy): GatePolicy {
+  const { needs: _needs, limits: _limits, escalateTo: _escalate, requesterMayDecide: _may, remindBeforeMs: _remind, ...rest } = one;
+  const counts = new Map(countByRole(one));
+  for (const [role, approvers] of countByRole(other)) counts.set(role, Math.max(approvers, counts.get(role) ?? 0));
+  const needs = [...counts].filter(([role]) => role !== one.role).map(([role, approvers]) => ({ role, approvers }));
+  const limits = [...(one.limits ?? []), ...(other.limits ?? []).filter((limit) => !one.limits?.some((known) => isSame(known, limit)))];
+  const remindBeforeMs = one.remindBeforeMs ?? other.remindBeforeMs;
+  const requesterMayDecide = bothLet(one.requesterMayDecide, other.requesterMayDecide);
+  const escalateTo = laterEscalation(one.escalateTo, other.escalateTo);
+  return {
+    ...rest,
+    approvers: counts.get(one.role) ?? 1,
+    expiresAfterMs: Math.min(one.expiresAfterMs, other.expiresAfterMs),
+    approvalValidForMs: Math.min(one.approvalValidForMs, other.approvalValidForMs),
+    ...(needs.length > 0 ? { needs } : {}),
+    ...(limits.length > 0 ? { limits } : {}),
+    ...(escalateTo ? { escalateTo } : {}),
+    ...(remindBeforeMs === undefined ? {} : { remindBeforeMs }),
+    ...(requesterMayDecide === undefined ? {} : { requesterMayDecide }),
+  };
+}
+
+function countByRole(policy: GatePolicy): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { role, approvers } of quorumsOf(policy)) counts.set(role, (counts.get(role) ?? 0) + approvers);
+  return counts;
+}
+
+function bothLet(one: boolean | undefined, other: boolean | undefined): boolean | undefined {
+  if (one === false || other === false) return false;
+  return one === undefined || other === undefined ? undefined : true;
+}
+
+type Escalation = GatePolicy['escalateTo'];
+
+function laterEscalation(one: Escalation, other: Escalation): Escalation {
+  if (!one || !other || one.role !== other.role) return undefined;
+  return one.afterMs >= other.afterMs ? one : other;
+}
+
+/** Whether `now` asks for anything that `before` did not, so that an approval under `before` no longer covers the action. */
+export function isStricter(now: GatePolicy, before: GatePolicy, requesterMayDecideByDefault = true): boolean {
+  const counts = countByRole(before);
+  const asksMore = [...countByRole(now)].some(([role, approvers]) => approvers > (counts.get(role) ?? 0));
+  const limitsMore = (now.limits ?? []).some((limit) => !before.limits?.some((known) => isSame(known, limit)));
+  const mayNow = now.requesterMayDecide ?? requesterMayDecideByDefault;
+  const mightBefore = before.requesterMayDecide ?? requesterMayDecideByDefault;
+  return asksMore || limitsMore || (mightBefore && !mayNow) || now.approvalValidForMs < before.approvalValidForMs || escalatesLess(now, before);
+}
+
+function escalatesLess({ escalateTo: now }: GatePolicy, { escalateTo: before }: GatePolicy): boolean {
+  return before !== undefined && (now === undefined || now.role !== before.role || now.afterMs > before.afterMs);
+}
+
+/** Both are plain data that came out of the same schema, with their fields in the same order. */
+function isSame(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 /** The arguments that bind an approval: all but those declared volatile. */

@@ -8,3 +8,8 @@ const TRIES = ['x-litellm-attempted-retries', 'x-litellm-attempted-fallbacks', '
 export function wasTriedByGateway(header: (name: string) => string | null | undefined): boolean {
   return TRIES.some((name) => Number(header(name) ?? 0) > 0);
 }
+
+/** Whether a gateway answered from its own cache: nobody was asked, and what the answer counts is what an earlier call cost. */
+export function isFromGatewayCache(header: (name: string) => string | null | undefined): boolean {
+  return Boolean(header('x-litellm-cache-key')) || header('helicone-cache')?.toUpperCase() === 'HIT';
+}

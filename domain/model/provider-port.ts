@@ -32,11 +32,28 @@ export interface Progress {
   readonly pieces: number;
 }
 
+/** Whom a call is for, and where it is in a trace: for gateways, which have headers for that. */
+export interface CallContext {
+  /** W3C's header: the place of the attempt. */
+  readonly traceparent: string;
+  /** What a run and its children have in common. */
+  readonly session: string;
+  readonly agentRunId: string;
+  readonly attemptId: string;
+  readonly step: number;
+  readonly task: string;
+  readonly tenant: string;
+  readonly feature: string;
+  readonly requester: string;
+  readonly promptVersion: string;
+}
+
 export interface SendOptions {
   /** Aborts the wait. A background response is left running. */
   readonly signal: AbortSignal;
   /** Sent as the `X-Client-Request-Id` header and the request's metadata, so that a bill can be matched with the journal. */
   readonly clientRequestId: string;
+  readonly context?: CallContext;
   /** Called with the id of a background response; awaited before the provider is asked for it again. */
   readonly onResponseId: (responseId: string) => Promise<void>;
   /** Called for every part of a streamed reply as it arrives. Must be quick. */

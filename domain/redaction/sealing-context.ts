@@ -5,5 +5,8 @@ export const startContext = (agentRunId: string): string => `start ${agentRunId}
 
 export const messageContext = (agentRunId: string, messageId: string): string => `message ${agentRunId} ${messageId}`;
 
+/** Beside the new arguments of an action, for the gate as it was. */
+export const editContext = (agentRunId: string, actionDigest: string): string => `edit ${agentRunId} ${actionDigest}`;
+
 /** In the vault of a run, under the run's own key. */
 export const vaultContext = (token: string): string => `vault ${token}`;

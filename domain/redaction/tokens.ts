@@ -12,11 +12,16 @@ export class RunTokens implements TokenSource {
   readonly #byValue = new Map<string, string>();
   readonly #byToken = new Map<string, string>();
   readonly #counts = new Map<string, number>();
+  readonly #first: number;
+
+  constructor(first = 1) {
+    this.#first = first;
+  }
 
   tokenFor(type: string, value: string): string {
     const known = this.#byValue.get(value);
     if (known !== undefined) return known;
-    const number = (this.#counts.get(type) ?? 0) + 1;
+    const number = (this.#counts.get(type) ?? this.#first - 1) + 1;
     const token = formatToken(type, number);
     this.#counts.set(type, number);
     this.#byValue.set(value, token);

@@ -14,9 +14,11 @@ import type { LedgerEntry, LedgerEvent } from '../budget/ledger.ts';
 import type { KeyStore } from '../encryption/store-port.ts';
 import type { BreakerStore } from '../model/breaker-store-port.ts';
 import type { NotificationStore } from '../notification/store-port.ts';
+import type { OverviewStore } from '../overview/store-port.ts';
 import type { QuotaStore } from '../quota/store-port.ts';
 import type { ErasureStore } from '../erasure/store-port.ts';
 import type { VaultStore } from '../redaction/store-port.ts';
+import type { TraceStore } from '../trace/store-port.ts';
 
 /**
  * What Tollgate remembers outside Temporal: what was said, sent, approved and spent. Every method is one transaction.
@@ -36,9 +38,11 @@ export interface Store
     BreakerStore,
     KeyStore,
     HeldStore,
+    OverviewStore,
     ErasureStore,
     NotificationStore,
-    VaultStore {
+    VaultStore,
+    TraceStore {
   /** Milliseconds since 1970 on the store's clock, which decides expiry. */
   nowMs(): Promise<number>;
   /**
@@ -63,6 +67,8 @@ export interface NewRun {
   readonly limitTokens?: number;
   /** Keyed hash of the person that the run is about. */
   readonly subject?: string;
+  /** Its place in a trace that somebody else began (W3C), or in its parent's. Unset: a trace of its own. */
+  readonly traceparent?: string;
   /** Scopes of other runs this one draws on too (its parents'), nearest first. */
   readonly parentRunKeys: readonly RunKey[];
   /** What the audit says the run was pinned to: versions and digests of prompt, policy, models and tools. */
@@ -332,6 +338,8 @@ export interface GateFilter {
   readonly status?: GateStatus;
   /** Only gates of runs for this tenant. */
   readonly tenant?: string;
+  /** Only gates that were opened after this one; none where the store does not know it. */
+  readonly after?: ApprovalId;
   readonly limit: number;
 }
 
@@ -350,6 +358,15 @@ export interface GateStore {
     rule: (gate: GateRecord, nowMs: number) => DecisionTransition,
     audit: (answer: DecisionAnswer) => AuditEntry,
   ): Promise<DecisionAnswer | null>;
+  /**
+   * Changes what is beside the votes of a gate (a moment that came, who looks at it, what was asked): runs `change` on the
+   * locked gate at the store's time and audits in the same transaction. Null from `change` leaves it. Returns the gate as it then is.
+   */
+  changeGate(
+    runKey: RunKey,
+    approvalId: ApprovalId,
+    change: (gate: GateRecord, nowMs: number) => { readonly gate: GateRecord; readonly audit: readonly AuditEntry[] } | null,
+  ): Promise<GateRecord | null>;
   /** Ends an open or approved gate by `close` of domain; returns the status that then holds, null where there is no such gate. */
   closeGate(runKey: RunKey, approvalId: ApprovalId, status: 'expired' | 'withdrawn' | 'superseded'): Promise<GateStatus | null>;
   /** Withdraws every open or approved gate of the run that is not in `live`. Returns those withdrawn. */

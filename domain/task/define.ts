@@ -4,13 +4,25 @@ import type { JsonObject, JsonValue } from '../../contracts/json.ts';
 import type { ModelApi } from '../../contracts/model.ts';
 import type { ChannelSpec } from '../../contracts/notification.ts';
 import type { RedactionSettings, TaskRedaction } from '../../contracts/redaction.ts';
-import type { Limits } from '../../contracts/task.ts';
+import type { CompensationSource, FailedEnd, Limits } from '../../contracts/task.ts';
 import type { Effect } from '../../contracts/tool.ts';
 import type { QuotaSpec } from '../quota/quota-spec.ts';
 import type { ToolContext, ToolReconciliation } from '../tool/runtime-port.ts';
 import type { StatedPrice } from './candidates.ts';
 
 type GatePolicyInput = Partial<GatePolicy>;
+
+/** What undoes a completed action, as data: another tool of the task, and where its arguments come from. */
+export interface MappedCompensation {
+  readonly tool: string;
+  readonly arguments: Readonly<Record<string, CompensationSource>>;
+}
+
+/** The same as code. Arguments and result come as they are stored: with tokens in place of what redaction took out. */
+export interface ComputedCompensation<Args> {
+  readonly tool: string;
+  argumentsFrom(args: Args, result: JsonValue): JsonObject;
+}
 
 /** A tool in TypeScript. */
 export interface ToolSpec<Schema extends z.ZodType = z.ZodType> {
@@ -36,6 +48,8 @@ export interface ToolSpec<Schema extends z.ZodType = z.ZodType> {
    * `nationalId`, or `*` for all. Each time is in the audit. Default: it gets the tokens.
    */
   readonly needs?: readonly string[];
+  /** How what the tool did is undone, where a task says `onFailure: 'compensate'`. See docs/compensation.md. */
+  readonly compensate?: MappedCompensation | ComputedCompensation<z.output<Schema>>;
   /** Returns the result as JSON. Throwing `ToolNotDone` says that nothing happened; any other error leaves that open. */
   execute(args: z.output<Schema>, context: ToolContext): Promise<JsonValue>;
   /** Asks the destination whether the action under `context.idempotencyKey` happened. */
@@ -64,6 +78,8 @@ export interface McpToolSpec {
   readonly gate?: GatePolicyInput;
   /** As in `defineTool`: types of redacted values that the server gets. */
   readonly needs?: readonly string[];
+  /** As in `defineTool`, as data. */
+  readonly compensate?: MappedCompensation;
 }
 
 /** An MCP server: a command on the worker's machine, or a URL. */
@@ -122,6 +138,10 @@ export interface TaskSpec<Input extends z.ZodType = z.ZodType, Output extends z.
   readonly onDenied?: 'tellModel' | 'endRun';
   readonly onExpired?: 'tellModel' | 'endRun';
   readonly providerStorage?: 'allowed' | 'forbidden';
+  /** What becomes of completed actions when a run ends without success: kept (the default), or undone, the last one first. */
+  readonly onFailure?: 'keep' | 'compensate';
+  /** The ends after which they are undone. Default: every one but `completed`. */
+  readonly compensateOn?: readonly FailedEnd[];
   /** What becomes of personal data and secrets in this task's runs. See docs/redaction.md. */
   readonly redaction?: TaskRedaction;
   readonly limits?: Partial<Limits>;
@@ -161,6 +181,10 @@ export interface EndpointSpec {
   /** Name of the environment variable with the API key. */
   readonly apiKeyVariable?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Headers whose values are secrets, by the environment variable that holds them, such as `{ 'Helicone-Auth': 'HELICONE_AUTH' }`. */
+  readonly secretHeaders?: Readonly<Record<string, string>>;
+  /** Whose headers name run, session, user and tags, and switch its own retries and cache off. Default: by the provider and the address. */
+  readonly gateway?: 'litellm' | 'helicone' | 'openrouter' | 'none';
   readonly api?: ModelApi;
   /** Whether it has background responses, which are used where the task's `providerStorage` is `allowed`. Default: OpenAI's own has. */
   readonly background?: boolean;
@@ -175,6 +199,27 @@ export interface EndpointSpec {
   readonly records?: 'openai' | 'litellm' | 'openrouter' | 'none';
   /** Longest silence in the middle of a streamed answer before it is given up, in milliseconds. Default: 60000. */
   readonly streamIdleTimeoutMs?: number;
+}
+
+export type SinkType = 'otlp' | 'langsmith' | 'weave' | 'phoenix' | 'braintrust' | 'langfuse' | 'helicone';
+
+/** Somewhere that the traces of runs go. Keys are named by their variable, never given. */
+export interface SinkSpec {
+  readonly type: SinkType;
+  /** Default: the vendor's own, or what its variable says. For `otlp` the whole address, `…/v1/traces`. */
+  readonly url?: string;
+  /** The environment variable with the key. Default: the one that the vendor's own tools read. */
+  readonly keyVariable?: string;
+  /** Langfuse: the variable with the public key. */
+  readonly publicKeyVariable?: string;
+  /** Headers by the environment variable that holds their value. */
+  readonly secretHeaders?: Readonly<Record<string, string>>;
+  /** Project at the sink; for Weave `entity/project`, for Langfuse the environment. */
+  readonly project?: string;
+  /** Resource attributes of every span. */
+  readonly attributes?: Readonly<Record<string, string>>;
+  /** Whether what was said goes along, redacted. Default: as TOLLGATE_TRACE_CONTENT says. */
+  readonly content?: boolean;
 }
 
 /** What `tollgate.config.ts` exports as its default. */
@@ -194,6 +239,8 @@ export interface ProjectSpec {
   readonly quotas?: readonly QuotaSpec[];
   /** Where people are told about gates: webhooks, Slack, e-mail. See docs/notifications.md. */
   readonly notifications?: readonly ChannelSpec[];
+  /** Where the traces of runs go, by a name of one's own, beside those that the environment names. See docs/telemetry.md. */
+  readonly traceSinks?: Readonly<Record<string, SinkSpec>>;
 }
 
 /** Types a tool's arguments from its schema. */

@@ -7,6 +7,8 @@ export interface ToolContext {
   readonly callKey: string;
   readonly idempotencyKey: string;
   readonly tenant: string;
+  /** The call's place in the trace of its run, to be handed on as the header `traceparent`. */
+  readonly traceparent?: string;
   /** Aborted when the call's own deadline passes or the run is cancelled. */
   readonly signal: AbortSignal;
   /** Set for an irreversible action: `prepare` was called, and the sending waits for nothing any more. */

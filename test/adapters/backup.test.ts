@@ -124,7 +124,10 @@ test('a damaged or cut backup is refused by name, and nothing of it is in the st
 });
 
 test('a backup with columns that the store lacks is refused; one that lacks columns takes their default', async () => {
-  await withStore('old', fillStore);
+  await withStore('old', async (store) => {
+    await store.registerSinks(['otlp'], 1_000_000);
+    await fillStore(store);
+  });
   const database = new DatabaseSync(join(folder, 'old', 'tollgate.db'));
   database.exec('ALTER TABLE gates ADD COLUMN later TEXT');
   database.close();

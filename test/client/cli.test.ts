@@ -229,7 +229,7 @@ test(
       settings: 'ok',
       configuration: 'ok',
       store: 'ok',
-      'local key': 'ok',
+      'signing key': 'ok',
       provider: 'ok',
       models: 'ok',
       Temporal: 'problem',

@@ -25,6 +25,7 @@ const BODIES: Readonly<Record<string, object>> = {
   reconcile: {},
   writeOff: { reason: 'lost' },
   resetBound: { model: 'm', endpoint: 'e', reason: 'freak' },
+  signDecision: { verdict: 'approve', actionDigest: 'b'.repeat(64) },
   decideApproval: { verdict: 'approve', actionDigest: 'b'.repeat(64) },
 };
 
@@ -71,6 +72,7 @@ test('every route but health and the OpenAPI document asks for a key once there 
     'listRuns read',
     'reconcile start',
     'resetBound decide',
+    'signDecision decide',
     'startRun start',
     'writeOff decide',
   ]);
@@ -101,7 +103,7 @@ test('what belongs to another tenant is not there, on every route, in the very w
     return { status: response.statusCode, words: hidden.reduce((text, id) => text.replaceAll(id, '…'), response.body) };
   };
   const about = (await doors()).filter(({ isAboutOne }) => isAboutOne);
-  expect(about.length).toBe(8);
+  expect(about.length).toBe(9);
   for (const door of about) {
     const url = String(door.request.url);
     const foreign = await wordsOf(door, url);
@@ -110,7 +112,7 @@ test('what belongs to another tenant is not there, on every route, in the very w
     expect(foreign.status).toBe(404);
     if (door.name !== 'followRun') expect([door.name, await statusOf(door, own.secret)]).toEqual([door.name, expect.toSatisfy((status) => status < 300)]);
   }
-  expect(api.done.filter((line) => line.startsWith('key:shop')).length, 'done by the key of the tenant itself').toBe(3);
+  expect(api.done.filter((line) => line.startsWith('key:shop')).length, 'done by the key of the tenant itself').toBe(4);
   const as = { headers: { authorization: `Bearer ${stranger.secret}` } };
   for (const url of ['/v1/runs', '/v1/runs?tenant=acme', '/v1/approvals']) expect((await api.app.inject({ url, ...as })).json()).toEqual([]);
 });

@@ -69,7 +69,7 @@ test('all mistakes of a request are listed at once, each with its place', async 
 });
 
 test('what is not there is a problem too, however it is asked for', async () => {
-  for (const path of ['/', '/v1', '/v2/runs', '/v1/runs/a/b/c', '/index.html', '/../../etc/passwd', '/v1/openapi.yaml'])
+  for (const path of ['/nothing', '/v1', '/v2/runs', '/v1/runs/a/b/c', '/index.html', '/../../etc/passwd', '/v1/openapi.yaml'])
     await expectProblem(await fetch(`${url}${path}`), 404, 'notFound');
   for (const method of ['PUT', 'PATCH', 'DELETE', 'OPTIONS']) await expectProblem(await fetch(`${url}/v1/runs`, { method }), 404, 'notFound');
   await expectProblem(await fetch(`${url}/v1/runs/%zz`), 400, 'invalidInput', 'encoded');

@@ -183,8 +183,8 @@ test('the row alone is no authority: an approved gate whose votes prove nothing 
 test('a row that asks for no approval at all permits nothing and proves nothing without a valid vote', () => {
   const gate = approvedGate(runKey(), { policy: { approvers: 0, role: 'approver', expiresAfterMs: 1_000, approvalValidForMs: 1_000_000_000_000_000 } });
   expect(permits(gate, [], 1)).toMatchObject({ type: 'refused' });
-  expect(isProven(gate, [])).toBe(false);
-  expect(isProven(gate, [newVote()])).toBe(true);
-  expect(isProven(gate, [newVote({ roles: ['intern'] })])).toBe(false);
-  expect(isProven(gate, [newVote(), newVote({ approver: 'carol', verdict: 'deny' })])).toBe(false);
+  expect(isProven(gate, [], 1)).toBe(false);
+  expect(isProven(gate, [newVote()], 1)).toBe(true);
+  expect(isProven(gate, [newVote({ roles: ['intern'] })], 1)).toBe(false);
+  expect(isProven(gate, [newVote(), newVote({ approver: 'carol', verdict: 'deny' })], 1)).toBe(false);
 });

@@ -18,11 +18,15 @@ const NOT_IN_COMPOSE: Readonly<Record<string, string>> = {
   TEMPORAL_CLI_PATH: 'for the dev server',
   XDG_CACHE_HOME: 'where the dev server is kept',
   TOLLGATE_AS: 'plays a person at a development machine',
-  TOLLGATE_ALLOW_UNSIGNED: 'would let whoever reaches Temporal approve',
   TOLLGATE_STORE_MAX_PAGES: 'bounds the SQLite file; the store is Postgres here',
   TOLLGATE_DATABASE_CONNECTIONS: 'its default fits the Postgres of this stack',
   TOLLGATE_URL: 'for clients of the API',
   TOLLGATE_TOKEN: 'for clients of the API',
+  TRACEPARENT: 'of one command, not of a service',
+  OTEL_EXPORTER_OTLP_PROTOCOL: 'only one protocol is spoken',
+  OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'only one protocol is spoken',
+  OTEL_TRACES_EXPORTER: 'for an environment that others filled; here nothing is exported unless an address is given',
+  OTEL_SDK_DISABLED: 'as OTEL_TRACES_EXPORTER',
   TOLLGATE_LOCAL_DEVELOPER: 'for an API on loopback; here every request needs a key',
 };
 /** What the images of others read, as their entry points and configuration templates say. */
@@ -125,14 +129,21 @@ describe('settings', () => {
   test('secrets have no value that could go into production unnoticed: without one, nothing starts', () => {
     const empty = exampleSettings().filter(({ value, isCommented }) => value === '' && !isCommented);
     const required = [...variablesOf(composeText)].flatMap(([name, operator]) => (operator === '?' ? [name] : []));
-    expect(required.toSorted()).toEqual(['POSTGRES_ADMIN_PASSWORD', 'TEMPORAL_DB_PASSWORD', 'TOLLGATE_DB_PASSWORD', 'TOLLGATE_INSECURE']);
+    expect(required.toSorted()).toEqual(['POSTGRES_ADMIN_PASSWORD', 'TEMPORAL_DB_PASSWORD', 'TOLLGATE_DB_PASSWORD']);
     for (const name of required) {
       expect(empty.map((setting) => setting.name)).toContain(name);
       expect(() => parseCompose(filledIn({ [name]: '' })), name).toThrow(`required variable ${name} is missing`);
     }
-    const secrets = [...variablesOf(composeText)].filter(([name]) => /PASSWORD|_KEY$|TOKEN/.test(name));
+    const secrets = [...variablesOf(composeText)].filter(([name]) => /PASSWORD|_KEYS?$|TOKEN|SECRET/.test(name));
     for (const [name] of secrets) expect(exampleSettings().find((setting) => setting.name === name)?.value, name).toBe('');
     expect(composeText).not.toMatch(/(PASSWORD|KEY|TOKEN|SECRET)[A-Z_]*:-[^}]/);
+  });
+
+  test('the key that signs decisions goes to the API alone, and the stack asks for no acceptance of a risk', () => {
+    const holders = Object.entries(services).flatMap(([name, { environment = {} }]) => ('TOLLGATE_DECISION_KEY' in environment ? [name] : []));
+    expect(holders).toEqual(['api']);
+    for (const name of ['worker', 'worker-previous', 'api']) expect(services[name]?.environment, name).toHaveProperty('TOLLGATE_DECISION_PUBLIC_KEYS');
+    expect(parseCompose(filledIn()).services.worker?.environment).toMatchObject({ TOLLGATE_INSECURE: 0, TOLLGATE_UNSIGNED_SIGNALS: 'refuse' });
   });
 
   test('the defaults in .env.example are those of the file', () => {
@@ -141,7 +152,6 @@ describe('settings', () => {
       POSTGRES_ADMIN_PASSWORD: 'filled1n',
       TEMPORAL_DB_PASSWORD: 'filled1n',
       TOLLGATE_DB_PASSWORD: 'filled1n',
-      TOLLGATE_INSECURE: '1',
     });
     expect(parseCompose({ ...filledIn(), ...shown })).toEqual(bare);
   });

@@ -61,7 +61,7 @@ describe.skipIf(!hasGo())('docker-compose.yml as Compose reads it', () => {
 
   test('the variables are written as Compose understands them: unset, each required one is named', async () => {
     const refusal = await read(composeText).then(String, (error: unknown) => String(error));
-    for (const name of ['POSTGRES_ADMIN_PASSWORD', 'TEMPORAL_DB_PASSWORD', 'TOLLGATE_DB_PASSWORD', 'TOLLGATE_INSECURE'])
+    for (const name of ['POSTGRES_ADMIN_PASSWORD', 'TEMPORAL_DB_PASSWORD', 'TOLLGATE_DB_PASSWORD'])
       expect(refusal).toContain(`required variable ${name} is missing a value`);
   });
 

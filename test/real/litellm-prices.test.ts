@@ -8,6 +8,7 @@ import type { TokenUsage } from '../../contracts/model.ts';
 import { costOf } from '../../domain/budget/cost.ts';
 import type { PriceSource } from '../../domain/budget/price-port.ts';
 import { findLiteLlm } from '../support/litellm.ts';
+import { judge, type PriceEntry } from '../support/litellm-judge.ts';
 
 const found = findLiteLlm();
 if ('missing' in found) process.stdout.write(`skipped: LiteLLM's prices as a second judge, because ${found.missing}\n`);
@@ -15,8 +16,7 @@ const isMissing = 'missing' in found;
 const folder = mkdtempSync(join(tmpdir(), 'tollgate-litellm-prices-'));
 const NOW_MS = Date.parse('2026-11-25T12:00:00Z');
 
-type Entry = Readonly<Record<string, number | string | undefined>>;
-let map: Readonly<Record<string, Entry>> = {};
+let map: Readonly<Record<string, PriceEntry>> = {};
 let theirs: PriceSource;
 const ours = createPriceSource();
 
@@ -52,38 +52,6 @@ const WRITES: Readonly<Record<string, TokenUsage>> = {
   'written for an hour': usage(12_345, 678, { cacheWriteTokens: 4_096, cacheWriteOneHourTokens: 4_096 }),
 };
 
-/**
- * LiteLLM's own arithmetic, from its map: one rate per kind, the whole request at the rate above an edge that the input exceeds.
- * Null where the map has no rate for what was used.
- */
-function judge(entry: Entry, used: TokenUsage, tier = ''): number | null {
-  const edge = Object.keys(entry)
-    .flatMap((field) => /^input_cost_per_token_above_(\d+)k_tokens$/.exec(field)?.[1] ?? [])
-    .map((thousands) => Number(thousands))
-    .filter((thousands) => used.inputTokens > thousands * 1_000)
-    .sort((a, b) => b - a)[0];
-  const rate = (field: string): number | undefined => {
-    const above = edge === undefined ? undefined : entry[`${field}_above_${edge}k_tokens${tier}`];
-    if (edge !== undefined && above === undefined && tier !== '') return undefined;
-    return (above ?? entry[`${field}${tier}`]) as number | undefined;
-  };
-  const hour = used.cacheWriteOneHourTokens ?? 0;
-  const counts: readonly (readonly [number, number | undefined])[] = [
-    [used.inputTokens - used.cachedInputTokens - used.cacheWriteTokens, rate('input_cost_per_token')],
-    [used.cachedInputTokens, rate('cache_read_input_token_cost') ?? (tier === '' ? rate('input_cost_per_token') : undefined)],
-    [used.cacheWriteTokens - hour, rate('cache_creation_input_token_cost')],
-    [hour, rate('cache_creation_input_token_cost_above_1hr')],
-    [used.outputTokens, rate('output_cost_per_token')],
-  ];
-  let sum = 0;
-  for (const [tokens, usd] of counts) {
-    if (tokens === 0) continue;
-    if (usd === undefined) return null;
-    sum += tokens * usd * 1e9;
-  }
-  return Math.ceil(Number(sum.toPrecision(12)));
-}
-
 const PROVIDERS: Readonly<Record<string, string>> = {
   openai: 'openai',
   anthropic: 'anthropic',
@@ -95,7 +63,7 @@ const PROVIDERS: Readonly<Record<string, string>> = {
 };
 
 /** Chat models of providers that both name, by the name that goes on the wire. */
-function common(): { readonly key: string; readonly entry: Entry; readonly provider: string; readonly model: string }[] {
+function common(): { readonly key: string; readonly entry: PriceEntry; readonly provider: string; readonly model: string }[] {
   return Object.entries(map).flatMap(([key, entry]) => {
     const provider = PROVIDERS[String(entry.litellm_provider)];
     if (provider === undefined || key.startsWith('ft:') || !['chat', 'responses'].includes(String(entry.mode)) || entry.input_cost_per_token === undefined)

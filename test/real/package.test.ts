@@ -54,6 +54,7 @@ test('in an empty folder the installed CLI brings everything up, and a task of t
   await waitFor('tollgate dev', async () => dev.child.exitCode !== null || dev.output().stdout.includes('Ctrl-C'), 120_000);
   expect(dev.output()).toMatchObject({ stdout: expect.stringContaining('Tollgate runs.') });
 
+  await servesThePage();
   const asked = await run('parcels', { message: 'Where is P-1?' }, ['--wait']);
   expect(asked).toMatchObject({ status: 'completed', output: 'Your parcel is in Rotterdam.', steps: [{ toolCalls: [{ tool: 'find_parcel' }] }, {}] });
 
@@ -84,6 +85,25 @@ test('in an empty folder the installed CLI brings everything up, and a task of t
   // Nothing was written into the package.
   expect(readdirSync(join(project.folder, 'node_modules', 'tollgate')).sort()).toEqual(['LICENSE', 'NOTICE', 'README.md', 'client', 'dist', 'package.json']);
 });
+
+/** The inbox as it was built, with every module that its page leads to. */
+async function servesThePage(): Promise<void> {
+  const { apiUrl } = JSON.parse(readFileSync(join(project.folder, '.tollgate', 'dev.json'), 'utf8')) as { apiUrl: string };
+  const page = await (await fetch(`${apiUrl}/inbox/`)).text();
+  const left = [...page.matchAll(/"(\/inbox\/assets\/[^"]+)"/g)].map(([, path = '']) => path);
+  const seen = new Set<string>();
+  for (let path = left.pop(); path; path = left.pop()) {
+    if (seen.has(path)) continue;
+    seen.add(path);
+    const answer = await fetch(`${apiUrl}${path}`);
+    expect(answer.status, path).toBe(200);
+    if (!answer.headers.get('content-type')?.startsWith('text/javascript')) continue;
+    for (const [, target = ''] of (await answer.text()).matchAll(/^(?:import|export)[^'"]*from\s*['"](\.[^'"]+)['"]/gm))
+      left.push(new URL(target, `${apiUrl}${path}`).pathname);
+  }
+  expect([...seen].filter((path) => path.endsWith('.ts'))).toEqual([]);
+  expect(seen.size).toBeGreaterThan(20);
+}
 
 /** A worker in a process of the project's own, on a task queue that the worker of `dev` does not poll, with the project's workflows. */
 async function ownWorkerRunsAnOwnWorkflow(): Promise<void> {

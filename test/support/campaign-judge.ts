@@ -31,6 +31,12 @@ export function sampleProblems({ id, attempts, ledger, billBefore, billAfter }: 
   ];
 }
 
+/** Steps whose model was paid for more than once, and by how much in nano-USD. */
+export interface PaidTwice {
+  readonly steps: number;
+  readonly nanoUsd: number;
+}
+
 /** After reconciliation: nothing is held, and what is settled is the bill, attempt by attempt. */
 export function campaignMoneyProblems(id: string, attempts: readonly AttemptRecord[], ledger: LedgerTotals | null, bill: readonly BillLine[]) {
   const billed = new Map<string, number>();
@@ -54,7 +60,7 @@ export function quotaProblems(windows: readonly QuotaWindow[], bill: readonly Bi
   return settled === sum(bill) && held === 0 ? [] : [`the tenant's quota says settled ${settled}, held ${held}, and the provider charged ${sum(bill)}`];
 }
 
-function paidTwice(attempts: readonly AttemptRecord[], billed: ReadonlyMap<string, number>): { readonly steps: number; readonly nanoUsd: number } {
+function paidTwice(attempts: readonly AttemptRecord[], billed: ReadonlyMap<string, number>): PaidTwice {
   const bySteps = Map.groupBy(attempts, ({ step }) => step);
   let result = { steps: 0, nanoUsd: 0 };
   for (const tries of bySteps.values()) {

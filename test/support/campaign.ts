@@ -9,8 +9,9 @@ import { createMoneyDoor } from '../../client/money-door.ts';
 import type { AgentRunResult } from '../../contracts/agent-run.ts';
 import type { GateRecord } from '../../domain/approval/gate.ts';
 import { LONG_REPLY_TOKENS } from '../../domain/task/candidates.ts';
-import { campaignGateProblems, campaignMoneyProblems, quotaProblems, type Sample, sampleProblems } from './campaign-judge.ts';
+import { campaignGateProblems, campaignMoneyProblems, type PaidTwice, quotaProblems, type Sample, sampleProblems } from './campaign-judge.ts';
 import { Destination } from './destination.ts';
+import { secondOpinion } from './litellm-judge.ts';
 import { seededRandom } from './seeded-random.ts';
 import { type BillLine, Stage } from './stage.ts';
 import { httpTools } from './tools.ts';
@@ -22,6 +23,8 @@ export interface CampaignOptions {
   readonly faults: number;
   /** A migrated Postgres database; else the store is a SQLite file. */
   readonly databaseUrl?: string;
+  /** LiteLLM's own price map, as a second judge of the bill. */
+  readonly priceMap?: string | undefined;
 }
 
 export interface CampaignReport {
@@ -29,12 +32,16 @@ export interface CampaignReport {
   /** Faults by kind. */
   readonly faults: Readonly<Record<string, number>>;
   readonly samples: number;
-  /** Steps whose model was paid for more than once, and by how much in nano-USD. */
-  readonly paidTwice: { readonly steps: number; readonly nanoUsd: number };
+  /** In runs whose responses the provider keeps, and in others. All of it was held and then settled. */
+  readonly paidTwice: Readonly<Record<Storage, PaidTwice>>;
   readonly heldBeforeReconciliationNanoUsd: number;
   readonly billNanoUsd: number;
+  /** Charges that LiteLLM's own price map was asked about; null where there is none. */
+  readonly secondOpinions: number | null;
   readonly seconds: number;
 }
+
+type Storage = 'allowed' | 'forbidden';
 
 const AT_ONCE = 12;
 const STORE_LOCK_MS = 4_000;
@@ -93,6 +100,7 @@ export class Campaign {
   readonly #decided = new Map<string, Decided>();
   readonly #results = new Map<string, AgentRunResult | Error>();
   readonly #running = new Set<string>();
+  readonly #storage = new Map<string, Storage>();
   readonly #strikes: string[] = [];
   readonly #problems = new Set<string>();
   #samples = 0;
@@ -163,6 +171,7 @@ export class Campaign {
     destination.answersOutcomes = (tool) => tool !== 'wire';
     const tools = httpTools(destination.url, { look: 'read', note: 'write', pay: 'irreversible', wire: 'irreversible' }) as never;
     const providerStorage = this.#random.chance(0.5) ? 'allowed' : 'forbidden';
+    this.#storage.set(id, providerStorage);
     const maxOutputTokens = this.#random.chance(0.5) ? 256 : LONG_REPLY_TOKENS;
     const limits = { modelTimeoutMs: 5_000, maxAttemptsPerStep: 50 } as never;
     const start = () => this.#stage.start({ prompt: 'CAMPAIGN', tools, providerStorage, maxOutputTokens, limits }, { id });
@@ -300,14 +309,18 @@ export class Campaign {
       for (const problem of campaignGateProblems(id, this.#destinations.get(id)?.arrivals ?? [], [...this.#decided.values()])) this.#problems.add(problem);
     }
     const bill = this.#bill();
-    let paidTwice = { steps: 0, nanoUsd: 0 };
+    const paidTwice = { allowed: { steps: 0, nanoUsd: 0 }, forbidden: { steps: 0, nanoUsd: 0 } };
     for (const id of this.#results.keys()) {
       const { runKey } = await this.#stage.run(id);
       const money = campaignMoneyProblems(id, await store.listAttempts(runKey), await store.getLedger(runKey), bill);
       for (const problem of money.problems) this.#problems.add(problem);
-      paidTwice = { steps: paidTwice.steps + money.paidTwice.steps, nanoUsd: paidTwice.nanoUsd + money.paidTwice.nanoUsd };
+      const sum = paidTwice[this.#storage.get(id) ?? 'forbidden'];
+      sum.steps += money.paidTwice.steps;
+      sum.nanoUsd += money.paidTwice.nanoUsd;
     }
     for (const problem of quotaProblems(await store.listQuotaWindows({ quotaId, limit: 10 }), bill)) this.#problems.add(problem);
+    const opinion = this.#options.priceMap === undefined ? null : secondOpinion(this.#options.priceMap, bill);
+    for (const problem of opinion?.problems ?? []) this.#problems.add(problem);
     const kinds = [...this.#strikes, ...this.#providerFaults()];
     return {
       problems: [...this.#problems],
@@ -315,6 +328,7 @@ export class Campaign {
       samples: this.#samples,
       paidTwice,
       heldBeforeReconciliationNanoUsd: held,
+      secondOpinions: opinion?.lines ?? null,
       billNanoUsd: bill.reduce((sum, { nanoUsd }) => sum + nanoUsd, 0),
       seconds: Math.round((Date.now() - startedAtMs) / 1_000),
     };

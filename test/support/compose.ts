@@ -69,7 +69,7 @@ export function exampleSettings(): ExampleSetting[] {
 /** `.env.example`, copied and filled in. */
 export function filledIn(changes: Readonly<Record<string, string>> = {}): Record<string, string> {
   const example = exampleSettings().flatMap(({ name, value, isCommented }) => (isCommented ? [] : [[name, name.endsWith('_PASSWORD') ? 'filled1n' : value]]));
-  return { ...Object.fromEntries(example), TOLLGATE_INSECURE: '1', ...changes };
+  return { ...Object.fromEntries(example), ...changes };
 }
 
 export function read(path: string): string {

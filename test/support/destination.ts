@@ -17,6 +17,8 @@ export class Destination {
   isCut: (arrival: Arrival) => boolean = () => false;
   /** Whether it can say later if something was done. */
   answersOutcomes: (tool: string) => boolean = () => true;
+  /** What is answered when it was done. */
+  resultOf: (arrival: Arrival) => unknown = () => ({ ok: true });
   #server: Server | null = null;
   url = '';
 
@@ -25,7 +27,7 @@ export class Destination {
       const [, tool = '', door, key = ''] = (request.url ?? '').split('/');
       if (door === 'outcomes') {
         if (!this.answersOutcomes(tool)) return response.writeHead(404).end('{}');
-        return response.end(JSON.stringify(this.wasDone(tool, key) ? { status: 'done', result: { ok: true } } : { status: 'notDone' }));
+        return response.end(JSON.stringify(this.#outcomeOf(tool, key)));
       }
       let body = '';
       request.on('data', (chunk) => {
@@ -34,13 +36,18 @@ export class Destination {
       request.on('end', () => {
         const arrival = { tool, idempotencyKey: String(request.headers['idempotency-key']), arguments: JSON.parse(body), atMs: Date.now() };
         this.arrivals.push(arrival);
-        setTimeout(() => (this.isCut(arrival) ? response.destroy() : response.end(JSON.stringify({ ok: true }))), this.delayMs(arrival));
+        setTimeout(() => (this.isCut(arrival) ? response.destroy() : response.end(JSON.stringify(this.resultOf(arrival)))), this.delayMs(arrival));
       });
     });
     this.#server = server;
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = server.address();
     this.url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`;
+  }
+
+  #outcomeOf(tool: string, key: string): object {
+    const done = this.arrivals.find((arrival) => arrival.tool === tool && arrival.idempotencyKey === key);
+    return done ? { status: 'done', result: this.resultOf(done) } : { status: 'notDone' };
   }
 
   wasDone(tool: string, idempotencyKey: string): boolean {

@@ -11,6 +11,7 @@ export interface FilledStore {
 
 /** Writes something into every table, with every odd character that a text may hold. */
 export async function fillStore(store: Store): Promise<FilledStore> {
+  await store.registerSinks(['otlp'], 1_000_000);
   const parent = await startRun(store, { limitNanoUsd: usd(Number.MAX_SAFE_INTEGER), limitTokens: 1_000_000, tenant: 'Grüße 👋' });
   const child = await startRun(store, { parentRunKeys: [parent] });
   await store.setQuota({ tenant: '*', feature: null, per: 'month', unit: 'tokens', limit: 100_000 }, 'command');

@@ -94,5 +94,13 @@ function writtenDown(store: Store, identity: Identity, done: string[]): RunsDoor
     approve: (id) => act(`approve ${id}`, accepted),
     deny: (id) => act(`deny ${id}`, accepted),
     withdraw: (id) => act(`withdraw ${id}`, accepted),
+    edit: (id) => act(`edit ${id}`, accepted),
+    signDecision: (id, { verdict, actionDigest }) =>
+      act(`sign ${id}`, {
+        agentRunId: 'run',
+        signal: verdict,
+        payload: { approvalId: id as never, actionDigest: actionDigest as never, signedDecision: 'signed' },
+        expiresAt: new Date(0).toISOString(),
+      }),
   };
 }

@@ -44,17 +44,17 @@ export class HttpStage extends Stage {
   #apis: ReadyChild[] = [];
   url = '';
 
-  constructor() {
+  constructor(env: NodeJS.ProcessEnv = {}) {
     const configFolder = mkdtempSync(join(tmpdir(), 'tollgate-http-'));
     const configPath = join(configFolder, 'tollgate.config.ts');
     writeFileSync(configPath, CONFIG);
-    super({ TOLLGATE_CONFIG: configPath });
+    super({ TOLLGATE_CONFIG: configPath, ...env });
     this.#configFolder = configFolder;
   }
 
-  async openWithApi(): Promise<this> {
+  async openWithApi(env: NodeJS.ProcessEnv = {}): Promise<this> {
     await this.open({ scenarios: SCENARIOS });
-    await this.startApi();
+    await this.startApi(env);
     return this;
   }
 

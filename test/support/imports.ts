@@ -8,7 +8,6 @@ const DYNAMIC = /\bimport\(\s*['"]([^'"]+)['"]\s*\)/g;
 export function importProblems(file: string, text: string): string[] {
   const layer = LAYERS.find(({ name }) => file.startsWith(name));
   if (!layer) return [];
-  const folder = layer.name.split('/')[0];
   return importsOf(text).flatMap(({ target, isType }) => {
     if (!target.startsWith('.')) {
       const packageName = target.startsWith('node:')
@@ -21,7 +20,7 @@ export function importProblems(file: string, text: string): string[] {
       return isAllowed ? [] : [`${file} imports ${target}; ${layer.name} may import ${layer.says}`];
     }
     const path = normalize(join(dirname(file), target));
-    const isOwn = path.startsWith(`${folder}/`) && !layer.name.endsWith('.ts');
+    const isOwn = path.startsWith(layer.name) && !layer.name.endsWith('.ts');
     const isAllowed = isOwn || [...layer.values, ...(isType ? layer.types : [])].some((allowed) => path.startsWith(allowed));
     return isAllowed ? [] : [`${file} imports ${isType ? 'types of ' : ''}${path}; ${layer.name} may import ${layer.says}`];
   });

@@ -25,6 +25,15 @@ export function findLiteLlm(): LiteLlm | { readonly missing: string } {
     const missing = install();
     if (missing !== null) return { missing };
   }
+  return installed();
+}
+
+/** LiteLLM where the clone has it already; null elsewhere. Installs nothing. */
+export function knownLiteLlm(): LiteLlm | null {
+  return existsSync(join(HOME, 'complete')) ? installed() : null;
+}
+
+function installed(): LiteLlm {
   const [python] = readdirSync(join(HOME, 'venv', 'lib'));
   return {
     version: VERSION,
@@ -46,7 +55,7 @@ function install(): string | null {
   if (uv.status !== 0) return `pip can't install uv: ${lastLine(uv.stderr)}`;
   // It asks for a certifi of the day of its release, which not every mirror has.
   writeFileSync(join(HOME, 'override.txt'), 'certifi>=2026.6.17\n');
-  const installed = pip([
+  const added = pip([
     'uv',
     'pip',
     'install',
@@ -57,7 +66,7 @@ function install(): string | null {
     join(HOME, 'override.txt'),
     `litellm[proxy]==${VERSION}`,
   ]);
-  if (installed.status !== 0) return `uv can't install litellm[proxy]==${VERSION}: ${lastLine(installed.stderr)}`;
+  if (added.status !== 0) return `uv can't install litellm[proxy]==${VERSION}: ${lastLine(added.stderr)}`;
   writeFileSync(join(HOME, 'complete'), '');
   return null;
 }

@@ -1,3 +1,5 @@
+import { IDENTITY_MUTANTS } from './identity-mutants.ts';
+
 /** A safeguard, the code without it, and the tests of which at least one must then fail. */
 export interface Mutant {
   readonly name: string;
@@ -61,8 +63,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the demand for an approval in executeTool',
     file: 'activities/tool/execute-tool.ts',
-    safeguard: 'if (!isIrreversible) return executeRepeatable(ports, input, snapshot, call, run.tenant);',
-    without: 'if (!isIrreversible || true) return executeRepeatable(ports, input, snapshot, call, run.tenant);',
+    safeguard: 'if (!isIrreversible) return executeRepeatable(',
+    without: 'if (!isIrreversible || true) return executeRepeatable(',
     tests: [LATE, DECISIONS],
   },
   {
@@ -295,4 +297,47 @@ export const MUTANTS: readonly Mutant[] = [
     without: "lost: { money: 'release', billed: 'no', told: 'failure', sameModelAgain: 'byClass' },",
     tests: [CAMPAIGN],
   },
+  {
+    name: 'the digest of a pinned task that comes from the store',
+    file: 'activities/agent-run/snapshot.ts',
+    safeguard: 'if (textDigest(text) !== digest)',
+    without: 'if (textDigest(text) === digest && digest.length < 0)',
+    tests: ['test/attacks/store.test.ts'],
+  },
+  {
+    name: 'the pinned task of history against the one that the store names',
+    file: 'activities/tool/execute-tool.ts',
+    safeguard: 'if (input.snapshotDigest !== undefined && input.snapshotDigest !== run.snapshotDigest)',
+    without: 'if (input.snapshotDigest === null)',
+    tests: ['test/attacks/store.test.ts'],
+  },
+  {
+    name: 'the look at what a text draws on a terminal',
+    file: 'client/cli/text.ts',
+    safeguard: 'const text = visible(raw).replaceAll(',
+    without: 'const text = raw.replaceAll(',
+    tests: ['test/attacks/shown.test.ts'],
+  },
+  {
+    name: 'the memory of what was undone already',
+    file: 'domain/tool/compensation.ts',
+    safeguard: 'if (done) used.add(done.callKey);',
+    without: 'if (done && used.size < 0) used.add(done.callKey);',
+    tests: ['test/domain/compensation.test.ts'],
+  },
+  {
+    name: 'the doubt that keeps an action from being undone',
+    file: 'domain/tool/compensation.ts',
+    safeguard: "if (status === 'intent' || status === 'inDoubt') leave(",
+    without: 'if (status.length === 0) leave(',
+    tests: ['test/domain/compensation.test.ts'],
+  },
+  {
+    name: 'the end of a denial within an undoing',
+    file: 'domain/agent-run/next-action.ts',
+    safeguard: "nextCall(position, { ...task, onDenied: 'tellModel', onExpired: 'tellModel' })",
+    without: 'nextCall(position, task)',
+    tests: ['test/domain/compensation.test.ts'],
+  },
+  ...IDENTITY_MUTANTS,
 ];

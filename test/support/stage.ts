@@ -6,6 +6,7 @@ import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
 import { inject } from 'vitest';
 import { openStore } from '../../adapters/stores/open-store.ts';
+import type { BillEntry } from '../../adapters/providers/simulated/bill.ts';
 import type { ScenarioInput } from '../../adapters/providers/simulated/scenario.ts';
 import { type ReadyChild, startChild } from '../../client/dev/child-process.ts';
 import { startTemporalServer, type TemporalServer } from '../../client/dev/temporal-server.ts';
@@ -18,12 +19,7 @@ import { waitFor } from './wait-for.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-export interface BillLine {
-  readonly clientRequestId: string | null;
-  readonly model: string;
-  readonly nanoUsd: number;
-  readonly fault?: string;
-}
+export type BillLine = BillEntry;
 
 /** A real Temporal server, a simulated provider and workers, each a process of its own in a folder of its own. */
 export class Stage {
@@ -166,7 +162,13 @@ export class Stage {
 
   async start(
     definition: Partial<TaskDefinition> & Pick<TaskDefinition, 'prompt'>,
-    options: { readonly id: string; readonly message?: string; readonly budgetLimitNanoUsd?: number; readonly workflow?: string },
+    options: {
+      readonly id: string;
+      readonly message?: string;
+      readonly budgetLimitNanoUsd?: number;
+      readonly workflow?: string;
+      readonly traceparent?: string;
+    },
   ): Promise<WorkflowHandle> {
     const task = taskDefinitionSchema.parse({
       version: 1,
@@ -187,6 +189,7 @@ export class Stage {
       feature: 'support',
       requester: 'tester',
       ...(options.budgetLimitNanoUsd === undefined ? {} : { budgetLimitNanoUsd: options.budgetLimitNanoUsd }),
+      ...(options.traceparent === undefined ? {} : { traceparent: options.traceparent }),
     };
     return this.client.workflow.start(options.workflow ?? AGENT_RUN_WORKFLOW, { taskQueue: 'tollgate', workflowId: options.id, args: [input] });
   }

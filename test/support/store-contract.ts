@@ -8,11 +8,13 @@ import { describeErasureContract } from './store-contract/erasure-contract.ts';
 import { describeGateContract } from './store-contract/gate-contract.ts';
 import { describeKeyContract } from './store-contract/key-contract.ts';
 import { describeHeldContract, describeHeldInterleavings } from './store-contract/held-contract.ts';
+import { describeOverviewContract } from './store-contract/overview-contract.ts';
 import { describeLedgerContract } from './store-contract/ledger-contract.ts';
 import { describeNotificationContract } from './store-contract/notification-contract.ts';
 import { describeQuotaContract } from './store-contract/quota-contract.ts';
 import { describeRunContract } from './store-contract/run-contract.ts';
 import { describeToolCallContract } from './store-contract/tool-call-contract.ts';
+import { describeTraceContract } from './store-contract/trace-contract.ts';
 import { describeVaultContract } from './store-contract/vault-contract.ts';
 
 /** An opened store and what its tests need around it. */
@@ -64,5 +66,7 @@ export function describeStoreContract(name: string, openStore: OpenStoreHarness)
     describeErasureContract(current);
     describeVaultContract(current);
     describeNotificationContract(current);
+    describeOverviewContract(current);
+    describeTraceContract(current);
   });
 }

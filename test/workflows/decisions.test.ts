@@ -28,7 +28,7 @@ const scenarios = [
     ],
   },
 ];
-const stage = new Stage({ TOLLGATE_ALLOW_UNSIGNED: '0' });
+const stage = new Stage({ TOLLGATE_UNSIGNED_SIGNALS: 'refuse' });
 beforeAll(() => stage.open({ scenarios }));
 afterAll(() => stage.close());
 

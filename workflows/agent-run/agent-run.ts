@@ -1,8 +1,22 @@
-import { condition } from '@temporalio/workflow';
-import type { AgentRunInput, AgentRunResult, OpenGate } from '../../contracts/agent-run.ts';
+import { condition, uuid4 } from '@temporalio/workflow';
+import type { AgentRunInput, AgentRunResult, OpenGate, RunEnd } from '../../contracts/agent-run.ts';
 import { assertNever } from '../../contracts/failures.ts';
+import type { AttemptId } from '../../contracts/ids.ts';
 import { decideNextAction, type GateSubject, leftMs, type NextAction } from '../../domain/agent-run/next-action.ts';
-import { acceptReply, countWait, dropGate, endRun, enterMessages, failStep, fallShort, goOnWith, tryModelsAgain } from '../../domain/agent-run/position.ts';
+import {
+  acceptReply,
+  countWait,
+  dropGate,
+  endRun,
+  enterMessages,
+  failStep,
+  fallShort,
+  goOnWith,
+  keepMessage,
+  startUndoing,
+  tryModelsAgain,
+} from '../../domain/agent-run/position.ts';
+import { isUndoneOn, PLAN_PREFIX } from '../../domain/tool/compensation.ts';
 import { journal } from '../activity-options.ts';
 import { awaitDecision, openGate } from '../approval/gates.ts';
 import { callModel } from '../model/call-model.ts';
@@ -30,14 +44,33 @@ export async function agentRun(start: AgentRunInput): Promise<AgentRunResult> {
         await take(run, action);
         continue;
       }
-      const written = await finish(run, action.end);
+      const written = await finish(run, await undo(run, action.end));
       // A message that came while the end was written is not lost: it is answered, where the run may go on.
       if (!run.mailbox.hasMail) answer = written;
     }
   } catch (error) {
-    answer = await endByError(run, error);
+    answer = await endByError(run, error, undo);
   }
   return answer();
+}
+
+/**
+ * Undoes what a run has done that ends without success, where its task asks for it: a step more, whose calls no model asked for.
+ * It does not continue as new; a plan has a limit. Answers how the run ends.
+ */
+export async function undo(run: RunState, end: RunEnd): Promise<RunEnd> {
+  if (!run.isPinned || run.position.undoing || !isUndoneOn(run.task, end.status)) return end;
+  run.carriesOn = false;
+  const { runKey, task } = run;
+  const planId = `${PLAN_PREFIX}${uuid4()}` as AttemptId;
+  const { calls } = await journal.planCompensation({ version: 1, runKey, snapshotDigest: task.snapshotDigest, planId, why: end.message.slice(0, 1_000) });
+  run.move((position) => startUndoing(position, end, planId, calls));
+  for (;;) {
+    if (run.mailbox.hasMail) await takeMessages(run, keepMessage);
+    const action = nextAction(run);
+    if (action.type === 'finish') return action.end;
+    await take(run, action);
+  }
 }
 
 /** What the run does next. */

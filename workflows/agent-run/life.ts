@@ -9,7 +9,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { AgentRunInput, AgentRunResult, FinishRunOutcome, RunEnd } from '../../contracts/agent-run.ts';
+import type { AgentRunInput, AgentRunResult, FinishRunInput, FinishRunOutcome, RunEnd } from '../../contracts/agent-run.ts';
 import { invariant } from '../../contracts/failures.ts';
 import type { JsonValue } from '../../contracts/json.ts';
 import { AGENT_RUN_WORKFLOW, getRunStatusQuery } from '../../contracts/temporal.ts';
@@ -33,12 +33,16 @@ export function openRun(start: AgentRunInput): RunState {
 
 /** Pins the task and opens the run's budget in the store. */
 export async function pinTask(run: RunState): Promise<void> {
-  const { task, input, tenant, feature, requester, budgetLimitNanoUsd, budgetLimitTokens, parent, subject, redaction } = run.start;
+  const { task, input, tenant, feature, requester, budgetLimitNanoUsd, budgetLimitTokens, parent, subject, redaction, traceparent } = run.start;
   const limit = {
     ...(budgetLimitNanoUsd === undefined ? {} : { budgetLimitNanoUsd }),
     ...(budgetLimitTokens === undefined ? {} : { budgetLimitTokens }),
   };
-  const above = { ...(parent === undefined ? {} : { parent }), ...(subject === undefined ? {} : { subject }) };
+  const above = {
+    ...(parent === undefined ? {} : { parent }),
+    ...(subject === undefined ? {} : { subject }),
+    ...(traceparent === undefined ? {} : { traceparent }),
+  };
   const taken = redaction === undefined ? {} : { redaction };
   const pinned = await journal.pinTask({ version: 1, runKey: run.runKey, task, input, tenant, feature, requester, ...limit, ...above, ...taken });
   const clock = pinned.pinned.maxDurationMs === undefined ? {} : { startedAtMs: Date.now() };
@@ -50,7 +54,7 @@ export async function finish(run: RunState, end: RunEnd): Promise<Answer> {
   if (run.position.end !== end) run.move((position) => endRun(position, end));
   const { runKey, position } = run;
   const steps = position.replyAttemptId === null && end.outputAttemptId === undefined ? position.step - 1 : position.step;
-  const written = await journal.finishRun({ version: 1, runKey, end: withAnswer(position, end), steps });
+  const written = await journal.finishRun({ version: 1, runKey, end: withAnswer(position, end), steps, ...planOf(run) });
   run.move((current) => ({ ...current, ledger: written.ledger }));
   run.publish();
   await condition(allHandlersFinished);
@@ -67,6 +71,7 @@ function answer(agentRunId: string, end: RunEnd, steps: number, written: FinishR
     message: written.message,
     ...(end.failureType ? { failureType: end.failureType } : {}),
     ...(end.exhausted ? { exhausted: end.exhausted } : {}),
+    ...(written.compensation ? { compensation: written.compensation } : {}),
     steps,
     ledger: written.ledger,
   };
@@ -76,19 +81,29 @@ function answer(agentRunId: string, end: RunEnd, steps: number, written: FinishR
 }
 
 /**
- * Writes the end of a run that was cancelled, whose activity failed for good, or that its own workflow failed on purpose.
+ * Writes the end of a run that was cancelled, whose activity failed for good, or that its own workflow failed on purpose, after
+ * `undo` has done what its task wants then. A cancellation does not reach the undoing that it causes.
  * @throws the cancellation again, and anything else: a defect, or a signal of the SDK.
  */
-export async function endByError(run: RunState, error: unknown): Promise<Answer> {
+export async function endByError(run: RunState, error: unknown, undo: (run: RunState, end: RunEnd) => Promise<RunEnd>): Promise<Answer> {
+  const undone = async (end: RunEnd): Promise<RunEnd> => {
+    try {
+      return await undo(run, end);
+    } catch (failure) {
+      const cause = failure instanceof ActivityFailure ? failure.cause : failure;
+      if (!isCancellation(failure) && !(cause instanceof ApplicationFailure)) throw failure;
+      return { ...end, message: `${end.message} Undoing what it had done was given up: ${cause instanceof Error ? cause.message : 'it was cancelled'}` };
+    }
+  };
   if (isCancellation(error)) {
     const end: RunEnd = { status: 'cancelled', message: 'The run was cancelled.' };
-    await CancellationScope.nonCancellable(() => writeEnd(run, end));
+    await CancellationScope.nonCancellable(async () => writeEnd(run, await undone(end)));
     throw error;
   }
   const failure = error instanceof ActivityFailure ? error.cause : error;
   if (!(failure instanceof ApplicationFailure)) throw error;
   const end: RunEnd = { status: 'failed', failureType: failure.type ?? 'invariantBroken', message: failure.message };
-  const written = await writeEnd(run, end);
+  const written = await writeEnd(run, await undone(end));
   return () => answer(run.runKey.agentRunId, end, stepsOf(run), written);
 }
 
@@ -98,11 +113,17 @@ async function writeEnd(run: RunState, end: RunEnd): Promise<FinishRunOutcome> {
     runKey: run.runKey,
     end: run.isPinned ? withAnswer(run.position, end) : end,
     steps: stepsOf(run),
+    ...planOf(run),
   });
   if (run.isPinned) run.move((position) => ({ ...endRun(position, end), ledger: written.ledger }));
   run.publish();
   await condition(allHandlersFinished);
   return written;
+}
+
+function planOf(run: RunState): Pick<FinishRunInput, 'planId'> {
+  const undoing = run.isPinned ? run.position.undoing : undefined;
+  return undoing ? { planId: undoing.planId } : {};
 }
 
 function stepsOf(run: RunState): number {

@@ -8,7 +8,7 @@ import { inlineBytes, MAX_INLINE_MESSAGE_BYTES } from '../../domain/agent-run/us
 import { journal } from '../activity-options.ts';
 import { awaitDecision, openGate } from '../approval/gates.ts';
 import { carryOut } from '../tool/execute-tool.ts';
-import { nextAction, take } from './agent-run.ts';
+import { nextAction, take, undo } from './agent-run.ts';
 import type { ChildResult } from './child-agents.ts';
 import { type Answer, carryOn, endByError, finish, mustContinueAsNew, openRun, pinTask } from './life.ts';
 import { takeMessages } from './messages.ts';
@@ -30,10 +30,10 @@ export async function agentWorkflow(start: AgentRunInput, body: RunBody): Promis
     const end = await body(run);
     // What still comes is written down and answered by nobody: the workflow has said that it is over.
     if (run.mailbox.hasMail) await takeMessages(run, keepMessage);
-    answer = await finish(run, end);
+    answer = await finish(run, await undo(run, end));
     if (run.mailbox.hasMail) await takeMessages(run, keepMessage);
   } catch (error) {
-    answer = await endByError(run, error);
+    answer = await endByError(run, error, undo);
   }
   return answer();
 }

@@ -1,7 +1,7 @@
-import { ApplicationFailure, log, setHandler } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, log, setHandler } from '@temporalio/workflow';
 import type { DecisionAnswer, DecisionRequest } from '../../contracts/approval.ts';
 import { approveSignal, decideApprovalUpdate, denySignal } from '../../contracts/temporal.ts';
-import { countTry, setGateStatus } from '../../domain/agent-run/position.ts';
+import { countTry, setGateEdited, setGateStatus } from '../../domain/agent-run/position.ts';
 import { objectionTo, readDecisionRequest } from '../../domain/approval/decision-guard.ts';
 import { journal } from '../activity-options.ts';
 import type { RunState } from '../agent-run/run-state.ts';
@@ -19,7 +19,8 @@ export function handleDecisions(run: RunState): void {
     objectionTo(request, run.isPinned ? run.position.gates : [], run.isPinned ? run.task.maxTriesPerGate : 0);
 
   async function decide(request: DecisionRequest): Promise<DecisionAnswer> {
-    const turn = previous.then(() => record(request));
+    // A run that was cancelled undoes what it did, and people decide about that: a handler lives in the cancelled scope.
+    const turn = previous.then(() => (run.isPinned && run.position.undoing ? CancellationScope.nonCancellable(() => record(request)) : record(request)));
     previous = turn.catch(() => undefined);
     return turn;
   }
@@ -33,6 +34,8 @@ export function handleDecisions(run: RunState): void {
     ]);
     const { gateStatus } = answer;
     if (gateStatus) run.move((position) => setGateStatus(position, request.approvalId, gateStatus));
+    const edited = answer.type === 'accepted' ? answer.edited : undefined;
+    if (edited) run.move((position) => setGateEdited(position, request.approvalId, edited));
     return answer;
   }
 

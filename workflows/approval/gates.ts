@@ -1,11 +1,16 @@
-import { condition, uuid4 } from '@temporalio/workflow';
-import type { OpenGateInput } from '../../contracts/agent-run.ts';
+import { condition, patched, uuid4 } from '@temporalio/workflow';
+import type { OpenGate, OpenGateInput, OpenGateOutcome } from '../../contracts/agent-run.ts';
+import type { GateMoments } from '../../contracts/approval.ts';
 import type { ApprovalId } from '../../contracts/ids.ts';
 import type { GateSubject } from '../../domain/agent-run/next-action.ts';
-import { addGate, setGateStatus } from '../../domain/agent-run/position.ts';
+import { addGate, setGateMoments, setGateStatus } from '../../domain/agent-run/position.ts';
 import { journal } from '../activity-options.ts';
 import type { RunState } from '../agent-run/run-state.ts';
+import { PATCHES } from '../patches.ts';
 import { readable } from '../readable.ts';
+
+/** A moment that has come for the run and not yet for the store is asked for again after this long. */
+const MOMENT_RETRY_MS = 1_000;
 
 /** Opens a gate: the store has it before anyone is told. */
 export async function openGate(run: RunState, subject: GateSubject): Promise<void> {
@@ -30,17 +35,44 @@ export async function openGate(run: RunState, subject: GateSubject): Promise<voi
   const tool = call?.tool ?? (subject.kind === 'unavailable' ? 'tollgate.takeOver' : 'tollgate.raiseBudget');
   const opened = await journal.openGate.executeWithOptions({ summary: readable(`step ${position.step} · gate for ${tool}`) }, [input]);
   const { actionDigest, expiresAtMs } = opened;
-  run.move((current) => addGate(current, { approvalId, actionDigest, kind: subject.kind, status: 'open', tool, expiresAtMs, tries: 0, callIndex }));
+  const gate: OpenGate = { approvalId, actionDigest, kind: subject.kind, status: 'open', tool, expiresAtMs, tries: 0, callIndex };
+  run.move((current) => addGate(current, { ...gate, ...beyondOpen(opened) }));
+}
+
+/** What else a gate may be when it is opened. A run that an older worker has taken past this point goes on without. */
+function beyondOpen({ status, moments }: OpenGateOutcome): Partial<OpenGate> {
+  if ((status === undefined && moments === undefined) || !patched(PATCHES.gateOutcomes)) return {};
+  return { ...(status === undefined ? {} : { status }), ...(moments === undefined ? {} : { moments }) };
 }
 
 /** Waits until `isDecided`, by people or by time. An expiry is a durable timer; the store's clock has the last word. */
 export async function awaitDecision(run: RunState, isDecided: () => boolean): Promise<void> {
   const open = run.position.gates.filter((gate) => gate.status === 'open');
-  const nextExpiryMs = Math.min(...open.map((gate) => gate.expiresAtMs));
-  const waitMs = Math.max(1, nextExpiryMs - Date.now());
-  if (await condition(isDecided, waitMs)) return;
+  const nextMs = Math.min(...open.flatMap(timesOf));
+  const waitMs = Math.max(1, nextMs - Date.now());
+  const isEdited = () =>
+    run.position.gates.some((gate) => open.some(({ approvalId, actionDigest }) => approvalId === gate.approvalId && actionDigest !== gate.actionDigest));
+  if (await condition(() => isDecided() || isEdited(), waitMs)) return;
+  for (const gate of open.filter((candidate) => hasMoment(candidate.moments))) await tend(run, gate);
   for (const { approvalId } of open.filter((gate) => gate.expiresAtMs <= Date.now())) {
     const { gateStatus } = await journal.closeGate({ version: 1, runKey: run.runKey, approvalId, status: 'expired' });
     run.move((position) => setGateStatus(position, approvalId, gateStatus ?? 'expired'));
   }
+}
+
+/** All the moments at which a gate changes by itself. */
+function timesOf({ expiresAtMs, moments }: OpenGate): readonly number[] {
+  return [expiresAtMs, ...Object.values(moments ?? {})];
+}
+
+function hasMoment(moments: GateMoments = {}): boolean {
+  return Object.values(moments).some((atMs) => atMs <= Date.now());
+}
+
+/** The store has the word on what has come; those whom it concerns hear of it there. */
+async function tend(run: RunState, { approvalId }: OpenGate): Promise<void> {
+  const { moments } = await journal.tendGate({ version: 1, runKey: run.runKey, approvalId });
+  const soonestMs = Date.now() + MOMENT_RETRY_MS;
+  const later = Object.fromEntries(Object.entries(moments).map(([name, atMs]) => [name, Math.max(atMs, soonestMs)]));
+  run.move((position) => setGateMoments(position, approvalId, later));
 }

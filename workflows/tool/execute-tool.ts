@@ -48,7 +48,8 @@ async function executeNearby(run: RunState, call: PlannedCall): Promise<ExecuteT
 }
 
 function toolInput(run: RunState, { callIndex, approvalId }: PlannedCall): ExecuteToolInput {
-  return { version: 1, runKey: run.runKey, attemptId: replyOf(run), callIndex, ...(approvalId ? { approvalId } : {}) };
+  const { snapshotDigest } = run.task;
+  return { version: 1, runKey: run.runKey, attemptId: replyOf(run), callIndex, snapshotDigest, ...(approvalId ? { approvalId } : {}) };
 }
 
 async function refuse(run: RunState, call: PlannedCall, gate: OpenGate, reason: 'denied' | 'expired' | 'withdrawn'): Promise<void> {

@@ -1,11 +1,11 @@
 import OpenAI from 'openai';
 import type { ModelApi, ModelRequest } from '../../../contracts/model.ts';
-import type { ModelEndpoint, ProviderResult, SendOptions } from '../../../domain/model/provider-port.ts';
+import type { CallContext, ModelEndpoint, ProviderResult, SendOptions } from '../../../domain/model/provider-port.ts';
 import { tokenBound } from '../../../domain/budget/input-bound.ts';
 import { type Encoding, longestFormBytes, measureOf } from '../../tokenizers/openai-tokenizer.ts';
 import { fetchWithCallId } from '../records/litellm-records.ts';
 import { type RecordsKind, recordsOf } from '../records/records.ts';
-import { wasTriedByGateway } from '../../../domain/model/gateway-tries.ts';
+import { isFromGatewayCache, wasTriedByGateway } from '../../../domain/model/gateway-tries.ts';
 import { readBody } from './answer-body.ts';
 import { awaitBackground } from './background.ts';
 import { chatBody, readChatCompletion } from './chat-mapping.ts';
@@ -14,6 +14,8 @@ import type { Dialect } from './dialect.ts';
 import { isOpenAiUrl } from './dialect.ts';
 import { errorInBody } from './error-inside.ts';
 import { toFailure } from './failure.ts';
+import { type GatewayKind, gatewayHeaders } from './gateway-headers.ts';
+import { withGatewayCost } from './gateway-cost.ts';
 import { providerRequestIdOf } from './request-id.ts';
 import { readResponse, responsesBody } from './responses-mapping.ts';
 import { readResponseStream } from './responses-stream.ts';
@@ -35,6 +37,8 @@ export interface OpenAiEndpointOptions {
   readonly isOpenAi?: boolean;
   /** The tokenizer of a model by its name on the wire; null where it is not known. */
   readonly encodingOf?: (model: string) => Encoding | null;
+  /** Whose headers say whom a call is for. Default: nobody's, and OpenAI itself is told nothing. */
+  readonly gateway?: GatewayKind;
   /** Where its records of past calls can be asked for. Default: nowhere. */
   readonly records?: RecordsKind;
   /** Longest silence in the middle of a streamed answer, in milliseconds. Default: a minute. */
@@ -59,6 +63,7 @@ export function createOpenAiEndpoint(options: OpenAiEndpointOptions): ModelEndpo
   const bodyOf = (request: ModelRequest) => (request.api === 'chat' ? chatBody(request, dialect) : responsesBody(request, dialect));
   const named = (result: ProviderResult): ProviderResult =>
     result.type === 'failure' && options.provider !== undefined ? { ...result, signal: { provider: options.provider, ...result.signal } } : result;
+  const headersOf = (context: CallContext | undefined) => (context && !isOpenAiUrl(options.baseUrl) ? gatewayHeaders(options.gateway ?? 'none', context) : {});
   const baseUrl = (options.baseUrl ?? OPENAI_URL).replace(/\/+$/, '');
   const lookup = recordsOf(options.records ?? 'none', { baseUrl, headers: { ...options.headers, authorization: `Bearer ${options.apiKey}` } });
   return {
@@ -68,7 +73,7 @@ export function createOpenAiEndpoint(options: OpenAiEndpointOptions): ModelEndpo
       const encoding = options.encodingOf?.(request.model) ?? null;
       return encoding ? tokenBound(longestFormBytes(JSON.stringify(bodyOf(request))), request, await measureOf(encoding)) : null;
     },
-    send: async (request, sendOptions) => named(await guarded(() => send({ client, idleTimeoutMs }, request, bodyOf(request), sendOptions))),
+    send: async (request, sendOptions) => named(await guarded(() => send({ client, idleTimeoutMs, headersOf }, request, bodyOf(request), sendOptions))),
     awaitResponse: async (responseId, { model, signal }) => named(await guarded(() => awaitBackground(client, responseId, model, signal))),
     cancelResponse: async (responseId) => {
       await client.responses.cancel(responseId).asResponse();
@@ -92,22 +97,25 @@ async function guarded(body: () => Promise<ProviderResult>): Promise<ProviderRes
 interface Line {
   readonly client: OpenAI;
   readonly idleTimeoutMs: number;
+  readonly headersOf: (context: CallContext | undefined) => Record<string, string>;
 }
 
 type Body = ReturnType<typeof chatBody> | ReturnType<typeof responsesBody>;
 
 async function send(line: Line, request: ModelRequest, body: Body, options: SendOptions): Promise<ProviderResult> {
   const { chat, responses } = line.client;
-  const requestOptions = { signal: options.signal, headers: { 'X-Client-Request-Id': options.clientRequestId } };
+  const requestOptions = { signal: options.signal, headers: { ...line.headersOf(options.context), 'X-Client-Request-Id': options.clientRequestId } };
   const answer = await ('messages' in body ? chat.completions.create(body, requestOptions) : responses.create(body, requestOptions)).asResponse();
   const known = providerRequestIdOf(answer.headers);
   try {
-    const counted = wasTriedByGateway((name) => answer.headers.get(name)) ? { usage: null } : {};
-    if (!request.stream || !isEventStream(answer)) return { ...known, ...(await readWhole(line, request, answer, options)), ...counted };
+    const header = (name: string) => answer.headers.get(name);
+    const counted = wasTriedByGateway(header) || isFromGatewayCache(header) ? { usage: null } : {};
+    if (!request.stream || !isEventStream(answer))
+      return { ...known, ...withGatewayCost(await readWhole(line, request, answer, options), answer.headers), ...counted };
     if (known.providerRequestId !== undefined) options.onProviderRequestId?.(known.providerRequestId);
     const streaming = { signal: options.signal, idleTimeoutMs: line.idleTimeoutMs, onProgress: options.onProgress };
     const result = await (request.api === 'chat' ? readChatStream(answer, streaming) : readResponseStream(answer, request.model, streaming));
-    return { ...known, ...result, ...counted };
+    return { ...known, ...withGatewayCost(result, answer.headers), ...counted };
   } catch (error) {
     return { ...known, ...toFailure(error) };
   }

@@ -22,6 +22,9 @@ export const TABLES = [
   'breakers',
   'vault',
   'redaction_counts',
+  // Last: rows that are put back before these end for no sink.
+  'trace_sinks',
+  'trace_outbox',
 ] as const;
 
 export type TableName = (typeof TABLES)[number];

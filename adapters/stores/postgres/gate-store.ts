@@ -26,6 +26,7 @@ export function createGateStore(db: Database): GateStore {
     },
     listGates: (filter) => list(db, filter),
     decideGate: (runKey, approvalId, rule, audit) => db.transaction((session) => decideGate(session, runKey, approvalId, rule, audit)),
+    changeGate: (runKey, approvalId, change) => db.transaction((session) => changeGate(session, runKey, approvalId, change)),
     closeGate: (runKey, approvalId, status) => db.transaction((session) => closeGate(session, runKey, approvalId, status)),
     withdrawGatesExcept: (runKey, live) => db.transaction(async (session) => endGates(session, await runRow(session, runKey), live)),
     raiseLimit: (runKey, approvalId, amount, rule) => db.transaction((session) => raise(session, runKey, approvalId, amount, rule)),
@@ -88,11 +89,18 @@ async function create(session: Session, gate: GateRecord): Promise<GateRecord> {
   return existing;
 }
 
-async function list(session: Session, { runKey, status, tenant, limit }: GateFilter): Promise<GateRecord[]> {
+async function list(session: Session, { runKey, status, tenant, after, limit }: GateFilter): Promise<GateRecord[]> {
   const ofTenant = tenant && 'run IN (SELECT id FROM runs WHERE tenant = :tenant)';
-  const conditions = [runKey && `run = ${RUN_ROW}`, status && 'status = :status', ofTenant].filter(Boolean);
+  const later = after && 'id > (SELECT MAX(id) FROM gates WHERE approval_id = :after)';
+  const conditions = [runKey && `run = ${RUN_ROW}`, status && 'status = :status', ofTenant, later].filter(Boolean);
   const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
-  const rows = await session.all(`SELECT gate_json FROM gates ${where} ORDER BY id LIMIT :limit`, { ...runKey, status, tenant, limit: listLimit(limit) });
+  const rows = await session.all(`SELECT gate_json FROM gates ${where} ORDER BY id LIMIT :limit`, {
+    ...runKey,
+    status,
+    tenant,
+    after,
+    limit: listLimit(limit),
+  });
   return rows.map((row) => json<GateRecord>(row, 'gate_json'));
 }
 
@@ -112,6 +120,20 @@ async function decideGate(
   }
   await writeAudit(session, audit(answer));
   return answer;
+}
+
+async function changeGate(
+  session: Session,
+  runKey: RunKey,
+  approvalId: ApprovalId,
+  change: Parameters<GateStore['changeGate']>[2],
+): Promise<GateRecord | null> {
+  const gate = await lockGate(session, runKey, approvalId);
+  const changed = gate && change(gate, await session.nowMs());
+  if (!changed) return gate;
+  await writeGate(session, changed.gate);
+  for (const entry of changed.audit) await writeAudit(session, entry);
+  return changed.gate;
 }
 
 async function closeGate(session: Session, runKey: RunKey, approvalId: ApprovalId, status: 'expired' | 'withdrawn' | 'superseded'): Promise<GateStatus | null> {

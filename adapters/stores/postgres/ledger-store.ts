@@ -137,19 +137,21 @@ async function drawsOfQuotas(session: Session, own: Row, attempt: NewAttempt): P
   return windows.map((window) => drawOf(rows.find((row) => text(row, 'scope_key') === window.scopeKey) ?? {}, window.kind, attempt, window));
 }
 
-async function reportOutcome(session: Session, runKey: RunKey, attemptId: AttemptId, report: OutcomeReport): Promise<AttemptRecord> {
+/** Money first, as in the other store: whoever watches the outcome being written sees what it cost. */
+async function reportOutcome(session: Transaction, runKey: RunKey, attemptId: AttemptId, report: OutcomeReport): Promise<AttemptRecord> {
   const { attempt, id, meters } = await lock(session, runKey, attemptId);
   invariant(report.outcome.type !== 'reply' || attempt.reply || report.reply, `attempt ${attemptId} has a reply where its outcome is one`);
-  const [written] = await session.all(`UPDATE attempts SET ${SET_OUTCOME} WHERE id = :id RETURNING ${ATTEMPT_COLUMNS}`, {
+  if (report.money) await applyEvent(session, { attempt, id, meters }, report.money, report.usage);
+  const written = await session.get(`UPDATE attempts SET ${SET_OUTCOME} WHERE id = :id RETURNING ${ATTEMPT_COLUMNS}`, {
     id,
     outcome: JSON.stringify(report.outcome),
     reply: report.reply ? JSON.stringify(report.reply) : null,
     usage: report.usage ? JSON.stringify(report.usage) : null,
     providerRequestId: report.providerRequestId ?? null,
   });
-  const money = report.money ? await applyEvent(session, { attempt, id, meters }, report.money, report.usage) : null;
-  const after = money ?? toAttempt(written ?? {}, runKey);
-  if (isNews(attempt, after)) await writeAudit(session, attemptEnded(after, report));
+  const after = toAttempt(written ?? {}, runKey);
+  // The last statement takes the commit with it.
+  if (isNews(attempt, after)) await writeAudit({ ...session, get: session.commitWith }, attemptEnded(after, report));
   return after;
 }
 

@@ -13,10 +13,12 @@ import { createKeyStore } from './key-store.ts';
 import { createHeldStore } from './held-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
 import { createNotificationStore } from './notification-store.ts';
+import { createOverviewStore } from './overview-store.ts';
 import { createQuotaStore } from './quota-store.ts';
 import { createRunStore } from './run-store.ts';
 import { checkSchema } from './schema.ts';
 import { createToolCallStore } from './tool-call-store.ts';
+import { createTraceStore } from './trace-store.ts';
 import { createVaultStore } from './vault-store.ts';
 
 /**
@@ -41,11 +43,13 @@ export async function openPostgresStore(options: DatabaseOptions): Promise<Store
     ...createApiKeyStore(db),
     ...createKeyStore(db),
     ...createHeldStore(db),
+    ...createOverviewStore(db),
     ...createQuotaStore(db),
     ...createBreakerStore(db),
     ...createErasureStore(db),
     ...createNotificationStore(db),
     ...createVaultStore(db),
+    ...createTraceStore(db),
     nowMs: () => db.nowMs(),
     ensureRoom: (bytes) => ensureRoom(db, bytes),
     close: () => db.close(),

@@ -56,13 +56,13 @@ export function unknownRun({ agentRunId, firstExecutionRunId }: RunKey): Tollgat
 }
 
 async function insertRun(session: Session, run: NewRun): Promise<'created' | 'exists'> {
-  const { runKey, task, tenant, feature, requester, snapshotDigest, parentRunKeys, subject } = run;
+  const { runKey, task, tenant, feature, requester, snapshotDigest, parentRunKeys, subject, traceparent } = run;
   const limit = nanoUsd(run.limitNanoUsd);
   const inserted = await session.get(
-    `INSERT INTO runs (agent_run_id, first_execution_run_id, task, tenant, feature, requester, snapshot_digest, started_at_ms, status, parents_json, subject)
-     VALUES (:agentRunId, :firstExecutionRunId, :task, :tenant, :feature, :requester, :snapshotDigest, :now, 'running', :parents, :subject)
+    `INSERT INTO runs (agent_run_id, first_execution_run_id, task, tenant, feature, requester, snapshot_digest, started_at_ms, status, parents_json, subject, traceparent)
+     VALUES (:agentRunId, :firstExecutionRunId, :task, :tenant, :feature, :requester, :snapshotDigest, :now, 'running', :parents, :subject, :traceparent)
      ON CONFLICT DO NOTHING RETURNING id`,
-    { ...runKey, task, tenant, feature, requester, snapshotDigest, subject, parents: JSON.stringify(parentRunKeys) },
+    { ...runKey, task, tenant, feature, requester, snapshotDigest, subject, traceparent, parents: JSON.stringify(parentRunKeys) },
   );
   if (!inserted) return 'exists';
   const id = integer(inserted, 'id');

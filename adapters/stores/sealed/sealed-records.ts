@@ -83,12 +83,13 @@ export function openCall(seal: Seal, call: ToolCallRecord): ToolCallRecord {
   return { ...call, result: call.result === null ? null : openJson(seal, call.result, `result ${call.callKey}`) };
 }
 
-type SealedOfGate = Pick<GateRecord, 'arguments' | 'reason' | 'votes' | 'spentDecisions'>;
+type SealedOfGate = Pick<GateRecord, 'arguments' | 'reason' | 'votes' | 'spentDecisions' | 'edits' | 'questions'>;
 
 /** What is asked for, why, and what people wrote about it. */
 export function sealGate(seal: Seal, gate: GateRecord): GateRecord {
-  const { arguments: asked, reason, votes, spentDecisions, ...open } = gate;
-  const part: SealedOfGate = { arguments: asked, reason, votes, ...(spentDecisions ? { spentDecisions } : {}) };
+  const { arguments: asked, reason, votes, spentDecisions, edits, questions, ...open } = gate;
+  const said = { ...(spentDecisions ? { spentDecisions } : {}), ...(edits ? { edits } : {}), ...(questions ? { questions } : {}) };
+  const part: SealedOfGate = { arguments: asked, reason, votes, ...said };
   const plain = JSON.stringify(part);
   const sealed = seal.seal(plain, `gate ${gate.approvalId}`);
   if (sealed !== plain) return { ...open, arguments: sealed, reason: '', votes: [] };

@@ -4,6 +4,7 @@ import type { Keyring } from '../../../domain/encryption/port.ts';
 import type { GateRecord } from '../../../domain/approval/gate.ts';
 import type { HeldAttempt } from '../../../domain/budget/held-store-port.ts';
 import type { AttemptRecord, AuditEntry, AuditRecord, ReserveResult, Store, ToolCallRecord } from '../../../domain/store/port.ts';
+import type { GateOfRun } from '../../../domain/overview/store-port.ts';
 import { isSealedText } from '../../keys/sealed.ts';
 import { ERASED_SEAL, RunSeals, type Seal, unescaped } from './run-seals.ts';
 import { openAttempt, openAudit, openCall, openGate, openMessage, sealAudit, sealCallOutcome, sealGate, sealMessage, sealReport } from './sealed-records.ts';
@@ -22,6 +23,7 @@ export function sealedStore(store: Store, keyring: Keyring, { seals }: { readonl
     ...sealedHeld(store, runSeals),
     ...sealedToolCalls(store, runSeals),
     ...sealedGates(store, runSeals),
+    ...sealedOverview(store, runSeals),
     ...sealedAudit(store, runSeals),
   };
 }
@@ -146,7 +148,7 @@ function sealedToolCalls(
   };
 }
 
-function sealedGates(store: Store, seals: RunSeals): Part<'createGate' | 'getGate' | 'findGate' | 'listGates' | 'decideGate' | 'raiseLimit'> {
+function sealedGates(store: Store, seals: RunSeals): Part<'createGate' | 'getGate' | 'findGate' | 'listGates' | 'decideGate' | 'changeGate' | 'raiseLimit'> {
   const opened = async (gate: GateRecord | null) => (gate ? openGate(await seals.of(gate.runKey), gate) : null);
   return {
     createGate: async (gate) => {
@@ -171,9 +173,27 @@ function sealedGates(store: Store, seals: RunSeals): Part<'createGate' | 'getGat
         (answer) => sealEntry(seal, audit(answer)),
       );
     },
+    changeGate: async (runKey, approvalId, change) => {
+      const seal = await seals.of(runKey);
+      const changed = await store.changeGate(runKey, approvalId, (gate, nowMs) => {
+        const next = change(openGate(seal, gate), nowMs);
+        return next && { gate: sealGate(seal, next.gate), audit: next.audit.map((entry) => sealEntry(seal, entry)) };
+      });
+      return changed && openGate(seal, changed);
+    },
     raiseLimit: async (runKey, approvalId, amount, rule) => {
       const seal = await seals.of(runKey);
       return await store.raiseLimit(runKey, approvalId, amount, (gate, nowMs) => rule(openGate(seal, gate), nowMs));
+    },
+  };
+}
+
+function sealedOverview(store: Store, seals: RunSeals): Part<'listWaitingGates'> {
+  const opened = async (found: GateOfRun): Promise<GateOfRun> => ({ ...found, gate: openGate(await seals.of(found.gate.runKey), found.gate) });
+  return {
+    listWaitingGates: async (filter) => {
+      const { gates, total } = await store.listWaitingGates(filter);
+      return { gates: await Promise.all(gates.map(opened)), total };
     },
   };
 }

@@ -22,6 +22,7 @@ export function createGateStore(db: Connection): GateStore {
     },
     listGates: async (filter) => db.read(() => list(db, filter)),
     decideGate: async (runKey, approvalId, rule, audit) => db.write(() => decideGate(db, runKey, approvalId, rule, audit)),
+    changeGate: async (runKey, approvalId, change) => db.write(() => changeGate(db, runKey, approvalId, change)),
     closeGate: async (runKey, approvalId, status) => db.write(() => closeGate(db, runKey, approvalId, status)),
     withdrawGatesExcept: async (runKey, live) => db.write(() => endGates(db, runRow(db, runKey), live)),
     raiseLimit: async (runKey, approvalId, amount, rule) => db.write(() => raise(db, runKey, approvalId, amount, rule)),
@@ -73,13 +74,16 @@ function create(db: Connection, gate: GateRecord): GateRecord {
   return gate;
 }
 
-function list(db: Connection, { runKey, status, tenant, limit }: GateFilter): GateRecord[] {
-  const conditions = [runKey && 'run = :run', status && 'status = :status', tenant && 'run IN (SELECT id FROM runs WHERE tenant = :tenant)'].filter(Boolean);
+function list(db: Connection, { runKey, status, tenant, after, limit }: GateFilter): GateRecord[] {
+  const ofTenant = tenant && 'run IN (SELECT id FROM runs WHERE tenant = :tenant)';
+  const later = after && 'id > (SELECT MAX(id) FROM gates WHERE approval_id = :after)';
+  const conditions = [runKey && 'run = :run', status && 'status = :status', ofTenant, later].filter(Boolean);
   const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
   const parameters = {
     ...(runKey ? { run: findRunRow(db, runKey) ?? -1 } : {}),
     ...(status ? { status } : {}),
     ...(tenant ? { tenant } : {}),
+    ...(after ? { after } : {}),
     limit: listLimit(limit),
   };
   return db.all(`SELECT gate_json FROM gates ${where} ORDER BY id LIMIT :limit`, parameters).map((row) => json<GateRecord>(row, 'gate_json'));
@@ -101,6 +105,15 @@ function decideGate(
   }
   writeAudit(db, audit(answer));
   return answer;
+}
+
+function changeGate(db: Connection, runKey: RunKey, approvalId: ApprovalId, change: Parameters<GateStore['changeGate']>[2]): GateRecord | null {
+  const gate = findGateRow(db, runKey, approvalId);
+  const changed = gate && change(gate, db.now());
+  if (!changed) return gate;
+  writeGate(db, runRow(db, runKey), changed.gate);
+  for (const entry of changed.audit) writeAudit(db, entry);
+  return changed.gate;
 }
 
 function closeGate(db: Connection, runKey: RunKey, approvalId: ApprovalId, status: 'expired' | 'withdrawn' | 'superseded'): GateStatus | null {

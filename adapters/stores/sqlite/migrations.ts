@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { TollgateError } from '../../../contracts/failures.ts';
 import { notificationTables } from '../notification-sql.ts';
 import { quotaTables } from '../quota-tables.ts';
+import { sqliteTraceTriggers, traceTables } from '../trace-tables.ts';
 
 /** Oldest first. A released one is never changed; the file's `user_version` counts those applied. */
 const MIGRATIONS: readonly string[] = [
@@ -234,6 +235,12 @@ const MIGRATIONS: readonly string[] = [
   `
   CREATE INDEX runs_by_snapshot ON runs (snapshot_digest) WHERE transcripts_removed = 0;
   `,
+  // What was spent in the last days is summed without looking at the years before.
+  `
+  CREATE INDEX attempts_by_time ON attempts (reserved_at_ms);
+  CREATE INDEX runs_by_start ON runs (started_at_ms);
+  `,
+  `${traceTables({ integer: 'INTEGER', id: 'INTEGER PRIMARY KEY AUTOINCREMENT', table: ' STRICT' })}${sqliteTraceTriggers()}`,
   // Audit rows are chained; those of before stay outside until an anchor takes them in. Contents can go, nothing else.
   `
   CREATE TABLE audit_heads (

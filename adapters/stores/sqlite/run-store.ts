@@ -49,12 +49,12 @@ export function createRunStore(db: Connection): RunStore {
 }
 
 function insertRun(db: Connection, run: NewRun): 'created' | 'exists' {
-  const { runKey, task, tenant, feature, requester, snapshotDigest, parentRunKeys, subject = null } = run;
+  const { runKey, task, tenant, feature, requester, snapshotDigest, parentRunKeys, subject = null, traceparent = null } = run;
   if (findRunRow(db, runKey) !== null) return 'exists';
   db.run(
-    `INSERT INTO runs (agent_run_id, first_execution_run_id, task, tenant, feature, requester, snapshot_digest, started_at_ms, status, parents_json, subject)
-     VALUES (:agentRunId, :firstExecutionRunId, :task, :tenant, :feature, :requester, :snapshotDigest, :now, 'running', :parents, :subject)`,
-    { ...runKey, task, tenant, feature, requester, snapshotDigest, subject, now: db.now(), parents: JSON.stringify(parentRunKeys) },
+    `INSERT INTO runs (agent_run_id, first_execution_run_id, task, tenant, feature, requester, snapshot_digest, started_at_ms, status, parents_json, subject, traceparent)
+     VALUES (:agentRunId, :firstExecutionRunId, :task, :tenant, :feature, :requester, :snapshotDigest, :now, 'running', :parents, :subject, :traceparent)`,
+    { ...runKey, task, tenant, feature, requester, snapshotDigest, subject, traceparent, now: db.now(), parents: JSON.stringify(parentRunKeys) },
   );
   const id = runRow(db, runKey);
   db.run("INSERT INTO scopes (kind, scope_key, limit_nano_usd) VALUES ('run', :key, :limit)", { key: runScopeKey(runKey), limit: nanoUsd(run.limitNanoUsd) });

@@ -10,9 +10,11 @@ import { createKeyStore } from './key-store.ts';
 import { createHeldStore } from './held-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
 import { createNotificationStore } from './notification-store.ts';
+import { createOverviewStore } from './overview-store.ts';
 import { createQuotaStore } from './quota-store.ts';
 import { createRunStore } from './run-store.ts';
 import { createToolCallStore } from './tool-call-store.ts';
+import { createTraceStore } from './trace-store.ts';
 import { createVaultStore } from './vault-store.ts';
 
 export interface SqliteStoreOptions {
@@ -37,11 +39,13 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...createApiKeyStore(db),
     ...createKeyStore(db),
     ...createHeldStore(db),
+    ...createOverviewStore(db),
     ...createQuotaStore(db),
     ...createBreakerStore(db),
     ...createErasureStore(db),
     ...createNotificationStore(db),
     ...createVaultStore(db),
+    ...createTraceStore(db),
     nowMs: async () => db.now(),
     ensureRoom: async (bytes) => db.ensureRoom(bytes),
     close: async () => db.close(),

@@ -59,6 +59,21 @@ export function describeGateContract(subject: Subject): void {
     await expect(store.listGates({ limit: -1 })).rejects.toThrow('limit');
   });
 
+  test('a list goes on after a gate, also one that was decided meanwhile; after one that is not there it is empty', async () => {
+    const { store } = subject();
+    const key = await startRun(store);
+    const ids: string[] = [];
+    for (let count = 0; count < 5; count += 1) ids.push((await store.createGate(newGate(key))).approvalId);
+    const page = async (after?: string) =>
+      (await store.listGates({ status: 'open', limit: 2, ...(after === undefined ? {} : { after: after as never }) })).map(({ approvalId }) => approvalId);
+    const first = await page();
+    expect(first).toEqual(ids.slice(0, 2));
+    await store.closeGate(key, first.at(-1) as never, 'withdrawn');
+    expect(await page(first.at(-1))).toEqual(ids.slice(2, 4));
+    expect(await page(ids.at(-1))).toEqual([]);
+    expect(await page('no-such-gate')).toEqual([]);
+  });
+
   test('a decision is applied to the row as it is, on the clock of the store, and audited with it', async () => {
     const { store, clock } = subject();
     const gate = await store.createGate(newGate(await startRun(store)));

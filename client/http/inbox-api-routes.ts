@@ -1,0 +1,111 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import type { AgentRunId, ApprovalId } from '../../contracts/ids.ts';
+import type { RunRecord } from '../../domain/store/port.ts';
+import { noSuchRun } from '../agent-client.ts';
+import { reportGateContext, reportInbox, type Viewer } from '../inbox-report.ts';
+import { reportOverview } from '../overview-report.ts';
+import { noSuchGate } from '../run-reader.ts';
+import { reportTimeline } from '../timeline-report.ts';
+import type { HttpApi, HttpApiOptions } from './app.ts';
+import type { Caller } from './auth.ts';
+import * as schemas from './inbox-schemas.ts';
+import { described, json, onTheWire, PROBLEMS } from './route-schema.ts';
+import { approvalPath, runPath } from './schemas.ts';
+
+const tags = ['inbox'];
+const config = { scope: 'read' } as const;
+
+/** What the inbox page reads beside what there is for everybody. Each caller sees its own tenant's. */
+export function inboxApiRoutes(api: HttpApi, options: Pick<HttpApiOptions, 'store' | 'temporalUi'>): FastifyPluginAsyncZod {
+  const { store } = options;
+  return async (app) => {
+    app.get(
+      '/v1/inbox',
+      {
+        config,
+        schema: {
+          ...described({ operationId: 'getInbox', summary: 'The gates that wait, most urgent first, and which of them wait for the caller.', tags }, 'read'),
+          querystring: schemas.inboxQuery,
+          response: { 200: json('The inbox.', schemas.inboxSchema), ...PROBLEMS },
+        },
+      },
+      async (request, reply) => {
+        const caller = api.callerOf(request);
+        const inbox = await reportInbox(store, viewerOf(caller), { ...request.query, ...tenantOf(caller) });
+        return reply.send(onTheWire(schemas.inboxSchema, inbox));
+      },
+    );
+    app.get(
+      '/v1/approvals/:approvalId/context',
+      {
+        config,
+        schema: {
+          ...described({ operationId: 'getApprovalContext', summary: 'A gate in its run: why it asks, what was done and spent.', tags }, 'read'),
+          params: approvalPath,
+          response: { 200: json('The gate and its run.', schemas.gateContextSchema), ...PROBLEMS },
+        },
+      },
+      async (request, reply) => {
+        const { approvalId } = request.params;
+        const caller = api.callerOf(request);
+        const gate = await store.findGate(approvalId as ApprovalId);
+        const run = gate && (await store.getRun(gate.runKey));
+        if (!gate || !isVisible(run, caller)) throw noSuchGate(approvalId);
+        return reply.send(onTheWire(schemas.gateContextSchema, await reportGateContext(store, viewerOf(caller), gate, run)));
+      },
+    );
+    await app.register(runAndOverviewRoutes(api, options));
+  };
+}
+
+function runAndOverviewRoutes(api: HttpApi, { store, temporalUi }: Pick<HttpApiOptions, 'store' | 'temporalUi'>): FastifyPluginAsyncZod {
+  return async (app) => {
+    app.get(
+      '/v1/runs/:agentRunId/timeline',
+      {
+        config,
+        schema: {
+          ...described({ operationId: 'getTimeline', summary: 'When each attempt, tool call and gate of a run began and ended.', tags }, 'read'),
+          params: runPath,
+          response: { 200: json('The timeline.', schemas.timelineSchema), ...PROBLEMS },
+        },
+      },
+      async (request, reply) => {
+        const { agentRunId } = request.params;
+        const run = await store.latestRun(agentRunId as AgentRunId);
+        if (!isVisible(run, api.callerOf(request))) throw noSuchRun(agentRunId);
+        const temporalUrl = temporalUi
+          ? `${temporalUi.url}/namespaces/${encodeURIComponent(temporalUi.namespace)}/workflows/${encodeURIComponent(agentRunId)}`
+          : null;
+        return reply.send(onTheWire(schemas.timelineSchema, { ...(await reportTimeline(store, run)), temporalUrl }));
+      },
+    );
+    app.get(
+      '/v1/overview',
+      {
+        config,
+        schema: {
+          ...described({ operationId: 'getOverview', summary: 'What was spent and how long gates waited, by day, task and tenant.', tags }, 'read'),
+          querystring: schemas.overviewQuery,
+          response: { 200: json('The overview.', schemas.overviewSchema), ...PROBLEMS },
+        },
+      },
+      async (request, reply) => {
+        const overview = await reportOverview(store, { ...request.query, ...tenantOf(api.callerOf(request)) });
+        return reply.send(onTheWire(schemas.overviewSchema, overview));
+      },
+    );
+  };
+}
+
+function viewerOf({ identity, isLocal }: Caller): Viewer {
+  return { identity, requesterMayDecide: isLocal };
+}
+
+function tenantOf({ tenant }: Caller): { readonly tenant?: string } {
+  return tenant === null ? {} : { tenant };
+}
+
+function isVisible(run: RunRecord | null, { tenant }: Caller): run is RunRecord {
+  return run !== null && (tenant === null || run.tenant === tenant);
+}

@@ -1,0 +1,92 @@
+import type { VNode } from 'preact';
+import { useCallback, useEffect, useState } from 'preact/hooks';
+import { ApiError, loadMe } from './api.ts';
+import { html } from './html.ts';
+import { isMine } from './inbox.ts';
+import { InboxPage } from './inbox-page.ts';
+import { KeyHelp, useKeys } from './keys.ts';
+import { OverviewPage } from './overview.ts';
+import { Trouble } from './pieces.ts';
+import { usePoll } from './poll.ts';
+import type { Place } from './place.ts';
+import { usePlace } from './router.ts';
+import { RunPage } from './run.ts';
+import { RunsPage } from './runs.ts';
+import type { InboxReport, Me, Problem } from './types.ts';
+
+const EVERY_MS = 1_500;
+const SAID_FOR_MS = 12_000;
+
+export function App(): VNode {
+  const [me, setMe] = useState<Me | null>(null);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const load = useCallback(() => {
+    loadMe().then(
+      (who) => {
+        setMe(who);
+        setProblem(null);
+      },
+      (error: unknown) => setProblem(error instanceof ApiError ? error.problem : { status: 0, title: 'Trouble', detail: String(error) }),
+    );
+  }, []);
+  useEffect(load, []);
+  if (me) return html`<${Shell} me=${me} />`;
+  return html`<${Header} place=${{ type: 'unknown' }} />
+    <main id="main">${problem ? html`<${Trouble} problem=${problem} onRetry=${load} />` : html`<p class="empty muted" aria-busy="true">Loading…</p>`}</main>`;
+}
+
+function Shell({ me }: { readonly me: Me }): VNode {
+  const place = usePlace();
+  const [isHelpOpen, setHelpOpen] = useState(false);
+  const [said, setSaid] = useState('');
+  const inbox = usePoll<InboxReport>('/v1/inbox', EVERY_MS);
+  const waiting = inbox.data?.gates.filter(isMine).length ?? null;
+  useEffect(() => {
+    document.title = `${waiting ? `(${waiting}) ` : ''}${TITLES[place.type]} · Tollgate`;
+  }, [waiting, place.type]);
+  useEffect(() => {
+    if (!said) return;
+    const timer = window.setTimeout(() => setSaid(''), SAID_FOR_MS);
+    return () => window.clearTimeout(timer);
+  }, [said]);
+  const openHelp = useCallback(() => setHelpOpen(true), []);
+  return html`<a class="skip" href="#main">Skip to the content</a>
+    <${Header} place=${place} me=${me} waiting=${waiting} onHelp=${openHelp} />
+    <main id="main" tabindex="-1">
+      ${place.type === 'inbox' ? html`<${InboxPage} me=${me} inbox=${inbox} approvalId=${place.approvalId} say=${setSaid} onHelp=${openHelp} />` : html`<${OtherPage} place=${place} me=${me} say=${setSaid} onHelp=${openHelp} />`}
+    </main>
+    <div class=${said ? 'toast shown' : 'toast'} role="status" aria-live="polite">${said}</div>
+    ${isHelpOpen && html`<${KeyHelp} onClose=${() => setHelpOpen(false)} />`}`;
+}
+
+const TITLES: Readonly<Record<Place['type'], string>> = { inbox: 'Inbox', runs: 'Runs', run: 'Run', overview: 'Overview', unknown: 'Not here' };
+
+function OtherPage({ place, me, say, onHelp }: { place: Exclude<Place, { type: 'inbox' }>; me: Me; say: (text: string) => void; onHelp: () => void }): VNode {
+  useKeys({ '?': onHelp });
+  switch (place.type) {
+    case 'runs':
+      return html`<${RunsPage} />`;
+    case 'run':
+      return html`<${RunPage} key=${place.agentRunId} agentRunId=${place.agentRunId} me=${me} say=${say} />`;
+    case 'overview':
+      return html`<${OverviewPage} />`;
+    case 'unknown':
+      return html`<div class="empty"><h1>Not here</h1><p>There is no such page. <a href="/inbox/">To the inbox</a></p></div>`;
+  }
+}
+
+function Header({ place, me, waiting, onHelp }: { place: Place; me?: Me; waiting?: number | null; onHelp?: () => void }): VNode {
+  const link = (path: string, types: readonly Place['type'][], text: unknown) =>
+    html`<a href=${path} aria-current=${types.includes(place.type) ? 'page' : undefined}>${text}</a>`;
+  return html`<header class="top">
+    <a class="brand" href="/inbox/" aria-label="Tollgate, inbox"><svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 21V8M20 21V8M4 10l16-5" /></svg><span>Tollgate</span></a>
+    ${
+      me &&
+      html`<nav aria-label="Pages">
+        ${link('/inbox/', ['inbox'], html`Inbox${waiting ? html` <span class="count">${waiting}</span>` : ''}`)} ${link('/inbox/runs', ['runs', 'run'], 'Runs')} ${link('/inbox/overview', ['overview'], 'Overview')}
+      </nav>
+      <p class="me"><bdi>${me.displayName}</bdi></p>
+      <button type="button" class="button quiet" aria-label="Keys" aria-keyshortcuts="?" onClick=${onHelp}><kbd aria-hidden="true">?</kbd></button>`
+    }
+  </header>`;
+}

@@ -1,0 +1,137 @@
+import type { VNode } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { ApiError, decide } from './api.ts';
+import { type Json, plainText, summaryOf } from './format.ts';
+import { html } from './html.ts';
+import type { Decided, Decision, GateReport } from './types.ts';
+import { wordingOf } from './wording.ts';
+
+const AT_ONCE = 4;
+const MAX_LISTED = 50;
+
+/** What is about to be decided: the gates as they were on the screen when the key was pressed. */
+export interface Intent {
+  readonly verdict: 'approve' | 'deny';
+  readonly gates: readonly GateReport[];
+}
+
+export interface Outcome {
+  readonly intent: Intent;
+  readonly results: readonly { readonly gate: GateReport; readonly decided: Decided }[];
+}
+
+/** Asks once more, with the answer under the Enter key, and sends each decision with the digest of what was shown. */
+export function DecisionDialog({ intent, onClose }: { readonly intent: Intent; readonly onClose: (outcome: Outcome | null) => void }): VNode {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const words = useRef<HTMLTextAreaElement>(null);
+  const confirm = useRef<HTMLButtonElement>(null);
+  const [isSending, setSending] = useState(false);
+  const [missing, setMissing] = useState(false);
+  const isDenial = intent.verdict === 'deny';
+  useEffect(() => {
+    dialog.current?.showModal();
+    (isDenial ? words.current : confirm.current)?.focus();
+  }, []);
+  const [first] = intent.gates;
+  if (!first) return html``;
+  const wording = wordingOf(first);
+  const send = async () => {
+    const text = words.current?.value.trim() ?? '';
+    if (isDenial && text === '') {
+      setMissing(true);
+      words.current?.focus();
+      return;
+    }
+    if (isSending) return;
+    setSending(true);
+    onClose({ intent, results: await sendAll(intent, text) });
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    void send();
+  };
+  const many = intent.gates.length > 1 ? ` ${intent.gates.length}` : '';
+  const title = isDenial ? `${wording.no}${many}?` : `${wording.yes}${many}?`;
+  return html`<dialog ref=${dialog} class="dialog" aria-labelledby="decision-title" onCancel=${(event: Event) => {
+    event.preventDefault();
+    if (!isSending) onClose(null);
+  }}>
+    <form method="dialog" onSubmit=${(event: Event) => {
+      event.preventDefault();
+      void send();
+    }}>
+      <h2 id="decision-title">${title}</h2>
+      <ul class="decided">
+        ${intent.gates.slice(0, MAX_LISTED).map(
+          (gate) => html`<li key=${gate.approvalId}>
+            <strong><bdi>${plainText(gate.tool)}</bdi></strong> <span class="muted">→ <bdi>${plainText(gate.destination)}</bdi></span>
+            <div><bdi>${summaryOf(gate.arguments as Json)}</bdi></div>
+          </li>`,
+        )}
+        ${intent.gates.length > MAX_LISTED && html`<li>and ${intent.gates.length - MAX_LISTED} more</li>`}
+      </ul>
+      <label for="decision-words">${isDenial ? 'Reason, which the agent is told' : wording.comment}</label>
+      <textarea id="decision-words" ref=${words} rows=${isDenial ? 3 : 2} maxlength="4000" onKeyDown=${onKeyDown}
+        aria-invalid=${missing} aria-describedby=${missing ? 'decision-missing' : undefined}></textarea>
+      ${missing && html`<p id="decision-missing" class="error" role="alert">Say why: the agent goes on from there.</p>`}
+      <div class="buttons">
+        <button type="button" class="button" disabled=${isSending} onClick=${() => onClose(null)}>Back</button>
+        <button ref=${confirm} type="submit" class=${`button ${isDenial ? 'danger' : 'primary'}`} aria-busy=${isSending}>
+          ${isSending ? 'Sending…' : `${isDenial ? wording.no : wording.yes}${many}`} <kbd aria-hidden="true">↵</kbd>
+        </button>
+      </div>
+    </form>
+  </dialog>`;
+}
+
+async function sendAll({ verdict, gates }: Intent, text: string): Promise<Outcome['results']> {
+  const results: { gate: GateReport; decided: Decided }[] = [];
+  const left = [...gates];
+  const next = async (): Promise<void> => {
+    for (let gate = left.shift(); gate; gate = left.shift()) results.push({ gate, decided: await sendOne(gate, toDecision(verdict, gate.actionDigest, text)) });
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, next));
+  return results;
+}
+
+function toDecision(verdict: Intent['verdict'], actionDigest: string, text: string): Decision {
+  if (verdict === 'deny') return { verdict, actionDigest, reason: text };
+  return { verdict, actionDigest, ...(text ? { comment: text } : {}) };
+}
+
+/** A decision; where the API can't be reached, that is what became of it. */
+export async function sendOne(gate: GateReport, decision: Decision): Promise<Decided> {
+  try {
+    return await decide(gate.approvalId, decision);
+  } catch (error) {
+    if (error instanceof ApiError) return { type: 'refused', problem: error.problem };
+    throw error;
+  }
+}
+
+/** What became of one or many decisions, in a sentence. */
+export function outcomeText({ intent, results }: Outcome): string {
+  const accepted = results.filter(({ decided }) => decided.type === 'accepted');
+  const [only] = results;
+  if (results.length === 1 && only) return resultText(intent, only.gate, only.decided);
+  const refused = results.length - accepted.length;
+  const wording = wordingOf(intent.gates[0] ?? { kind: 'action' });
+  const done = `${intent.verdict === 'deny' ? wording.noDone : wording.yesDone}: ${accepted.length}`;
+  const [first] = results.filter(({ decided }) => decided.type !== 'accepted');
+  return refused === 0 || !first ? `${done}.` : `${done}. Not: ${refused}. ${resultText(intent, first.gate, first.decided)}`;
+}
+
+function resultText({ verdict }: Intent, gate: GateReport, decided: Decided): string {
+  const wording = wordingOf(gate);
+  switch (decided.type) {
+    case 'accepted':
+      return decided.gateStatus === 'open' ? `Your decision counts. ${decided.message}` : `${verdict === 'deny' ? wording.noDone : wording.yesDone}.`;
+    case 'undecided':
+      return decided.message;
+    case 'refused':
+      return decided.problem.reason === 'wrongDigest'
+        ? 'The action has changed since you looked at it. Nothing was decided; look again.'
+        : `Nothing was decided. ${plainText(decided.problem.detail)}`;
+  }
+}

@@ -1,0 +1,72 @@
+import type { GateReport, Standing } from './types.ts';
+
+/** What a gate asks, and what its two answers mean. */
+export interface Wording {
+  readonly kind: string;
+  /** What happens on "yes", as one sentence before the values. */
+  readonly happens: string;
+  readonly yes: string;
+  readonly no: string;
+  readonly yesDone: string;
+  readonly noDone: string;
+  readonly comment: string;
+}
+
+const WORDINGS: Readonly<Record<string, Wording>> = {
+  action: {
+    kind: 'Irreversible action',
+    happens: 'On approval the run does exactly this, once.',
+    yes: 'Approve',
+    no: 'Deny',
+    yesDone: 'Approved',
+    noDone: 'Denied',
+    comment: 'Comment for the record (optional)',
+  },
+  inDoubt: {
+    kind: 'Was it done?',
+    happens: 'This was begun, and nobody knows whether it happened. Look there, then answer. Nothing is sent either way.',
+    yes: 'It was done',
+    no: 'It was not done',
+    yesDone: 'Noted as done',
+    noDone: 'Noted as not done',
+    comment: 'How do you know? (optional)',
+  },
+  budget: {
+    kind: 'More budget',
+    happens: 'On approval the limit of this run is raised by this amount. Nothing else changes.',
+    yes: 'Raise the budget',
+    no: 'Don’t raise it',
+    yesDone: 'Budget raised',
+    noDone: 'Budget kept',
+    comment: 'Comment for the record (optional)',
+  },
+  unavailable: {
+    kind: 'No model answers',
+    happens: 'The run can try its models again, or you answer in their place, or it ends.',
+    yes: 'Try again or answer',
+    no: 'End the run',
+    yesDone: 'Passed on',
+    noDone: 'The run ends',
+    comment: 'Your answer in the model’s place (leave it empty to try the models again)',
+  },
+};
+
+export function wordingOf({ kind }: Pick<GateReport, 'kind'>): Wording {
+  return WORDINGS[kind] ?? (WORDINGS.action as Wording);
+}
+
+/** Why somebody has nothing to decide here; null where they have. */
+export function standingText(standing: Standing, gate: GateReport): string | null {
+  switch (standing) {
+    case 'otherRole':
+      return `This asks for the role ${gate.role}, which you do not hold.`;
+    case 'yourOwnRun':
+      return 'You asked for this run, and its policy wants somebody else to decide.';
+    case 'youHaveDecided':
+      return null;
+    case 'closed':
+      return null;
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,148 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openSinks, type TraceOptions } from '../../../adapters/sinks/open-sinks.ts';
+import type { SinkSpec } from '../../../domain/task/define.ts';
+import { GEN_AI, TOLLGATE } from '../../../telemetry/names.ts';
+import type { Span } from '../../../telemetry/span.ts';
+import { OtlpCapture } from '../../support/otlp-capture.ts';
+
+const OPTIONS: TraceOptions = { timeoutMs: 500, compression: 'none', vendors: [], withContent: false, resource: {}, isOff: false };
+const common = {
+  [GEN_AI.conversationId]: 'run-1',
+  [GEN_AI.promptName]: 'support',
+  [TOLLGATE.agentRunId]: 'run-1',
+  [TOLLGATE.task]: 'support',
+  [TOLLGATE.tenant]: 'acme',
+  [TOLLGATE.feature]: 'chat',
+  [TOLLGATE.requester]: 'alice',
+  [TOLLGATE.promptVersion]: 'support@abc',
+};
+const span = (name: string, spanId: string, attributes: Span['attributes'], parentSpanId: string | null): Span => ({
+  traceId: 'a'.repeat(32),
+  spanId: spanId.repeat(16),
+  parentSpanId: parentSpanId?.repeat(16) ?? null,
+  name,
+  kind: 'internal',
+  startMs: 1_800_000_000_123,
+  endMs: 1_800_000_001_000,
+  attributes: { ...common, ...attributes },
+  events: [],
+  status: { code: 'ok' },
+});
+const usage = {
+  [GEN_AI.inputTokens]: 1_200,
+  [GEN_AI.outputTokens]: 300,
+  [GEN_AI.cacheReadTokens]: 1_000,
+  [GEN_AI.reasoningTokens]: 64,
+  [GEN_AI.cost]: 0.000285,
+};
+const spans: Span[] = [
+  span('invoke_agent support', '1', { [GEN_AI.operation]: 'invoke_agent', [GEN_AI.agentId]: 'run-1' }, null),
+  span('step 1', '2', {}, '1'),
+  span('chat gpt-4o-mini', '3', { [GEN_AI.operation]: 'chat', [GEN_AI.requestModel]: 'gpt-4o-mini', ...usage }, '2'),
+  span('execute_tool look', '4', { [GEN_AI.operation]: 'execute_tool', [GEN_AI.toolName]: 'look' }, '2'),
+];
+
+let capture: OtlpCapture;
+beforeEach(async () => {
+  capture = await new OtlpCapture().open();
+});
+afterEach(() => capture.close());
+
+async function sent(spec: SinkSpec, secrets: Record<string, string>) {
+  const [opened] = openSinks(OPTIONS, { ours: { url: capture.url, ...spec } }, (name) => secrets[name]);
+  expect(await opened?.sink.send(spans)).toEqual({ type: 'taken', rejected: 0 });
+  const [request] = capture.requests;
+  if (!request) throw new Error('nothing arrived');
+  const byName = Object.fromEntries(capture.spans.map((captured) => [captured.name, captured]));
+  return { request, chat: byName['chat gpt-4o-mini'], root: byName['invoke_agent support'], step: byName['step 1'], resource: capture.spans[0]?.resource };
+}
+
+test('LangSmith: its path, key and project; session, user and tags in its words', async () => {
+  const { request, chat, root } = await sent({ type: 'langsmith', project: 'agents' }, { LANGSMITH_API_KEY: 'k' });
+  expect(request.path).toBe('/otel/v1/traces');
+  expect(request.headers).toMatchObject({ 'content-type': 'application/x-protobuf', 'x-api-key': 'k', 'langsmith-project': 'agents' });
+  expect(chat?.attributes).toMatchObject({
+    'langsmith.span.kind': 'llm',
+    'langsmith.metadata.session_id': 'run-1',
+    'langsmith.span.tags': 'task:support,tenant:acme,feature:chat',
+  });
+  // Its "session" means the project; a wrong one is refused.
+  expect(Object.keys(root?.attributes ?? {}).filter((key) => key.startsWith('langsmith.trace.session'))).toEqual([]);
+});
+
+test('Weave: routing by resource attributes, reasoning tokens under its own name', async () => {
+  const { request, chat, resource } = await sent({ type: 'weave', project: 'team/agents' }, { WANDB_API_KEY: 'k' });
+  expect(request.path).toBe('/agents/otel/v1/traces');
+  expect(request.headers['wandb-api-key']).toBe('k');
+  expect(resource).toMatchObject({ 'wandb.entity': 'team', 'wandb.project': 'agents' });
+  expect(chat?.attributes['gen_ai.usage.reasoning_tokens']).toBe(64);
+});
+
+test('Phoenix: OpenInference kinds, also for what it does not map itself', async () => {
+  const { request, chat, step, resource } = await sent({ type: 'phoenix', project: 'agents' }, { PHOENIX_API_KEY: 'k' });
+  expect([request.path, request.headers.authorization, request.headers['x-project-name']]).toEqual(['/v1/traces', 'Bearer k', 'agents']);
+  expect(resource).toMatchObject({ 'openinference.project.name': 'agents' });
+  expect([chat?.attributes['openinference.span.kind'], step?.attributes['openinference.span.kind']]).toEqual(['LLM', 'CHAIN']);
+  expect(chat?.attributes).toMatchObject({ 'session.id': 'run-1', 'user.id': 'alice', 'llm.prompt_template.version': 'support@abc' });
+});
+
+test('Braintrust: parent header, type, and our cost among its metrics', async () => {
+  const { request, chat, step } = await sent({ type: 'braintrust', project: 'agents' }, { BRAINTRUST_API_KEY: 'k' });
+  expect([request.path, request.headers.authorization, request.headers['x-bt-parent']]).toEqual(['/otel/v1/traces', 'Bearer k', 'project_name:agents']);
+  expect(JSON.parse(String(chat?.attributes['braintrust.span_attributes']))).toEqual({ type: 'llm' });
+  expect(JSON.parse(String(chat?.attributes['braintrust.metrics']))).toMatchObject({ estimated_cost: 0.000285, prompt_tokens: 1_200 });
+  expect(step?.attributes).not.toHaveProperty('braintrust.metrics');
+});
+
+test('Langfuse: both keys, its types, and our cost in place of its own', async () => {
+  const { request, chat, root } = await sent({ type: 'langfuse' }, { LANGFUSE_PUBLIC_KEY: 'pk', LANGFUSE_SECRET_KEY: 'sk' });
+  expect(request.path).toBe('/api/public/otel/v1/traces');
+  expect(request.headers.authorization).toBe(`Basic ${Buffer.from('pk:sk').toString('base64')}`);
+  expect(chat?.attributes).toMatchObject({ 'langfuse.observation.type': 'generation', 'langfuse.session.id': 'run-1', 'langfuse.user.id': 'alice' });
+  expect(JSON.parse(String(chat?.attributes['langfuse.observation.cost_details']))).toEqual({ total: 0.000285 });
+  expect(root?.attributes['langfuse.trace.name']).toBe('support');
+});
+
+test('Helicone gets JSON at an address of its own, and only the calls', async () => {
+  const { request } = await sent({ type: 'helicone' }, { HELICONE_API_KEY: 'k' });
+  expect([request.path, request.headers['content-type'], request.headers.authorization]).toEqual(['/v1/trace/log', 'application/json', 'Bearer k']);
+  const body = JSON.parse(request.body.toString('utf8'));
+  const sentSpans = body.resourceSpans.flatMap(({ scopeSpans }: { scopeSpans: { spans: { name: string }[] }[] }) =>
+    scopeSpans.flatMap(({ spans: inner }) => inner),
+  );
+  expect(sentSpans.map(({ name }: { name: string }) => name)).toEqual(['chat gpt-4o-mini']);
+});
+
+test('input counts include what was cached, and both names of a renamed attribute are sent', async () => {
+  const { chat } = await sent({ type: 'otlp', url: `${capture.url}/v1/traces` }, {});
+  expect(chat?.attributes).toMatchObject({ 'gen_ai.usage.input_tokens': 1_200, 'gen_ai.usage.cache_read.input_tokens': 1_000 });
+  expect([chat?.startMs, chat?.endMs]).toEqual([1_800_000_000_123, 1_800_000_001_000]);
+});
+
+test('compressed where that is asked for', async () => {
+  const [opened] = openSinks({ ...OPTIONS, compression: 'gzip' }, { ours: { type: 'otlp', url: capture.url } }, () => undefined);
+  await opened?.sink.send(spans);
+  expect(capture.requests[0]?.headers['content-encoding']).toBe('gzip');
+  expect(capture.spans).toHaveLength(4);
+});
+
+test('every sink that lacks something is named at once, with the variable', () => {
+  expect(() => openSinks({ ...OPTIONS, vendors: ['langsmith', 'weave', 'langfuse'] }, {}, () => undefined)).toThrow(
+    /LANGSMITH_API_KEY[\s\S]*WANDB_PROJECT[\s\S]*LANGFUSE_PUBLIC_KEY/,
+  );
+  expect(openSinks({ ...OPTIONS, vendors: ['langsmith'], isOff: true }, {}, () => undefined)).toEqual([]);
+});
+
+test('what may pass is tried again, what never will is dropped, and a key that is wrong loses nothing', async () => {
+  const [opened] = openSinks(OPTIONS, { ours: { type: 'otlp', url: capture.url } }, () => undefined);
+  const answers = async (status: number, headers = {}) => {
+    capture.answer = () => ({ status, headers });
+    return await opened?.sink.send(spans);
+  };
+  for (const status of [401, 403, 404, 408, 429, 500, 502, 503, 504]) expect(await answers(status), String(status)).toMatchObject({ type: 'unavailable' });
+  for (const status of [301, 400, 413, 415, 422])
+    expect(await answers(status, status === 301 ? { location: '/' } : {}), String(status)).toMatchObject({ type: 'refused' });
+  expect(await answers(503, { 'retry-after': '7' })).toEqual({ type: 'unavailable', reason: 'HTTP 503', retryAfterMs: 7_000 });
+  capture.close();
+  expect(await opened?.sink.send(spans)).toMatchObject({ type: 'unavailable' });
+});
