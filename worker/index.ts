@@ -14,6 +14,7 @@ import { createLogger } from '../telemetry/logger.ts';
 import { firstChunks } from './first-chunks.ts';
 import { installRuntime } from './runtime.ts';
 import { type RunningWorker, startWorker } from './start-worker.ts';
+import { recordKeeper } from './record-keeper.ts';
 import { mcpServersOf, payloadCodec, retainer, temporalTarget, traceExporter, wirePorts } from './wiring.ts';
 
 export { TollgateError } from '../contracts/failures.ts';
@@ -83,6 +84,7 @@ export async function startTollgateWorker(
       ports: adapt({ ...ports, ...(metrics.metrics ? { onFirstChunk: firstChunks(metrics.metrics) } : {}) }),
       codec: payloadCodec(settings, store),
       retain: retainer(settings, store, logger),
+      keepRecord: recordKeeper(settings, project.spec, store, logger),
       logger,
       ...(project.workflowsPath === undefined ? {} : { workflowsPath: project.workflowsPath }),
     });

@@ -46,6 +46,8 @@ export interface WorkerOptions {
   readonly codec: PayloadCodec;
   /** Removes some of what is older than the settings keep it; asked every few seconds. */
   readonly retain: () => Promise<void>;
+  /** Work of the record: anchors of the audit, notifications. Asked every few seconds; bounded. */
+  readonly keepRecord: () => Promise<void>;
   readonly logger: Logger;
   /** A module with workflows of the project's own, bundled with ours. */
   readonly workflowsPath?: string;
@@ -101,6 +103,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       prunedAtMs = Date.now();
       await ports.store.pruneQuotaWindows();
     }
+    // Last: a receiver that hangs must not look like a worker that does.
+    await options.keepRecord();
   };
   const timer = setInterval(() => {
     lookAround().catch((error: unknown) => logger.warn({ error: String(error) }, 'sweep failed; it is tried again'));

@@ -52,6 +52,7 @@ export async function pinTask(ports: ActivityPorts, input: PinTaskInput): Promis
     limitNanoUsd,
     ...(limitTokens === undefined ? {} : { limitTokens }),
     parentRunKeys,
+    pinned: whatWasPinned(snapshot),
     ...(input.subject === undefined ? {} : { subject: input.subject }),
     ...(await traceparentFor(ports, input)),
   });
@@ -126,6 +127,17 @@ function takeSnapshot({ catalogue }: ActivityPorts, task: TaskDefinition): TaskS
     })),
   };
   return { version: 1, task, candidates: resolved.candidates, promptDigest: canonicalDigest(task.prompt), policyVersion: canonicalDigest(policies) };
+}
+
+/** For the audit: which prompt, models, tools and policy the run lives with. */
+function whatWasPinned({ task, candidates, promptDigest, policyVersion }: TaskSnapshot): JsonObject {
+  return {
+    prompt: task.promptName ?? task.name,
+    promptDigest,
+    policyVersion,
+    models: candidates.map(({ model, endpoint }) => ({ model, endpoint })),
+    tools: task.tools.map(({ name, version, effect }) => ({ name, version, effect })),
+  };
 }
 
 function pinnedTask(snapshot: TaskSnapshot, snapshotDigest: string): PinnedTask {

@@ -65,7 +65,7 @@ export async function openGate(ports: ActivityPorts, input: OpenGateInput): Prom
   return outcomeOf(gate);
 }
 
-/** With whom a policy that is only tried out would have asked. */
+/** Whom a policy that is only tried out would have asked. The store audits the gate itself. */
 async function auditOpened(
   { store }: ActivityPorts,
   { runKey, approvalId, kind, tool, actionDigest, policy, shadow, standing }: GateRecord,
@@ -73,7 +73,6 @@ async function auditOpened(
 ): Promise<void> {
   const audit = (type: string, data: JsonObject) =>
     store.appendAudit({ type, runKey, actor: 'tollgate', data: { approvalId, kind, tool, actionDigest, ...data } });
-  await audit('gate.opened', { policy: { ...policy } as JsonObject });
   if (standing) await audit('gate.approvedByStanding', { ...standing });
   if (shadow) await audit('gate.shadowed', { wouldAsk: { ...(tried ?? policy) } as JsonObject, asked: null });
   else if (tried) await audit('gate.shadowed', { wouldAsk: { ...tried } as JsonObject, asked: { ...policy } as JsonObject });

@@ -45,14 +45,16 @@ export function localSessionKey(home: string): Uint8Array {
   throw new TollgateError('invalidInput', `${path} is no key of sessions: 32 bytes in base64. Move it away, and a new one is made; people log in again.`);
 }
 
-function newPem(): string {
+/** The PEM of a new Ed25519 private key. */
+export function newPem(): string {
   return generateKeyPairSync('ed25519', {
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
     publicKeyEncoding: { type: 'spki', format: 'pem' },
   }).privateKey;
 }
 
-function readOrCreate(path: string, make: () => string): string {
+/** What is in the file, made where there is none. */
+export function readOrCreate(path: string, make: () => string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {

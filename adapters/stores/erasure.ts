@@ -56,14 +56,19 @@ export function erasingStatements(dataClass: DataClass, sql: JsonSql, keepRespon
         `UPDATE tool_calls SET result_json = '"[erased]"' WHERE run = :run AND result_json IS NOT NULL`,
         `UPDATE tool_calls SET arguments_digest = 'erased' WHERE run = :run`,
         `UPDATE gates SET gate_json = ${gate} WHERE run = :run`,
+        'DELETE FROM notifications WHERE run = :run',
         remember,
       ];
     case 'vault':
       return ['DELETE FROM vault WHERE run = :run', remember];
     case 'audit':
-      return [remember];
+      // Facts have no salt, and stay.
+      return [`UPDATE audit SET data_json = '"[erased]"', salt = NULL WHERE run = :run AND salt IS NOT NULL`, remember];
   }
 }
+
+/** Rows of the run's audit whose contents an erasure removes. */
+export const COUNT_ERASABLE_AUDIT = `SELECT count(*) AS erasable FROM audit WHERE run = :run AND salt IS NOT NULL`;
 
 /** Selects the runs of a filter; parameters by name. */
 export function selectErasable({ tenant, agentRunId, person, endedBeforeMs, notRemoved, after, limit }: ErasureFilter) {

@@ -3,6 +3,7 @@ import type { LedgerTotals, NanoUsd } from '../../contracts/budget.ts';
 import { invariant } from '../../contracts/failures.ts';
 import type { AgentRunId, ApprovalId, AttemptId, ContentDigest, RunKey } from '../../contracts/ids.ts';
 import type { ModelReply, TranscriptMessage } from '../../contracts/model.ts';
+import type { ChainLink } from '../../domain/audit/chain.ts';
 import type { KeyRow } from '../../domain/encryption/store-port.ts';
 import type { BoundFactor, HeldAttempt, OpenMoney } from '../../domain/budget/held-store-port.ts';
 import type { BreakerRecord } from '../../domain/model/breaker-store-port.ts';
@@ -185,6 +186,19 @@ export function toAuditRecord(row: Row): AuditRecord {
     actor: text(row, 'actor'),
     data: json(row, 'data_json'),
     runKey: agentRunId === null ? null : { agentRunId: agentRunId as AgentRunId, firstExecutionRunId: text(row, 'first_execution_run_id') },
+    ...(textOrNull(row, 'chain_tenant') === null || agentRunId !== null ? {} : { tenant: text(row, 'chain_tenant') }),
+    link: textOrNull(row, 'hash') === null ? null : toChainLink(row),
+  };
+}
+
+function toChainLink(row: Row): ChainLink {
+  return {
+    chain: text(row, 'chain'),
+    sequence: integer(row, 'chain_sequence'),
+    previousHash: text(row, 'previous_hash'),
+    hash: text(row, 'hash'),
+    dataDigest: text(row, 'data_digest'),
+    salt: textOrNull(row, 'salt'),
   };
 }
 

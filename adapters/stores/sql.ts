@@ -48,8 +48,9 @@ export const INSERT_CALL = `
 /** The audit entry that a restore leaves. */
 export const RESTORED = 'store.restored';
 export const SELECT_LAST_RESTORED = `SELECT max(at_ms) AS at_ms FROM audit WHERE type = '${RESTORED}'`;
-export const SELECT_AUDIT = `SELECT audit.sequence, audit.at_ms, audit.type, audit.actor, audit.data_json, runs.agent_run_id, runs.first_execution_run_id
-  FROM audit LEFT JOIN runs ON runs.id = audit.run`;
+export const SELECT_AUDIT = `SELECT audit.sequence, audit.at_ms, audit.type, audit.actor, audit.data_json, runs.agent_run_id, runs.first_execution_run_id,
+    audit.chain_sequence, audit.previous_hash, audit.hash, audit.data_digest, audit.salt, audit_heads.chain, audit_heads.tenant AS chain_tenant
+  FROM audit LEFT JOIN runs ON runs.id = audit.run LEFT JOIN audit_heads ON audit_heads.id = audit.head`;
 
 const KEY_VALUES = 'key_id, kind, tenant, name, version, wrapped';
 const SELECT_KEY = `SELECT ${KEY_VALUES}, created_at_ms, destroyed_at_ms FROM keys`;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { channelsSchema } from '../../contracts/notification.ts';
 import {
   candidateSchema,
   compensationSchema,
@@ -148,6 +149,7 @@ export const projectSpecSchema = z.strictObject({
   quotas: z.array(quotaSpecSchema).max(MAX_QUOTAS).optional(),
   traceSinks: z.record(z.string().regex(/^[A-Za-z0-9_-]{1,40}$/), sinkSpecSchema).optional(),
   redaction: redactionSettingsSchema.optional(),
+  notifications: channelsSchema.optional(),
 });
 
 const TOOL: FieldGuide = {
@@ -248,6 +250,7 @@ export const PROJECT_GUIDE: FieldGuide = {
   'endpoints.*.structuredOutput': 'true or false',
   'endpoints.*.records': '"openai", "litellm", "openrouter" or "none"',
   ...MCP_SERVERS_GUIDE,
+  notifications: 'a list of {type: "webhook", name, url, secret}, {type: "slack", name, url} or {type: "email", name, to, from, host, port}',
   quotas: 'a list of {tenant, feature, per, usd or tokens}',
   'quotas.*': '{tenant: "acme", per: "day", usd: 5}',
   'quotas.*.tenant': 'the name of a tenant, or "*" for each of them by itself',

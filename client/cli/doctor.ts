@@ -3,6 +3,7 @@ import { SEARCH_ATTRIBUTES, type SearchAttributeTopic } from '../../contracts/se
 import { reportBreaker } from '../quota-report.ts';
 import { resolveCandidates } from '../../domain/task/candidates.ts';
 import type { TemporalConnection } from '../temporal-connection.ts';
+import { checkNotifications } from './doctor-notifications.ts';
 import { checkBounds, checkHeldMoney, checkLostRuns } from './doctor-money.ts';
 import type { CliServices } from './services.ts';
 
@@ -69,6 +70,7 @@ export async function diagnose(services: CliServices): Promise<readonly Check[]>
     inTemporal(({ client }) => (hasStore ? checkLostRuns(client, services) : Promise.resolve(skipped('the store')))),
   );
   await check('held money', () => (hasStore ? checkHeldMoney(services) : skipped('the store')));
+  await check('notifications', () => (hasStore ? checkNotifications(services) : skipped('the store')));
   await check('bounds', () => (hasStore ? checkBounds(services) : skipped('the store')));
   return checks;
 }

@@ -5,6 +5,9 @@ import { importPriceFile } from '../../adapters/prices/import-prices.ts';
 import { priceLine } from '../../adapters/prices/price-line.ts';
 import { explainErrorLine } from '../../adapters/providers/explain-error-line.ts';
 import { openEngine } from '../../adapters/redaction/engine.ts';
+import { openAnchorKey, verifyAnchor } from '../../adapters/keys/anchor-key.ts';
+import { sha256 } from '../../adapters/stores/audit-row.ts';
+import { anchorAudit } from '../../domain/audit/anchor.ts';
 import { createTokenVerifier } from '../../adapters/identity/token-verifier.ts';
 import { newDecisionKeyPair } from '../../adapters/keys/decision-keys.ts';
 import { openKeyring, openWrapper } from '../../adapters/keys/open-keyring.ts';
@@ -47,6 +50,8 @@ const MCP_TIMEOUT_MS = 60_000;
 const RETENTION_TIMEOUT_MS = 2_000;
 /** Runs of one class in one pass. */
 const RETENTION_PASS = 500;
+/** Anchors of 500 chains each, at one call of the command. */
+const MAX_ANCHORS = 200;
 
 const terminal = processTerminal();
 const settings = once(loadSettings);
@@ -100,6 +105,9 @@ const services: CliServices = {
   rotateKeys,
   erasurePorts,
   runRetention: runAllRetention,
+  auditDigests: { sha256, verifySignature: verifyAnchor },
+  anchorAudit: (opened) => anchorAudit(opened, openAnchorKey(settings().home), MAX_ANCHORS),
+  anchorKey: () => openAnchorKey(settings().home).publicKey,
   close,
 };
 

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addApprovalCommands } from './approval-commands.ts';
+import { addAuditCommand } from './audit-command.ts';
 import { addBreakersCommand } from './breakers-command.ts';
 import { addDelegateCommands } from './delegate-commands.ts';
 import { addDoctorCommand } from './doctor-command.ts';
@@ -58,6 +59,7 @@ function createProgram(services: CliServices, end: (code: ExitCode) => void): Co
   addBreakersCommand(program, services, end);
   addKeyringCommand(program, services, end);
   addEraseCommands(program, services, end);
+  addAuditCommand(program, services, end);
   addLineCommands(program, services, end);
   addReleaseCommands(program, services, end);
   addMcpCommand(program, services, end);

@@ -1,5 +1,7 @@
 import type { SearchAttributeTopic } from '../../contracts/search-attributes.ts';
 import type { DataClass } from '../../domain/erasure/store-port.ts';
+import type { AnchorReport } from '../../domain/audit/anchor.ts';
+import type { VerifyOptions } from '../../domain/audit/verify.ts';
 import type { Keyring } from '../../domain/encryption/port.ts';
 import type { DecisionSigner } from '../../domain/approval/key-port.ts';
 import type { ModelCatalogue } from '../../domain/model/catalogue-port.ts';
@@ -107,4 +109,9 @@ export interface CliServices {
   erasurePorts(): Promise<ErasurePorts>;
   /** Removes all that is older than the settings keep it; answers of how many runs, by class. */
   runRetention(): Promise<Readonly<Record<DataClass, number>>>;
+  /** What an export of the audit is verified with. */
+  readonly auditDigests: Pick<VerifyOptions, 'sha256' | 'verifySignature'>;
+  anchorAudit(store: Store): Promise<AnchorReport>;
+  /** The public key that anchors of this data folder are signed with. */
+  anchorKey(): string;
 }

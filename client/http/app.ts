@@ -7,6 +7,7 @@ import type { LoginFlow, TokenVerifier } from '../../domain/identity/port.ts';
 import type { ApiKeyScope, Store } from '../../domain/store/port.ts';
 import type { Identity } from '../decision.ts';
 import type { RunsDoor } from '../runs-door.ts';
+import { auditRoutes } from './audit-routes.ts';
 import { approvalRoutes } from './approval-routes.ts';
 import { type AuthPorts, authenticate, type Caller, demandScope, isLoopbackHost, type RequestOrigin } from './auth.ts';
 import { bindDoor } from './bound-door.ts';
@@ -139,6 +140,7 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
   await app.register(standingRoutes(api));
   await app.register(moneyRoutes(api));
   await app.register(quotaRoutes(api, options));
+  await app.register(auditRoutes(api, options));
   await app.register(inboxApiRoutes(api, options));
   await app.register(inboxRoutes());
   await app.register(meRoutes(api, sessions, options.store));

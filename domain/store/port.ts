@@ -2,7 +2,7 @@ import type { AgentRunEndStatus, AgentRunStatus, RunEnd, TranscriptHead } from '
 import type { DecisionAnswer, GateStatus } from '../../contracts/approval.ts';
 import type { LedgerTotals, NanoUsd, ScopeKind } from '../../contracts/budget.ts';
 import type { AgentRunId, ApprovalId, AttemptId, ContentDigest, RunKey } from '../../contracts/ids.ts';
-import type { JsonValue } from '../../contracts/json.ts';
+import type { JsonObject, JsonValue } from '../../contracts/json.ts';
 import type { ErrorVerdict, ModelReply, SkipReason, TokenUsage, TranscriptMessage } from '../../contracts/model.ts';
 import type { QuotaDenial, QuotaUnit } from '../../contracts/quota.ts';
 import type { Effect, ToolCallStatus } from '../../contracts/tool.ts';
@@ -10,11 +10,14 @@ import type { ActionFacts, ActionPermission } from '../approval/action-facts.ts'
 import type { DecisionTransition, GateRecord } from '../approval/gate.ts';
 import type { GrantStore } from '../approval/grant-store-port.ts';
 import type { StopStore } from '../approval/stop-store-port.ts';
+import type { ChainLink } from '../audit/chain.ts';
+import type { AuditChainStore } from '../audit/store-port.ts';
 import type { HeldStore, MoneyMove } from '../budget/held-store-port.ts';
 import type { LedgerEntry, LedgerEvent } from '../budget/ledger.ts';
 import type { KeyStore } from '../encryption/store-port.ts';
 import type { FeedbackStore } from '../feedback/store-port.ts';
 import type { BreakerStore } from '../model/breaker-store-port.ts';
+import type { NotificationStore } from '../notification/store-port.ts';
 import type { OverviewStore } from '../overview/store-port.ts';
 import type { QuotaStore } from '../quota/store-port.ts';
 import type { ErasureStore } from '../erasure/store-port.ts';
@@ -44,6 +47,7 @@ export interface Store
     HeldStore,
     OverviewStore,
     ErasureStore,
+    NotificationStore,
     VaultStore,
     TraceStore,
     FeedbackStore,
@@ -76,9 +80,11 @@ export interface NewRun {
   readonly traceparent?: string;
   /** Scopes of other runs this one draws on too (its parents'), nearest first. */
   readonly parentRunKeys: readonly RunKey[];
+  /** What the audit says the run was pinned to: versions and digests of prompt, policy, models and tools. */
+  readonly pinned?: JsonObject;
 }
 
-export interface RunRecord extends Omit<NewRun, 'limitTokens'> {
+export interface RunRecord extends Omit<NewRun, 'limitTokens' | 'pinned'> {
   /** `awaitingApproval` is derived: running, and a gate is open. */
   readonly status: AgentRunStatus;
   readonly startedAtMs: number;
@@ -393,14 +399,20 @@ export interface AuditEntry {
   readonly runKey: RunKey | null;
   readonly actor: string;
   readonly data: JsonValue;
+  /** The tenant that an entry of no run belongs to. */
+  readonly tenant?: string;
+  /** Where `data` is sealed: the salted digest of what it says, and the salt, sealed too. */
+  readonly commitment?: { readonly digest: string; readonly salt: string | null };
 }
 
-export interface AuditRecord extends AuditEntry {
+export interface AuditRecord extends Omit<AuditEntry, 'commitment'> {
   readonly sequence: number;
   readonly atMs: number;
+  /** Null for a row of before chains. */
+  readonly link: ChainLink | null;
 }
 
-export interface AuditStore {
+export interface AuditStore extends AuditChainStore {
   /** When the store was last filled from a backup, on its own clock; null where it never was. */
   lastRestoredAtMs(): Promise<number | null>;
   appendAudit(entry: AuditEntry): Promise<void>;

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { GatePolicy } from '../../contracts/approval.ts';
 import type { JsonObject, JsonValue } from '../../contracts/json.ts';
 import type { ModelApi } from '../../contracts/model.ts';
+import type { ChannelSpec } from '../../contracts/notification.ts';
 import type { RedactionSettings, TaskRedaction } from '../../contracts/redaction.ts';
 import type { CompensationSource, FailedEnd, Limits } from '../../contracts/task.ts';
 import type { Effect } from '../../contracts/tool.ts';
@@ -236,6 +237,8 @@ export interface ProjectSpec {
   readonly mcpServers?: Readonly<Record<string, McpServerSpec>>;
   /** What tenants and features may use per minute, day and month. Workers write them into the store when they start. */
   readonly quotas?: readonly QuotaSpec[];
+  /** Where people are told about gates: webhooks, Slack, e-mail. See docs/notifications.md. */
+  readonly notifications?: readonly ChannelSpec[];
   /** Where the traces of runs go, by a name of one's own, beside those that the environment names. See docs/telemetry.md. */
   readonly traceSinks?: Readonly<Record<string, SinkSpec>>;
 }

@@ -10,7 +10,7 @@ import { openSqliteStore } from '../../adapters/stores/sqlite/sqlite-store.ts';
 import type { Store } from '../../domain/store/port.ts';
 import { fillStore, lookAt } from '../support/full-store.ts';
 import { describeStoreContract } from '../support/store-contract.ts';
-import { approvedGate, newGate, newToolCall, newVote, reply, reserve, startRun } from '../support/store-contract/fixtures.ts';
+import { auditNotes, approvedGate, newGate, newToolCall, newVote, reply, reserve, startRun } from '../support/store-contract/fixtures.ts';
 
 describeStoreContract('the SQLite store, sealed', async (now) => {
   const home = await mkdtemp(join(tmpdir(), 'tollgate-store-'));
@@ -93,7 +93,7 @@ describe('a sealed store', () => {
       votes: [{ comment: 'zanzibar' }, { comment: 'once more zanzibar' }],
     });
     expect(await other.getContent(digest)).toBe('long message zanzibar');
-    expect(await other.listAudit({ runKey: run, limit: 9 })).toMatchObject([{ actor: 'eve', data: { comment: 'zanzibar' } }]);
+    expect(await auditNotes(other, run)).toMatchObject([{ actor: 'eve', data: { comment: 'zanzibar' } }]);
   });
 
   test('reads what was written before it sealed, and goes on sealed; switched off again, it reads both', async () => {
@@ -155,7 +155,7 @@ describe('a sealed store', () => {
     expect(await after.getGate(run, gate.approvalId)).toMatchObject({ arguments: '[erased]', reason: '[erased]', votes: [], status: 'open' });
     expect(await after.getToolCall(run, read.callKey)).toMatchObject({ result: '[erased]', status: 'done' });
     expect(await after.getContent(digest)).toBeNull();
-    expect(await after.listAudit({ runKey: run, limit: 9 })).toMatchObject([{ type: 'decision.accepted', actor: 'eve', data: '[erased]' }]);
+    expect(await auditNotes(after, run)).toMatchObject([{ type: 'decision.accepted', actor: 'eve', data: '[erased]' }]);
     await after.putNode(run, 'late', { role: 'user', text: 'late zanzibar' });
     expect((await readFile(join(home, 'tollgate.db-wal'), 'latin1')).includes('late zanzibar')).toBe(false);
   });

@@ -20,7 +20,7 @@ test('a store that has room says nothing, and asking takes none of it', async ()
 });
 
 test('a store that is nearly full says so before a run is started, and still reads and writes what fits', async () => {
-  const store = await openSqliteStore({ path: join(folder, 'tollgate.db'), maxPages: 64 });
+  const store = await openSqliteStore({ path: join(folder, 'tollgate.db'), maxPages: 80 });
   await expect(store.ensureRoom(262_144)).rejects.toMatchObject({ type: 'storeFull' });
   const digest = await store.putContent('fits');
   expect(await store.getContent(digest)).toBe('fits');

@@ -10,7 +10,7 @@ import { personHashes } from '../../domain/erasure/person.ts';
 import { applyRetention } from '../../domain/erasure/retention.ts';
 import type { ModelEndpoint } from '../../domain/model/provider-port.ts';
 import type { NewRun, Store } from '../../domain/store/port.ts';
-import { END, reply, reserve, startRun, usd } from '../support/store-contract/fixtures.ts';
+import { auditNotes, END, reply, reserve, startRun, usd } from '../support/store-contract/fixtures.ts';
 
 const DAY_MS = 86_400_000;
 let home: string;
@@ -69,7 +69,7 @@ describe('an erasure', () => {
     expect(deleted.toSorted()).toEqual(['resp_child', 'resp_parent']);
     expect(await Promise.all([parent, child, other].map(textOf))).toEqual(['[erased]', '[erased]', 'other']);
     const audit = await store.listAudit({ limit: 100 });
-    expect(audit).toHaveLength(audited + 4);
+    expect(audit).toHaveLength(audited + 6);
     expect(audit.filter(({ type }) => type === 'note').map(({ data }) => data)).toEqual(['[erased]', '[erased]', { text: 'other' }]);
     expect(audit.filter(({ actor }) => actor === 'dpo').map(({ type }) => type)).toEqual([
       'erasure.requested',
@@ -173,8 +173,7 @@ describe('an erasure', () => {
     await erase(ports, { type: 'run', agentRunId: run.agentRunId });
     await store.appendAudit({ type: 'after', runKey: null, actor: 'x', data: null });
     const left = (await Promise.all(['tollgate.db', 'tollgate.db-wal'].map((file) => readFile(join(home, file), 'latin1')))).join('');
-    // The audit keeps its rows; its details are sealed only where the store seals.
-    expect(left.replaceAll('{"text":"never-sealed"}', '')).not.toContain('never-sealed');
+    expect(left).not.toContain('never-sealed');
   });
 });
 
@@ -190,10 +189,10 @@ describe('retention', () => {
     expect(await applyRetention({ store, keyring }, { transcripts: 0 }, 2)).toMatchObject({ removed: { transcripts: 2, audit: 0 }, isMore: true });
     expect(await applyRetention({ store, keyring }, { transcripts: 0 }, 2)).toMatchObject({ removed: { transcripts: 1 }, isMore: false });
     expect(await Promise.all([...runs, going].map(textOf))).toEqual(['[erased]', '[erased]', '[erased]', 'going']);
-    expect((await store.listAudit({ limit: 1 })).map(({ data }) => data)).toEqual([{ text: 'a' }]);
+    expect((await auditNotes(store)).slice(0, 1).map(({ data }) => data)).toEqual([{ text: 'a' }]);
     expect(await applyRetention({ store, keyring }, { audit: 0 }, 5)).toMatchObject({ removed: { audit: 3 } });
     const reopened = await openStore({ home });
-    expect((await reopened.listAudit({ limit: 4 })).map(({ data }) => data)).toEqual(['[erased]', '[erased]', '[erased]', { text: 'going' }]);
+    expect((await auditNotes(reopened)).map(({ data }) => data)).toEqual(['[erased]', '[erased]', '[erased]', { text: 'going' }]);
     await reopened.close();
     expect(await store.listRuns({ limit: 9 })).toHaveLength(4);
   });

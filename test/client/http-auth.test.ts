@@ -59,6 +59,7 @@ test('every route but health and the OpenAPI document asks for a key once there 
     'cancelRun start',
     'decideApproval decide',
     'describeRun read',
+    'exportAudit read',
     'followRun read',
     'getApproval read',
     'getApprovalContext read',

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe } from 'vitest';
 import type { Store } from '../../domain/store/port.ts';
 import { describeApiKeyContract } from './store-contract/api-key-contract.ts';
+import { describeAuditContract } from './store-contract/audit-contract.ts';
 import { describeBreakerContract } from './store-contract/breaker-contract.ts';
 import { describeContentContract } from './store-contract/content-contract.ts';
 import { describeErasureContract } from './store-contract/erasure-contract.ts';
@@ -11,6 +12,7 @@ import { describeKeyContract } from './store-contract/key-contract.ts';
 import { describeHeldContract, describeHeldInterleavings } from './store-contract/held-contract.ts';
 import { describeOverviewContract } from './store-contract/overview-contract.ts';
 import { describeLedgerContract } from './store-contract/ledger-contract.ts';
+import { describeNotificationContract } from './store-contract/notification-contract.ts';
 import { describeQuotaContract } from './store-contract/quota-contract.ts';
 import { describeReportContract } from './store-contract/report-contract.ts';
 import { describeRunContract } from './store-contract/run-contract.ts';
@@ -59,6 +61,7 @@ export function describeStoreContract(name: string, openStore: OpenStoreHarness)
     describeGateContract(current);
     describeStopContract(current);
     describeGrantContract(current);
+    describeAuditContract(current);
     describeApiKeyContract(current);
     describeKeyContract(current);
     describeHeldContract(current);
@@ -67,6 +70,7 @@ export function describeStoreContract(name: string, openStore: OpenStoreHarness)
     describeBreakerContract(current);
     describeErasureContract(current);
     describeVaultContract(current);
+    describeNotificationContract(current);
     describeOverviewContract(current);
     describeTraceContract(current);
     describeFeedbackContract(current);

@@ -1,6 +1,9 @@
 import { existsSync } from 'node:fs';
 import { TollgateError } from '../../../contracts/failures.ts';
 import { describeStore, type StoreSettings, storePath } from '../open-store.ts';
+import type { JsonObject } from '../../../contracts/json.ts';
+import { GENESIS, linkText } from '../../../domain/audit/chain.ts';
+import { sha256, toAuditRow } from '../audit-row.ts';
 import { RESTORED } from '../sql.ts';
 import { type BackupHeader, BackupWriter, readBackup } from './file-format.ts';
 import { readPostgres, writePostgres } from './postgres-tables.ts';
@@ -77,6 +80,7 @@ async function fill(target: TableTarget, path: string): Promise<RestoreReport> {
   let runs = 0;
   let rows = 0;
   let lastSequence = 0;
+  let lastHead = 0;
   let place: { readonly table: TableName; readonly columns: readonly string[] } | null = null;
   let batch: (readonly Cell[])[] = [];
   let characters = 0;
@@ -96,19 +100,27 @@ async function fill(target: TableTarget, path: string): Promise<RestoreReport> {
     rows += 1;
     if (place?.table === 'runs') runs += 1;
     if (place?.table === 'audit') lastSequence = Math.max(lastSequence, Number(piece.cells[place.columns.indexOf('sequence')]));
+    if (place?.table === 'audit_heads') lastHead = Math.max(lastHead, Number(piece.cells[place.columns.indexOf('id')]));
     batch.push(piece.cells);
     characters += piece.cells.reduce<number>((sum, cell) => sum + (typeof cell === 'string' ? cell.length : 0), 0);
     if (batch.length >= INSERT_ROWS || characters >= INSERT_CHARACTERS) await flush();
   }
   await flush();
-  await markRestored(target, lastSequence + 1, { backupCreatedAtMs: header.createdAtMs, rows });
+  await markRestored(target, { sequence: lastSequence + 1, head: lastHead + 1 }, { backupCreatedAtMs: header.createdAtMs, rows });
   return { header, rows, runs };
 }
 
 /** Whoever finds something missing in the journal learns that it may be missing for this reason. */
-async function markRestored(target: TableTarget, sequence: number, data: object): Promise<void> {
-  const row = [sequence, await target.nowMs(), RESTORED, 'tollgate', JSON.stringify(data)];
-  await target.insert('audit', ['sequence', 'at_ms', 'type', 'actor', 'data_json'], [row]);
+async function markRestored(target: TableTarget, { sequence, head }: { readonly sequence: number; readonly head: number }, data: JsonObject): Promise<void> {
+  const atMs = await target.nowMs();
+  // A chain of its own: the others go on where the backup has them.
+  const tenant = `restored at ${new Date(atMs).toISOString()}`;
+  const row = toAuditRow({ type: RESTORED, runKey: null, tenant, actor: 'tollgate', data, isFact: true });
+  const hash = sha256(linkText(GENESIS, 1, atMs, row.entry));
+  const chain = ['id', 'chain', 'sequence', 'previous_hash', 'hash', 'at_ms'];
+  await target.insert('audit_heads', chain, [[head, row.chain, 1, GENESIS, hash, atMs]]);
+  const columns = ['sequence', 'at_ms', 'type', 'actor', 'data_json', 'head', 'chain_sequence', 'previous_hash', 'hash', 'data_digest'];
+  await target.insert('audit', columns, [[sequence, atMs, RESTORED, 'tollgate', row.data, head, 1, GENESIS, hash, row.dataDigest]]);
 }
 
 /** Columns that the backup lacks take their default; those that the store lacks would be lost. */

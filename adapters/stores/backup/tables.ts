@@ -9,6 +9,8 @@ export const TABLES = [
   'nodes',
   'tool_calls',
   'gates',
+  'notifications',
+  'audit_heads',
   'audit',
   'api_keys',
   'keys',

@@ -1,35 +1,87 @@
+import { ANCHORS_CHAIN, GENESIS } from '../../../domain/audit/chain.ts';
+import { type AuditChainStore, MAX_ANCHORED_HEADS } from '../../../domain/audit/store-port.ts';
 import type { AuditEntry, AuditStore } from '../../../domain/store/port.ts';
-import { integerOrNull, listLimit, toAuditRecord } from '../rows.ts';
+import { planAnchor } from '../audit-anchor.ts';
+import { anchorWritten, type AuditFact } from '../audit-facts.ts';
+import { toAuditRow } from '../audit-row.ts';
+import { MARK_ADOPTED, SELECT_ADOPTED, SELECT_TO_ANCHOR, selectChain, selectChains, selectUnchained, toChain, toChained } from '../audit-sql.ts';
+import { integerOrNull, listLimit, text, toAuditRecord } from '../rows.ts';
 import { RUN_ROW, SELECT_AUDIT, SELECT_LAST_RESTORED } from '../sql.ts';
 import type { Database, Session } from './database.ts';
 
-/** Any number, the same everywhere. */
-const AUDIT_LOCK = 7_351_001;
+/** Any number, the same everywhere: one anchor is written at a time. */
+const ANCHOR_LOCK = 7_351_001;
+
+const HASH = (previous: string, sequence: string, atMs: string) =>
+  `encode(sha256(convert_to(concat_ws(chr(10), ${previous}, ${sequence}, ${atMs}, :entry::text), 'UTF8')), 'hex')`;
+const LATER = 'greatest(head.at_ms, excluded.at_ms)';
+/**
+ * One way to the server: the row of the chain's head is locked until the commit, moves on, and gives the new row its place.
+ * Whoever appends to the same chain waits for it; other chains don't. Time never goes back within a chain.
+ */
+const APPEND = `
+  WITH moment AS MATERIALIZED (SELECT :now AS at_ms),
+    grown AS (
+      INSERT INTO audit_heads AS head (chain, run, tenant, sequence, previous_hash, hash, at_ms)
+      SELECT :chain, runs.id, coalesce(runs.tenant, :tenant), 1, :genesis, ${HASH(':genesis::text', '1', 'moment.at_ms')}, moment.at_ms
+      FROM moment LEFT JOIN runs ON runs.id = ${RUN_ROW}
+      ON CONFLICT (chain) DO UPDATE SET sequence = head.sequence + 1, previous_hash = head.hash, at_ms = ${LATER},
+        hash = ${HASH('head.hash', 'head.sequence + 1', LATER)}
+      RETURNING id, run, sequence, previous_hash, hash, at_ms)
+  INSERT INTO audit (run, at_ms, type, actor, data_json, head, chain_sequence, previous_hash, hash, data_digest, salt)
+  SELECT run, at_ms, :type, :actor, :data, id, sequence, previous_hash, hash, :dataDigest, :salt FROM grown RETURNING hash`;
 
 export function createAuditStore(db: Database): AuditStore {
   return {
-    appendAudit: (entry) => db.transaction((session) => writeAudit(session, entry)),
+    appendAudit: async (entry) => {
+      await db.transaction((session) => writeAudit(session, entry));
+    },
     lastRestoredAtMs: async () => integerOrNull((await db.get(SELECT_LAST_RESTORED)) ?? {}, 'at_ms'),
     listAudit: async ({ runKey, afterSequence, limit }) => {
       const parameters = { ...runKey, after: afterSequence ?? 0, limit: listLimit(limit) };
       const ofRun = runKey ? `AND audit.run = ${RUN_ROW}` : '';
-      return (await db.all(`${SELECT_AUDIT} WHERE sequence > :after ${ofRun} ORDER BY sequence LIMIT :limit`, parameters)).map(toAuditRecord);
+      return (await db.all(`${SELECT_AUDIT} WHERE audit.sequence > :after ${ofRun} ORDER BY audit.sequence LIMIT :limit`, parameters)).map(toAuditRecord);
     },
+    ...chainsOf(db),
   };
 }
 
+function chainsOf(db: Database): AuditChainStore {
+  const all = ({ sql, parameters }: ReturnType<typeof selectChain>) => db.all(sql, parameters);
+  return {
+    listChains: async (filter) => (await all(selectChains(filter))).map(toChain),
+    listChain: async (filter) => (await all(selectChain(filter))).map(toChained),
+    listUnchained: async (filter) => (await all(selectUnchained(filter))).map(toAuditRecord),
+    anchorAudit: (seal) => db.transaction((session) => anchor(session, seal)),
+  };
+}
+
+async function anchor(session: Session, seal: Parameters<AuditChainStore['anchorAudit']>[0]): ReturnType<AuditChainStore['anchorAudit']> {
+  await session.all(`SELECT pg_advisory_xact_lock(${ANCHOR_LOCK})`);
+  const anchors = ANCHORS_CHAIN;
+  const after = integerOrNull((await session.get(SELECT_ADOPTED, { anchors })) ?? {}, 'anchored_sequence') ?? 0;
+  const unchained = selectUnchained({ after, limit: MAX_ANCHORED_HEADS });
+  const grown = await session.all(SELECT_TO_ANCHOR, { anchors, limit: MAX_ANCHORED_HEADS + 1 });
+  const plan = planAnchor(grown, (await session.all(unchained.sql, unchained.parameters)).map(toAuditRecord));
+  if (!plan) return null;
+  const hash = await writeAudit(session, anchorWritten(seal(plan.content)));
+  await session.all(
+    'UPDATE audit_heads SET anchored_sequence = new.sequence FROM unnest(:ids::bigint[], :sequences::bigint[]) AS new (id, sequence) WHERE audit_heads.id = new.id',
+    {
+      ids: plan.heads.map(({ id }) => id),
+      sequences: plan.heads.map(({ sequence }) => sequence),
+    },
+  );
+  if (plan.content.unchained) await session.all(MARK_ADOPTED, { anchors, through: plan.content.unchained.through });
+  return { hash, heads: plan.heads.length, isMore: plan.isMore };
+}
+
 /**
- * Appends inside the caller's transaction, as the last thing that it does: one writer at a time until its commit, so that
- * no entry appears below one that a reader has seen already.
+ * Appends inside the caller's transaction, as the last thing that it does, at the end of its chain: nobody else appends
+ * there until its commit. Answers the row's hash.
  */
-export async function writeAudit(session: Session, { type, runKey, actor, data }: AuditEntry): Promise<void> {
-  await session.all(`SELECT pg_advisory_xact_lock(${AUDIT_LOCK})`);
-  const { agentRunId = null, firstExecutionRunId = null } = runKey ?? {};
-  await session.all(`INSERT INTO audit (run, at_ms, type, actor, data_json) VALUES (${RUN_ROW}, :now, :type, :actor, :data)`, {
-    agentRunId,
-    firstExecutionRunId,
-    type,
-    actor,
-    data: JSON.stringify(data),
-  });
+export async function writeAudit(session: Session, entry: AuditEntry | AuditFact): Promise<string> {
+  const { agentRunId = null, firstExecutionRunId = null } = entry.runKey ?? {};
+  const row = await session.get(APPEND, { ...toAuditRow(entry), tenant: entry.tenant, agentRunId, firstExecutionRunId, genesis: GENESIS });
+  return text(row ?? {}, 'hash');
 }

@@ -1,6 +1,8 @@
 import type { ErasureStore } from '../../../domain/erasure/store-port.ts';
-import { erasingStatements, type JsonSql, SELECT_STORED_RESPONSES, selectErasable, toErasableRun, toStoredResponse } from '../erasure.ts';
-import { listLimit } from '../rows.ts';
+import { contentsErased } from '../audit-facts.ts';
+import { COUNT_ERASABLE_AUDIT, erasingStatements, type JsonSql, SELECT_STORED_RESPONSES, selectErasable, toErasableRun, toStoredResponse } from '../erasure.ts';
+import { integer, listLimit } from '../rows.ts';
+import { writeAudit } from './audit-store.ts';
 import type { Database } from './database.ts';
 import { findRunRow } from './run-store.ts';
 
@@ -20,7 +22,9 @@ export function createErasureStore(db: Database): ErasureStore {
       db.transaction(async (session) => {
         const run = await findRunRow(session, runKey);
         if (run === null) return;
+        const erasable = classes.includes('audit') ? integer((await session.get(COUNT_ERASABLE_AUDIT, { run })) ?? {}, 'erasable') : 0;
         for (const sql of classes.flatMap((dataClass) => erasingStatements(dataClass, JSON_SQL, keepResponseIds))) await session.all(sql, { run });
+        if (erasable > 0) await writeAudit(session, contentsErased(runKey, erasable));
       }),
   };
 }

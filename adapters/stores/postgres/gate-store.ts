@@ -7,16 +7,18 @@ import { nanoUsd } from '../../../domain/budget/ledger.ts';
 import type { GateFilter, GateStore } from '../../../domain/store/port.ts';
 import { json, listLimit, runScopeKey, tokenScopeKey, toTotals } from '../rows.ts';
 import { RUN_ROW } from '../sql.ts';
+import { gateClosed, gateOpened } from '../audit-facts.ts';
 import { writeAudit } from './audit-store.ts';
 import type { Database, Session } from './database.ts';
 import { ledgerOf } from './ledger-store.ts';
+import { notify } from './notification-store.ts';
 import { runRow, unknownRun } from './run-store.ts';
 
 const SELECT_GATE = `SELECT gate_json FROM gates WHERE run = ${RUN_ROW} AND approval_id = :approvalId`;
 
 export function createGateStore(db: Database): GateStore {
   return {
-    createGate: (gate) => create(db, gate),
+    createGate: (gate) => db.transaction((session) => create(session, gate)),
     getGate: (runKey, approvalId) => findGateRow(db, runKey, approvalId),
     findGate: async (approvalId) => {
       const row = await db.get('SELECT gate_json FROM gates WHERE approval_id = :approvalId ORDER BY id DESC LIMIT 1', { approvalId });
@@ -56,8 +58,11 @@ export async function endGates(session: Session, run: number, live: readonly App
   const nowMs = await session.nowMs();
   for (const gate of left) {
     const closed = close(gate, 'withdrawn', nowMs);
-    if (closed) await writeGate(session, closed);
+    if (!closed) continue;
+    await writeGate(session, closed);
+    await notify(session, gate, closed);
   }
+  for (const { runKey, approvalId } of left) await writeAudit(session, gateClosed(runKey, approvalId, 'withdrawn'));
   return left.map((gate) => gate.approvalId);
 }
 
@@ -74,7 +79,11 @@ async function create(session: Session, gate: GateRecord): Promise<GateRecord> {
      ON CONFLICT DO NOTHING RETURNING id`,
     { ...runKey, approvalId, status, gate: JSON.stringify(gate) },
   );
-  if (inserted) return gate;
+  if (inserted) {
+    await notify(session, null, gate);
+    await writeAudit(session, gateOpened(gate));
+    return gate;
+  }
   const existing = await findGateRow(session, runKey, approvalId);
   if (!existing) throw unknownRun(runKey);
   return existing;
@@ -105,7 +114,10 @@ async function decideGate(
   const gate = await lockGate(session, runKey, approvalId);
   if (!gate) return null;
   const { gate: next, answer } = rule(gate, await session.nowMs());
-  if (next) await writeGate(session, next);
+  if (next) {
+    await writeGate(session, next);
+    await notify(session, gate, next);
+  }
   await writeAudit(session, audit(answer));
   return answer;
 }
@@ -130,7 +142,8 @@ async function closeGate(session: Session, runKey: RunKey, approvalId: ApprovalI
   const closed = close(gate, status, await session.nowMs());
   if (!closed) return gate.status;
   await writeGate(session, closed);
-  await writeAudit(session, { type: `gate.${status}`, runKey, actor: 'tollgate', data: { approvalId } });
+  await notify(session, gate, closed);
+  await writeAudit(session, gateClosed(runKey, approvalId, status));
   return closed.status;
 }
 

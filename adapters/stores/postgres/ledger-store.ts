@@ -5,10 +5,11 @@ import type { TokenUsage } from '../../../contracts/model.ts';
 import type { MoneyMove } from '../../../domain/budget/held-store-port.ts';
 import { addDelta, applyLedgerEvent, type LedgerEvent, nanoUsd, reservationDelta } from '../../../domain/budget/ledger.ts';
 import type { AttemptRecord, LedgerStore, NewAttempt, OutcomeReport, ReserveResult } from '../../../domain/store/port.ts';
-import { auditOfMove, demandReason } from '../money-move.ts';
+import { auditOfMove, demandReason, isNews } from '../money-move.ts';
 import { afterReservation, type Draw, drawOf, isMeter, meterScopesOf, rejectionOf, scopeIds, tokenDelta, windowsOf } from '../reservation.ts';
 import { integer, jsonOrNull, type Row, runScopeKey, text, toAttempt, tokenScopeKey, toQuota, toSkip, toTotals } from '../rows.ts';
 import { ATTEMPT_COLUMNS, INSERT_ATTEMPT, INSERT_SKIP, MAX_SKIPS, QUOTA_MATCHES, RUN_ROW, SET_MOVE, SET_OUTCOME } from '../sql.ts';
+import { attemptEnded, attemptMoved, candidatePassedOver, ledgerFact } from '../audit-facts.ts';
 import { writeAudit } from './audit-store.ts';
 import type { Database, Session, Transaction } from './database.ts';
 import { learnBound } from './held-store.ts';
@@ -80,9 +81,12 @@ export function createLedgerStore(db: Database): LedgerStore {
     getLedger: (runKey) => ledgerOf(db, runKey),
     getTokenLedger: (runKey) => totalsAt(db, tokenScopeKey(runKey)),
     recordSkip: async ({ runKey, ...skip }) => {
-      const run = await findRunRow(db, runKey);
-      if (run === null) throw unknownRun(runKey);
-      await db.all(INSERT_SKIP, { ...skip, run });
+      await db.transaction(async (session) => {
+        const run = await findRunRow(session, runKey);
+        if (run === null) throw unknownRun(runKey);
+        await session.all(INSERT_SKIP, { ...skip, run });
+        await writeAudit(session, candidatePassedOver({ runKey, ...skip }));
+      });
     },
     listSkips: async (runKey) =>
       (await db.all(`SELECT * FROM skips WHERE run = ${RUN_ROW} ORDER BY at_ms, step, ordinal LIMIT :limit`, { ...runKey, limit: MAX_SKIPS })).map((row) =>
@@ -138,21 +142,24 @@ async function reportOutcome(session: Transaction, runKey: RunKey, attemptId: At
   const { attempt, id, meters } = await lock(session, runKey, attemptId);
   invariant(report.outcome.type !== 'reply' || attempt.reply || report.reply, `attempt ${attemptId} has a reply where its outcome is one`);
   if (report.money) await applyEvent(session, { attempt, id, meters }, report.money, report.usage);
-  const written = await session.commitWith(`UPDATE attempts SET ${SET_OUTCOME} WHERE id = :id RETURNING ${ATTEMPT_COLUMNS}`, {
+  const written = await session.get(`UPDATE attempts SET ${SET_OUTCOME} WHERE id = :id RETURNING ${ATTEMPT_COLUMNS}`, {
     id,
     outcome: JSON.stringify(report.outcome),
     reply: report.reply ? JSON.stringify(report.reply) : null,
     usage: report.usage ? JSON.stringify(report.usage) : null,
     providerRequestId: report.providerRequestId ?? null,
   });
-  return toAttempt(written ?? {}, runKey);
+  const after = toAttempt(written ?? {}, runKey);
+  // The last statement takes the commit with it.
+  if (isNews(attempt, after)) await writeAudit({ ...session, get: session.commitWith }, attemptEnded(after, report));
+  return after;
 }
 
 async function move(session: Session, runKey: RunKey, attemptId: AttemptId, event: LedgerEvent, by: MoneyMove | undefined): Promise<AttemptRecord> {
   demandReason(event, by);
   const locked = await lock(session, runKey, attemptId);
   const moved = await applyEvent(session, locked, event, by?.usage, by);
-  if (moved && by) await writeAudit(session, auditOfMove(runKey, attemptId, event, by));
+  if (moved) await writeAudit(session, by ? auditOfMove(runKey, attemptId, event, by) : attemptMoved(moved));
   return moved ?? locked.attempt;
 }
 
@@ -169,7 +176,7 @@ async function applyEvent(
 ): Promise<AttemptRecord | null> {
   const { runKey, attemptId } = attempt;
   const transition = applyLedgerEvent(attempt.money, event);
-  const audit = (type: string, data: object) => writeAudit(session, { type, runKey, actor: 'tollgate', data: { attemptId, ...data } });
+  const audit = (type: 'ledger.conflict' | 'ledger.overrun', data: object) => writeAudit(session, ledgerFact(type, runKey, attemptId, data));
   if (transition.type === 'unchanged') {
     if (transition.conflict) await audit('ledger.conflict', { event, conflict: transition.conflict });
     return null;

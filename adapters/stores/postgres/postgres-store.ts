@@ -14,6 +14,7 @@ import { createGrantStore, createStopStore } from './grant-store.ts';
 import { createKeyStore } from './key-store.ts';
 import { createHeldStore } from './held-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
+import { createNotificationStore } from './notification-store.ts';
 import { createOverviewStore } from './overview-store.ts';
 import { createQuotaStore } from './quota-store.ts';
 import { createReportStore } from './report-store.ts';
@@ -51,6 +52,7 @@ export async function openPostgresStore(options: DatabaseOptions): Promise<Store
     ...createQuotaStore(db),
     ...createBreakerStore(db),
     ...createErasureStore(db),
+    ...createNotificationStore(db),
     ...createVaultStore(db),
     ...createTraceStore(db),
     ...createFeedbackStore(db),

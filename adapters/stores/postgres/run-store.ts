@@ -7,6 +7,8 @@ import { integer, jsonOrNull, listLimit, type Row, runScopeKey, tokenScopeKey, t
 import { runCondition } from '../run-filter.ts';
 import { SELECT_RUN } from '../sql.ts';
 import type { Database, Session } from './database.ts';
+import { runEnded, runReopened, runStarted } from '../audit-facts.ts';
+import { writeAudit } from './audit-store.ts';
 import { endGates } from './gate-store.ts';
 
 const NEAREST_PARENT = "(runs.parents_json::json -> 0 ->> 'firstExecutionRunId')";
@@ -19,11 +21,16 @@ export function createRunStore(db: Database): RunStore {
     latestRun: (agentRunId) => one(db, 'WHERE runs.agent_run_id = :agentRunId ORDER BY runs.id DESC LIMIT 1', { agentRunId }),
     listRuns: (filter) => list(db, filter),
     endRun: (runKey, end, steps) => db.transaction((session) => writeEnd(session, runKey, end, steps)),
-    reopenRun: async (runKey) => {
-      const row = await db.get(`UPDATE runs SET status = 'running', end_json = NULL, ended_at_ms = NULL WHERE ${OF_RUN} RETURNING id`, { ...runKey });
-      if (!row) throw unknownRun(runKey);
-    },
+    reopenRun: (runKey) => db.transaction((session) => reopen(session, runKey)),
   };
+}
+
+async function reopen(session: Session, runKey: RunKey): Promise<void> {
+  const run = await lockRun(session, runKey);
+  if (!run) throw unknownRun(runKey);
+  if (run.end_json === null) return;
+  await session.all("UPDATE runs SET status = 'running', end_json = NULL, ended_at_ms = NULL WHERE id = :id", { id: integer(run, 'id') });
+  await writeAudit(session, runReopened(runKey));
 }
 
 /** The row number of a run, null where it is not known. */
@@ -84,6 +91,7 @@ async function insertRun(session: Session, run: NewRun): Promise<'created' | 'ex
       { id, key: tokenScopeKey(parent) },
     );
   }
+  await writeAudit(session, runStarted(run));
   return 'created';
 }
 
@@ -112,5 +120,6 @@ async function writeEnd(session: Session, runKey: RunKey, end: RunEnd, steps: nu
     end: JSON.stringify(end),
     steps,
   });
+  await writeAudit(session, runEnded(runKey, end, steps));
   return end;
 }

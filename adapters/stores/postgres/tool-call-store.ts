@@ -4,6 +4,8 @@ import type { GateRecord } from '../../../domain/approval/gate.ts';
 import type { ConsumeResult, NewToolCall, ToolCallRecord, ToolCallStore } from '../../../domain/store/port.ts';
 import { integer, toToolCall } from '../rows.ts';
 import { CALL_COLUMNS, INSERT_CALL, RUN_ROW } from '../sql.ts';
+import { callBegun, callEnded, callRefused } from '../audit-facts.ts';
+import { writeAudit } from './audit-store.ts';
 import { putNode } from './content-store.ts';
 import type { Database, Session } from './database.ts';
 import { lockGate, writeGate } from './gate-store.ts';
@@ -17,7 +19,7 @@ export function createToolCallStore(db: Database): ToolCallStore {
     beginToolCall: async (call) => {
       // There is no way to an irreversible action around consumeApproval.
       invariant(call.effect !== 'irreversible', `the irreversible action ${call.callKey} begins by consuming an approval`);
-      const begun = await insert(db, await runRow(db, call.runKey), call);
+      const begun = call.effect === 'read' ? await insert(db, await runRow(db, call.runKey), call) : await db.transaction((session) => begin(session, call));
       return begun ? { type: 'begun', call: begun } : { type: 'exists', call: await known(db, call.runKey, call.callKey) };
     },
     journalRead: (call, outcome) =>
@@ -54,6 +56,7 @@ async function consume(
   if (!run || !gate) return { type: 'refused', gateStatus: 'withdrawn', message: `The store has no gate ${approvalId} of this run.` };
   const nowMs = await session.nowMs();
   const permission = rule(gate, nowMs, await actionFacts(session, gate, call.tool));
+  if (permission.type === 'refused') await writeAudit(session, callRefused(call, permission.gateStatus));
   if (permission.type !== 'permitted') return permission;
   const earlier = await actions(session, runKey, call.tool, call.argumentsDigest);
   const last = earlier.at(-1);
@@ -63,7 +66,15 @@ async function consume(
   const intent = await insert(session, integer(run, 'id'), call);
   invariant(intent, `the intent of ${callKey} is new under the lock of its run`);
   await useStanding(session, integer(run, 'id'), gate, permission.standingMicro);
+  await writeAudit(session, callBegun(call));
   return { type: 'permitted', call: intent, gate: consumed };
+}
+
+/** A write is audited before it is sent. Of a read, the outcome says all. */
+async function begin(session: Session, call: NewToolCall): Promise<ToolCallRecord | null> {
+  const begun = await insert(session, await runRow(session, call.runKey), call);
+  if (begun) await writeAudit(session, callBegun(call));
+  return begun;
 }
 
 /** Null where the call is there already. */
@@ -110,7 +121,9 @@ async function finish(session: Session, runKey: RunKey, callKey: string, outcome
     { id: integer(row, 'id'), status: outcome.status, result: JSON.stringify(outcome.result), isError: outcome.isError ? 1 : 0 },
   );
   if (outcome.message) await putNode(session, await runRow(session, runKey), callKey, outcome.message);
-  return toToolCall(after ?? {}, runKey);
+  const ended = toToolCall(after ?? {}, runKey);
+  await writeAudit(session, callEnded(ended));
+  return ended;
 }
 
 async function find(session: Session, runKey: RunKey, callKey: string): Promise<ToolCallRecord | null> {

@@ -1,7 +1,8 @@
 import type { JsonValue } from '../../../contracts/json.ts';
 import type { ModelReply, TranscriptMessage } from '../../../contracts/model.ts';
 import type { GateRecord } from '../../../domain/approval/gate.ts';
-import type { AttemptOutcome, AttemptRecord, OutcomeReport, ToolCallOutcome, ToolCallRecord } from '../../../domain/store/port.ts';
+import type { AttemptOutcome, AttemptRecord, AuditEntry, AuditRecord, OutcomeReport, ToolCallOutcome, ToolCallRecord } from '../../../domain/store/port.ts';
+import { commitTo } from '../audit-row.ts';
 import { isSealedText } from '../../keys/sealed.ts';
 import { ERASED, isMarked, type Seal } from './run-seals.ts';
 
@@ -103,5 +104,17 @@ export function openGate(seal: Seal, gate: GateRecord): GateRecord {
   return isSealedText(stored) ? { ...open, ...(JSON.parse(opened) as SealedOfGate) } : { ...gate, arguments: opened };
 }
 
-export const sealAuditData = (seal: Seal, data: JsonValue): JsonValue => sealJson(seal, data, 'audit');
-export const openAuditData = (seal: Seal, data: JsonValue): JsonValue => openJson(seal, data, 'audit');
+/** What an entry says is committed to before it is sealed, so that its chain holds for whoever reads it opened, and for nobody's guess. */
+export function sealAudit(seal: Seal, { data }: AuditEntry): Pick<AuditEntry, 'data' | 'commitment'> {
+  const { digest, salt } = commitTo(JSON.parse(JSON.stringify(data)) as JsonValue);
+  const kept = seal.seal(salt, 'audit salt');
+  return { data: sealJson(seal, data, 'audit'), commitment: { digest, salt: kept === ERASED ? null : kept } };
+}
+
+export function openAudit<T extends AuditRecord>(seal: Seal, record: T): T {
+  const { link } = record;
+  // A fact is written by the store itself, and is as it stands.
+  if (link?.dataDigest.startsWith('sha256:')) return record;
+  const salt = link === null || link.salt === null ? null : seal.open(link.salt, 'audit salt');
+  return { ...record, data: openJson(seal, record.data, 'audit'), link: link && { ...link, salt: salt === ERASED ? null : salt } };
+}

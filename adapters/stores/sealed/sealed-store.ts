@@ -3,23 +3,12 @@ import type { RunKey } from '../../../contracts/ids.ts';
 import type { Keyring } from '../../../domain/encryption/port.ts';
 import type { GateRecord } from '../../../domain/approval/gate.ts';
 import type { HeldAttempt } from '../../../domain/budget/held-store-port.ts';
+import type { AttemptRecord, AuditEntry, AuditRecord, ReserveResult, Store, ToolCallRecord } from '../../../domain/store/port.ts';
 import type { GateOfRun } from '../../../domain/overview/store-port.ts';
 import type { FeedbackRecord } from '../../../domain/feedback/store-port.ts';
-import type { AttemptRecord, AuditEntry, ReserveResult, Store, ToolCallRecord } from '../../../domain/store/port.ts';
 import { isSealedText } from '../../keys/sealed.ts';
 import { ERASED_SEAL, RunSeals, type Seal, unescaped } from './run-seals.ts';
-import {
-  openAttempt,
-  openAuditData,
-  openCall,
-  openGate,
-  openMessage,
-  sealAuditData,
-  sealCallOutcome,
-  sealGate,
-  sealMessage,
-  sealReport,
-} from './sealed-records.ts';
+import { openAttempt, openAudit, openCall, openGate, openMessage, sealAudit, sealCallOutcome, sealGate, sealMessage, sealReport } from './sealed-records.ts';
 
 /**
  * A store that keeps what was said in a run sealed under the run's own key: messages, replies, results, what gates ask for
@@ -212,15 +201,14 @@ function sealedOverview(store: Store, seals: RunSeals): Part<'listWaitingGates'>
   };
 }
 
-function sealedAudit(store: Store, seals: RunSeals): Part<'appendAudit' | 'listAudit'> {
+function sealedAudit(store: Store, seals: RunSeals): Part<'appendAudit' | 'listAudit' | 'listChain'> {
+  const opened = async <T extends AuditRecord>(record: T): Promise<T> => (record.runKey ? openAudit(await seals.of(record.runKey), record) : record);
   return {
     appendAudit: async (entry) => store.appendAudit(entry.runKey ? sealEntry(await seals.of(entry.runKey), entry) : entry),
     listAudit: async (filter) => {
-      const records = await store.listAudit(filter);
-      return await Promise.all(
-        records.map(async (record) => (record.runKey ? { ...record, data: openAuditData(await seals.of(record.runKey), record.data) } : record)),
-      );
+      return await Promise.all((await store.listAudit(filter)).map(opened));
     },
+    listChain: async (filter) => await Promise.all((await store.listChain(filter)).map(opened)),
   };
 }
 
@@ -244,5 +232,5 @@ function sealedFeedback(store: Store, seals: RunSeals): Part<'putFeedback' | 'li
 }
 
 function sealEntry(seal: Seal, entry: AuditEntry): AuditEntry {
-  return { ...entry, data: sealAuditData(seal, entry.data) };
+  return { ...entry, ...sealAudit(seal, entry) };
 }

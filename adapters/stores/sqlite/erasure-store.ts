@@ -1,6 +1,8 @@
 import type { ErasureStore } from '../../../domain/erasure/store-port.ts';
-import { erasingStatements, type JsonSql, SELECT_STORED_RESPONSES, selectErasable, toErasableRun, toStoredResponse } from '../erasure.ts';
-import { listLimit } from '../rows.ts';
+import { contentsErased } from '../audit-facts.ts';
+import { COUNT_ERASABLE_AUDIT, erasingStatements, type JsonSql, SELECT_STORED_RESPONSES, selectErasable, toErasableRun, toStoredResponse } from '../erasure.ts';
+import { integer, listLimit } from '../rows.ts';
+import { writeAudit } from './audit-store.ts';
 import type { Connection } from './connection.ts';
 import { findRunRow } from './run-store.ts';
 
@@ -20,7 +22,9 @@ export function createErasureStore(db: Connection): ErasureStore {
       await db.write(() => {
         const run = findRunRow(db, runKey);
         if (run === null) return;
+        const erasable = classes.includes('audit') ? integer(db.get(COUNT_ERASABLE_AUDIT, { run }) ?? {}, 'erasable') : 0;
         for (const sql of classes.flatMap((dataClass) => erasingStatements(dataClass, JSON_SQL, keepResponseIds))) db.run(sql, { run });
+        if (erasable > 0) writeAudit(db, contentsErased(runKey, erasable));
       });
       db.forgetOldPages();
     },

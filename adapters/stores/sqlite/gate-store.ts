@@ -5,9 +5,11 @@ import { close, type GateRecord } from '../../../domain/approval/gate.ts';
 import { nanoUsd } from '../../../domain/budget/ledger.ts';
 import type { GateFilter, GateStore } from '../../../domain/store/port.ts';
 import { json, listLimit, runScopeKey, tokenScopeKey } from '../rows.ts';
+import { gateClosed, gateOpened } from '../audit-facts.ts';
 import { writeAudit } from './audit-store.ts';
 import type { Connection } from './connection.ts';
 import { ledgerOf } from './ledger-store.ts';
+import { notify } from './notification-store.ts';
 import { findRunRow, runRow } from './run-store.ts';
 
 export function createGateStore(db: Connection): GateStore {
@@ -49,7 +51,10 @@ export function endGates(db: Connection, run: number, live: readonly ApprovalId[
   const left = rows.map((row) => json<GateRecord>(row, 'gate_json')).filter((gate) => !live.includes(gate.approvalId));
   for (const gate of left) {
     const closed = close(gate, 'withdrawn', db.now());
-    if (closed) writeGate(db, run, closed);
+    if (!closed) continue;
+    writeGate(db, run, closed);
+    notify(db, gate, closed);
+    writeAudit(db, gateClosed(gate.runKey, gate.approvalId, 'withdrawn'));
   }
   return left.map((gate) => gate.approvalId);
 }
@@ -64,6 +69,8 @@ function create(db: Connection, gate: GateRecord): GateRecord {
     status,
     gate: JSON.stringify(gate),
   });
+  notify(db, null, gate);
+  writeAudit(db, gateOpened(gate));
   return gate;
 }
 
@@ -92,7 +99,10 @@ function decideGate(
   const gate = findGateRow(db, runKey, approvalId);
   if (!gate) return null;
   const { gate: next, answer } = rule(gate, db.now());
-  if (next) writeGate(db, runRow(db, runKey), next);
+  if (next) {
+    writeGate(db, runRow(db, runKey), next);
+    notify(db, gate, next);
+  }
   writeAudit(db, audit(answer));
   return answer;
 }
@@ -112,7 +122,8 @@ function closeGate(db: Connection, runKey: RunKey, approvalId: ApprovalId, statu
   const closed = close(gate, status, db.now());
   if (!closed) return gate.status;
   writeGate(db, runRow(db, runKey), closed);
-  writeAudit(db, { type: `gate.${status}`, runKey, actor: 'tollgate', data: { approvalId } });
+  notify(db, gate, closed);
+  writeAudit(db, gateClosed(runKey, approvalId, status));
   return closed.status;
 }
 

@@ -5,10 +5,11 @@ import type { TokenUsage } from '../../../contracts/model.ts';
 import type { MoneyMove } from '../../../domain/budget/held-store-port.ts';
 import { addDelta, applyLedgerEvent, type LedgerEvent, nanoUsd } from '../../../domain/budget/ledger.ts';
 import type { AttemptRecord, LedgerStore, NewAttempt, OutcomeReport, ReserveResult } from '../../../domain/store/port.ts';
-import { auditOfMove, demandReason } from '../money-move.ts';
+import { auditOfMove, demandReason, isNews } from '../money-move.ts';
 import { afterReservation, type Draw, drawOf, isMeter, meterScopesOf, rejectionOf, scopeIds, tokenDelta } from '../reservation.ts';
 import { integer, type Row, runScopeKey, text, toAttempt, tokenScopeKey, toSkip, toTotals } from '../rows.ts';
 import { INSERT_ATTEMPT, INSERT_SKIP, MAX_SKIPS, SET_MOVE, SET_OUTCOME } from '../sql.ts';
+import { attemptEnded, attemptMoved, candidatePassedOver, ledgerFact, runReopened } from '../audit-facts.ts';
 import { writeAudit } from './audit-store.ts';
 import type { Connection } from './connection.ts';
 import { learnBound } from './held-store.ts';
@@ -56,7 +57,10 @@ export function createLedgerStore(db: Connection): LedgerStore {
     getLedger: async (runKey) => db.read(() => ledgerOf(db, runKey)),
     getTokenLedger: async (runKey) => db.read(() => totalsAt(db, tokenScopeKey(runKey))),
     recordSkip: async ({ runKey, ...skip }) => {
-      await db.write(() => db.run(INSERT_SKIP, { ...skip, run: runRow(db, runKey), now: db.now() }));
+      await db.write(() => {
+        db.run(INSERT_SKIP, { ...skip, run: runRow(db, runKey), now: db.now() });
+        writeAudit(db, candidatePassedOver({ runKey, ...skip }));
+      });
     },
     listSkips: async (runKey) =>
       db.read(() =>
@@ -114,7 +118,7 @@ function reserve(db: Connection, attempt: NewAttempt): ReserveResult {
   const row = find(db, runKey, attemptId);
   if (!row) throw new TollgateError('invariantBroken', `Attempt ${attemptId} was inserted and is not there.`);
   if (inserted === 0) return { type: 'exists', attempt: row };
-  db.run(REOPEN_RUN, { run });
+  if (db.run(REOPEN_RUN, { run }) > 0) writeAudit(db, runReopened(runKey));
   const id = attemptRowId(db, run, attemptId);
   for (const draw of draws) {
     const scope = integer(draw.row, 'id');
@@ -135,8 +139,8 @@ function drawsOf(db: Connection, run: number, attempt: NewAttempt): Draw[] {
 
 function reportOutcome(db: Connection, runKey: RunKey, attemptId: AttemptId, report: OutcomeReport): AttemptRecord {
   const run = runRow(db, runKey);
-  const { reply } = known(db, runKey, attemptId);
-  invariant(report.outcome.type !== 'reply' || reply || report.reply, `attempt ${attemptId} has a reply where its outcome is one`);
+  const before = known(db, runKey, attemptId);
+  invariant(report.outcome.type !== 'reply' || before.reply || report.reply, `attempt ${attemptId} has a reply where its outcome is one`);
   if (report.money) applyEvent(db, runKey, attemptId, report.money, report.usage);
   db.run(`UPDATE attempts SET ${SET_OUTCOME} WHERE run = :run AND attempt_id = :attemptId`, {
     run,
@@ -147,7 +151,9 @@ function reportOutcome(db: Connection, runKey: RunKey, attemptId: AttemptId, rep
     providerRequestId: report.providerRequestId ?? null,
     now: db.now(),
   });
-  return known(db, runKey, attemptId);
+  const after = known(db, runKey, attemptId);
+  if (isNews(before, after)) writeAudit(db, attemptEnded(after, report));
+  return after;
 }
 
 function move(db: Connection, runKey: RunKey, attemptId: AttemptId, event: LedgerEvent, by: MoneyMove | undefined): AttemptRecord {
@@ -159,8 +165,9 @@ function move(db: Connection, runKey: RunKey, attemptId: AttemptId, event: Ledge
     reason: event.type === 'writeOff' ? (by?.reason ?? null) : null,
     usage: by?.usage ? JSON.stringify(by.usage) : null,
   });
-  if (by) writeAudit(db, auditOfMove(runKey, attemptId, event, by));
-  return known(db, runKey, attemptId);
+  const after = known(db, runKey, attemptId);
+  writeAudit(db, by ? auditOfMove(runKey, attemptId, event, by) : attemptMoved(after));
+  return after;
 }
 
 /** Moves one attempt's money, and with it every scope that it drew on. What contradicts the journal is kept in the audit. Says whether it moved. */
@@ -169,7 +176,7 @@ function applyEvent(db: Connection, runKey: RunKey, attemptId: AttemptId, event:
   const attempt = known(db, runKey, attemptId);
   const transition = applyLedgerEvent(attempt.money, event);
   if (transition.type === 'unchanged') {
-    if (transition.conflict) writeAudit(db, { type: 'ledger.conflict', runKey, actor: 'tollgate', data: { attemptId, event, conflict: transition.conflict } });
+    if (transition.conflict) writeAudit(db, ledgerFact('ledger.conflict', runKey, attemptId, { event, conflict: transition.conflict }));
     return false;
   }
   const id = attemptRowId(db, run, attemptId);
@@ -188,7 +195,7 @@ function applyEvent(db: Connection, runKey: RunKey, attemptId: AttemptId, event:
   }
   if (overrunNanoUsd > 0) {
     learnBound(db, attempt, settledNanoUsd ?? 0);
-    writeAudit(db, { type: 'ledger.overrun', runKey, actor: 'tollgate', data: { attemptId, overrunNanoUsd } });
+    writeAudit(db, ledgerFact('ledger.overrun', runKey, attemptId, { overrunNanoUsd }));
   }
   return true;
 }

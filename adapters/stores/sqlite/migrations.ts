@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { TollgateError } from '../../../contracts/failures.ts';
 import { APPEND_ONLY, grantTables } from '../grant-tables.ts';
 import { feedbackTables } from '../feedback.ts';
+import { notificationTables } from '../notification-sql.ts';
 import { quotaTables } from '../quota-tables.ts';
 import { sqliteTraceTriggers, traceTables } from '../trace-tables.ts';
 
@@ -250,6 +251,39 @@ const MIGRATIONS: readonly string[] = [
   ).join('')}
   `,
   feedbackTables({ integer: 'INTEGER', id: 'INTEGER PRIMARY KEY AUTOINCREMENT', table: ' STRICT' }),
+  // Audit rows are chained; those of before stay outside until an anchor takes them in. Contents can go, nothing else.
+  `
+  CREATE TABLE audit_heads (
+    id INTEGER PRIMARY KEY,
+    chain TEXT NOT NULL UNIQUE,
+    run INTEGER REFERENCES runs (id),
+    tenant TEXT,
+    sequence INTEGER NOT NULL,
+    previous_hash TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    anchored_sequence INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE INDEX audit_heads_to_anchor ON audit_heads (id) WHERE sequence > anchored_sequence;
+  CREATE INDEX audit_heads_by_run ON audit_heads (run) WHERE run IS NOT NULL;
+  CREATE INDEX audit_heads_by_tenant ON audit_heads (tenant, id);
+  ALTER TABLE audit ADD COLUMN head INTEGER REFERENCES audit_heads (id);
+  ALTER TABLE audit ADD COLUMN chain_sequence INTEGER;
+  ALTER TABLE audit ADD COLUMN previous_hash TEXT;
+  ALTER TABLE audit ADD COLUMN hash TEXT;
+  ALTER TABLE audit ADD COLUMN data_digest TEXT;
+  ALTER TABLE audit ADD COLUMN salt TEXT;
+  CREATE UNIQUE INDEX audit_by_chain ON audit (head, chain_sequence) WHERE head IS NOT NULL;
+  CREATE INDEX audit_unchained ON audit (sequence) WHERE head IS NULL;
+  DROP TRIGGER audit_keeps_contents;
+  CREATE TRIGGER audit_keeps_contents BEFORE UPDATE ON audit
+    WHEN OLD.salt IS NULL OR NEW.salt IS NOT NULL OR NEW.data_json <> '"[erased]"' OR OLD.sequence <> NEW.sequence OR OLD.run IS NOT NEW.run
+      OR OLD.at_ms <> NEW.at_ms OR OLD.type <> NEW.type OR OLD.actor <> NEW.actor OR OLD.head IS NOT NEW.head
+      OR OLD.chain_sequence IS NOT NEW.chain_sequence OR OLD.previous_hash IS NOT NEW.previous_hash OR OLD.hash IS NOT NEW.hash
+      OR OLD.data_digest IS NOT NEW.data_digest
+    BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+  `,
+  notificationTables({ integer: 'INTEGER', id: 'INTEGER PRIMARY KEY AUTOINCREMENT', table: ' STRICT' }),
 ];
 
 /** Brings the file up to this version, inside the caller's transaction; answers from and to which. @throws TollgateError where a newer Tollgate wrote it. */

@@ -7,6 +7,8 @@ import { integer, jsonOrNull, listLimit, runScopeKey, tokenScopeKey, toRun } fro
 import { runCondition } from '../run-filter.ts';
 import { SELECT_RUN } from '../sql.ts';
 import type { Connection } from './connection.ts';
+import { runEnded, runReopened, runStarted } from '../audit-facts.ts';
+import { writeAudit } from './audit-store.ts';
 import { endGates } from './gate-store.ts';
 
 const NEAREST_PARENT = "json_extract(runs.parents_json, '$[0].firstExecutionRunId')";
@@ -37,7 +39,11 @@ export function createRunStore(db: Connection): RunStore {
     listRuns: async (filter) => db.read(() => list(db, filter)),
     endRun: async (runKey, end, steps) => db.write(() => writeEnd(db, runKey, end, steps)),
     reopenRun: async (runKey) => {
-      await db.write(() => db.run("UPDATE runs SET status = 'running', end_json = NULL, ended_at_ms = NULL WHERE id = :id", { id: runRow(db, runKey) }));
+      await db.write(() => {
+        const id = runRow(db, runKey);
+        const reopened = db.run("UPDATE runs SET status = 'running', end_json = NULL, ended_at_ms = NULL WHERE id = :id AND ended_at_ms IS NOT NULL", { id });
+        if (reopened > 0) writeAudit(db, runReopened(runKey));
+      });
     },
   };
 }
@@ -79,6 +85,7 @@ function insertRun(db: Connection, run: NewRun): 'created' | 'exists' {
     link('parent', 'run', runScopeKey(parent));
     meter('parent', tokenScopeKey(parent));
   }
+  writeAudit(db, runStarted(run));
   return 'created';
 }
 
@@ -105,5 +112,6 @@ function writeEnd(db: Connection, runKey: RunKey, end: RunEnd, steps: number): R
     now: db.now(),
     steps,
   });
+  writeAudit(db, runEnded(runKey, end, steps));
   return end;
 }

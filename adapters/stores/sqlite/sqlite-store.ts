@@ -11,6 +11,7 @@ import { createGrantStore, createStopStore } from './grant-store.ts';
 import { createKeyStore } from './key-store.ts';
 import { createHeldStore } from './held-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
+import { createNotificationStore } from './notification-store.ts';
 import { createOverviewStore } from './overview-store.ts';
 import { createQuotaStore } from './quota-store.ts';
 import { createReportStore } from './report-store.ts';
@@ -47,6 +48,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...createQuotaStore(db),
     ...createBreakerStore(db),
     ...createErasureStore(db),
+    ...createNotificationStore(db),
     ...createVaultStore(db),
     ...createTraceStore(db),
     ...createFeedbackStore(db),

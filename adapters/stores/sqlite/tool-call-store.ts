@@ -4,6 +4,8 @@ import type { GateRecord } from '../../../domain/approval/gate.ts';
 import type { ConsumeResult, NewToolCall, ToolCallRecord, ToolCallStore } from '../../../domain/store/port.ts';
 import { integer, toToolCall } from '../rows.ts';
 import { INSERT_CALL } from '../sql.ts';
+import { callBegun, callEnded, callRefused } from '../audit-facts.ts';
+import { writeAudit } from './audit-store.ts';
 import type { Connection } from './connection.ts';
 import { putNode } from './content-store.ts';
 import { findGateRow, writeGate } from './gate-store.ts';
@@ -17,7 +19,11 @@ export function createToolCallStore(db: Connection): ToolCallStore {
         // There is no way to an irreversible action around consumeApproval.
         invariant(call.effect !== 'irreversible', `the irreversible action ${call.callKey} begins by consuming an approval`);
         const existing = find(db, call.runKey, call.callKey);
-        return existing ? { type: 'exists', call: existing } : { type: 'begun', call: insert(db, call) };
+        if (existing) return { type: 'exists', call: existing };
+        const begun = insert(db, call);
+        // Of a read, the outcome says all.
+        if (call.effect !== 'read') writeAudit(db, callBegun(call));
+        return { type: 'begun', call: begun };
       }),
     journalRead: async (call, outcome) =>
       db.write(() => {
@@ -49,6 +55,7 @@ function consume(
   if (!gate) return { type: 'refused', gateStatus: 'withdrawn', message: `The store has no gate ${call.approvalId} of this run.` };
   const nowMs = db.now();
   const permission = rule(gate, nowMs, actionFacts(db, gate, call.tool));
+  if (permission.type === 'refused') writeAudit(db, callRefused(call, permission.gateStatus));
   if (permission.type !== 'permitted') return permission;
   const earlier = actions(db, call.runKey, call.tool, call.argumentsDigest);
   const last = earlier.at(-1);
@@ -57,7 +64,9 @@ function consume(
   const run = runRow(db, call.runKey);
   writeGate(db, run, consumed);
   useStanding(db, run, gate, permission.standingMicro);
-  return { type: 'permitted', call: insert(db, call), gate: consumed };
+  const intent = insert(db, call);
+  writeAudit(db, callBegun(call));
+  return { type: 'permitted', call: intent, gate: consumed };
 }
 
 function insert(db: Connection, call: NewToolCall): ToolCallRecord {
@@ -105,7 +114,9 @@ function finish(db: Connection, runKey: RunKey, callKey: string, outcome: Parame
     now: db.now(),
   });
   if (outcome.message) putNode(db, run, callKey, outcome.message);
-  return known(db, runKey, callKey);
+  const after = known(db, runKey, callKey);
+  writeAudit(db, callEnded(after));
+  return after;
 }
 
 function find(db: Connection, runKey: RunKey, callKey: string): ToolCallRecord | null {

@@ -4,7 +4,7 @@ import type { NanoUsd } from '../../../contracts/budget.ts';
 import type { ActionDigest, AgentRunId, ApprovalId, AttemptId, ContentDigest, RunKey } from '../../../contracts/ids.ts';
 import type { ModelReply } from '../../../contracts/model.ts';
 import type { GateRecord, Vote } from '../../../domain/approval/gate.ts';
-import type { NewAttempt, NewRun, NewToolCall, Store } from '../../../domain/store/port.ts';
+import type { AuditRecord, NewAttempt, NewRun, NewToolCall, Store } from '../../../domain/store/port.ts';
 
 export const usd = (nanoUsd: number): NanoUsd => nanoUsd as NanoUsd;
 export const END: RunEnd = { status: 'completed', message: 'The model gave its answer.' };
@@ -121,4 +121,12 @@ export function newGate(key: RunKey, change: Partial<GateRecord> = {}): GateReco
 /** A gate as it stands after its approval. */
 export function approvedGate(key: RunKey, change: Partial<GateRecord> = {}): GateRecord {
   return newGate(key, { status: 'approved', votes: [newVote()], decidedAtMs: 1_800_000_000_000, ...change });
+}
+
+/** The course of a run, which the store itself audits. */
+const COURSE = /^(run\.(started|ended|reopened)|gate\.opened|attempt\.|call\.|audit\.)/;
+
+/** The audit without the course of runs: what a test's own subject left in it. */
+export async function auditNotes(store: Store, runKey?: RunKey): Promise<readonly AuditRecord[]> {
+  return (await store.listAudit({ ...(runKey ? { runKey } : {}), limit: 100 })).filter(({ type }) => !COURSE.test(type));
 }

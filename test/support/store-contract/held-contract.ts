@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { AttemptId, RunKey } from '../../../contracts/ids.ts';
 import type { Store } from '../../../domain/store/port.ts';
 import type { Subject } from '../store-contract.ts';
-import { reply, reserve, startRun, usd } from './fixtures.ts';
+import { auditNotes, reply, reserve, startRun, usd } from './fixtures.ts';
 
 const BY = { actor: 'alice', reason: 'the provider has no record' };
 const USAGE = { inputTokens: 10, cachedInputTokens: 0, cacheWriteTokens: 0, outputTokens: 5, reasoningTokens: 0 };
@@ -73,7 +73,7 @@ export function describeHeldContract(subject: Subject): void {
     await store.moveMoney(key, written, { type: 'writeOff' }, { actor: 'bob', reason: 'again' });
     const row = await store.moveMoney(key, settled, { type: 'settle', costNanoUsd: usd(7) }, { actor: 'tollgate', reason: 'the record', usage: USAGE });
     expect(row).toMatchObject({ usage: USAGE, money: { status: 'settled', settledNanoUsd: 7 } });
-    const audit = await store.listAudit({ runKey: key, limit: 10 });
+    const audit = await auditNotes(store, key);
     expect(audit.map(({ type, actor }) => [type, actor])).toEqual([
       ['ledger.writtenOff', 'alice'],
       ['ledger.reconciled', 'tollgate'],

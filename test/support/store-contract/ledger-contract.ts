@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { AttemptId } from '../../../contracts/ids.ts';
 import type { Subject } from '../store-contract.ts';
-import { newAttempt, reply, reserve, runKey, startRun, usd } from './fixtures.ts';
+import { auditNotes, newAttempt, reply, reserve, runKey, startRun, usd } from './fixtures.ts';
 
 const USAGE = { inputTokens: 10, cachedInputTokens: 2, cacheWriteTokens: 0, outputTokens: 5, reasoningTokens: 1 };
 
@@ -101,7 +101,7 @@ export function describeLedgerContract(subject: Subject): void {
     const attemptId = await reserve(store, key);
     for (const cost of [40, 40, 60]) await store.moveMoney(key, attemptId, { type: 'settle', costNanoUsd: usd(cost) });
     expect(await store.getLedger(key)).toMatchObject({ settledNanoUsd: 40, heldNanoUsd: 0, overrunNanoUsd: 0 });
-    const audit = await store.listAudit({ runKey: key, limit: 10 });
+    const audit = await auditNotes(store, key);
     expect(audit.map(({ type }) => type)).toEqual(['ledger.conflict']);
     expect(audit[0]?.data).toMatchObject({ attemptId, event: { type: 'settle', costNanoUsd: 60 } });
   });
@@ -112,7 +112,7 @@ export function describeLedgerContract(subject: Subject): void {
     const attemptId = await reserve(store, key);
     await store.moveMoney(key, attemptId, { type: 'settle', costNanoUsd: usd(230) });
     expect(await store.getLedger(key)).toMatchObject({ settledNanoUsd: 230, overrunNanoUsd: 130, heldNanoUsd: 0 });
-    expect((await store.listAudit({ runKey: key, limit: 10 })).map(({ type }) => type)).toEqual(['ledger.overrun']);
+    expect((await auditNotes(store, key)).map(({ type }) => type)).toEqual(['ledger.overrun']);
     expect((await store.reserveAttempt(newAttempt(key, { reservedNanoUsd: usd(1) }))).type).toBe('rejected');
   });
 
