@@ -1,6 +1,9 @@
+import { activityInfo } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { FAILURES, TollgateError } from '../contracts/failures.ts';
 import type { Scrubber } from '../domain/redaction/scrub.ts';
+
+const LONGEST_STOPPED_WAIT_MS = 30_000;
 
 /**
  * Runs an activity's body and gives what it throws a type that Temporal and people can act on: types that get better
@@ -19,9 +22,14 @@ export async function translated<T>(scrubber: Scrubber, body: () => Promise<T>):
 }
 
 function toFailure(scrubber: Scrubber, error: Error, type: string, nonRetryable: boolean): ApplicationFailure {
-  const failure = ApplicationFailure.create({ message: scrubber.text(error.message), type, nonRetryable, ...causeOf(scrubber, error) });
+  const failure = ApplicationFailure.create({ message: scrubber.text(error.message), type, nonRetryable, ...waitOf(type), ...causeOf(scrubber, error) });
   failure.stack = scrubber.text(error.stack ?? '');
   return failure;
+}
+
+/** What a person stopped may stay so for days: many runs that look every few seconds would be work for nothing. */
+function waitOf(type: string): { nextRetryDelay?: number } {
+  return type === 'stopped' ? { nextRetryDelay: Math.min(LONGEST_STOPPED_WAIT_MS, 1_000 * 2 ** Math.min(activityInfo().attempt - 1, 10)) } : {};
 }
 
 function causeOf(scrubber: Scrubber, { cause }: Error): { cause?: Error } {

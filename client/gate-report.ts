@@ -27,6 +27,10 @@ export interface GateReport {
   readonly expiresAt: string;
   readonly decidedAt: string | null;
   readonly votes: readonly VoteReport[];
+  /** The standing approval that approved it, in place of votes. */
+  readonly standing?: { readonly standingId: string; readonly grantedBy: readonly string[] };
+  /** Set where a stop switch holds the action back, approved or not. */
+  readonly stopped?: readonly StoppedReport[];
   /** Other roles that must approve too. */
   readonly needs?: readonly { readonly role: string; readonly approvers: number }[];
   /** What holders of a role may approve and edit to. */
@@ -45,8 +49,18 @@ export interface GateReport {
   readonly approveCommand?: string;
 }
 
+/** A switch that holds something back: who threw it, when and why. */
+export interface StoppedReport {
+  readonly stopId: string;
+  readonly by: string;
+  readonly reason: string;
+  readonly at: string;
+}
+
 export interface VoteReport {
   readonly approver: string;
+  /** Whom the vote stands for, where somebody who is away delegated it. */
+  readonly onBehalfOf?: string;
   /** How people call the approver. */
   readonly displayName?: string;
   readonly roles: readonly string[];
@@ -86,14 +100,16 @@ export function reportGate(gate: GateRecord): GateReport {
     expiresAt: iso(gate.expiresAtMs),
     decidedAt: gate.decidedAtMs === null ? null : iso(gate.decidedAtMs),
     votes: gate.votes.map(reportVote),
+    ...(gate.standing ? { standing: gate.standing } : {}),
     ...reportTerms(gate),
     ...reportAttention(gate),
     ...(gate.status === 'open' ? { approveCommand: approveCommand(gate.approvalId, gate.actionDigest) } : {}),
   };
 }
 
-function reportVote({ approver, displayName, roles, verdict, comment, unverified, atMs }: Vote): VoteReport {
-  return { approver, ...(displayName === undefined ? {} : { displayName }), roles, verdict, comment, unverified, at: iso(atMs) };
+function reportVote({ approver, displayName, onBehalfOf, roles, verdict, comment, unverified, atMs }: Vote): VoteReport {
+  const names = { ...(displayName === undefined ? {} : { displayName }), ...(onBehalfOf === undefined ? {} : { onBehalfOf }) };
+  return { approver, ...names, roles, verdict, comment, unverified, at: iso(atMs) };
 }
 
 /** What the policy asks beside a role and a number. */

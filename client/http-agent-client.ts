@@ -23,6 +23,7 @@ import {
   undecidedSchema,
 } from './http/schemas.ts';
 import { createHttpMoneyDoor } from './http-money-door.ts';
+import { createHttpStandingDoor } from './http-standing-door.ts';
 import { type HttpAgentClientOptions, HttpProblem, HttpTransport, Patience, toTollgateError } from './http-transport.ts';
 import type { GateReport } from './gate-report.ts';
 import { knownTask, type StartableTask } from './known-task.ts';
@@ -72,6 +73,7 @@ export function createHttpAgentClient(options: HttpAgentClientOptions): AgentCli
     addUserMessage: (agentRunId, text, messageOptions = {}) =>
       translated(() => http.json(messageSentSchema, { method: 'POST', path: `${runPath(agentRunId)}/messages`, body: { text, ...messageOptions } })),
     ...createHttpMoneyDoor(http),
+    ...createHttpStandingDoor(http),
     cancel: (agentRunId) =>
       translated(async () => ({ type: (await http.json(cancellationSchema, { method: 'POST', path: `${runPath(agentRunId)}/cancel` })).cancellation })),
   };

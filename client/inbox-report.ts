@@ -1,5 +1,6 @@
 import type { ModelReply } from '../contracts/model.ts';
-import { type GateRecord, holdsRole } from '../domain/approval/gate.ts';
+import { type GateRecord, mayRequesterDecide, standingAt } from '../domain/approval/gate.ts';
+import { standingOf as standingAtGate } from '../domain/approval/quorum.ts';
 import type { AttemptRecord, RunRecord, Store, ToolCallRecord } from '../domain/store/port.ts';
 import { formatUsd } from '../domain/budget/price.ts';
 import type { Identity } from './decision.ts';
@@ -12,8 +13,8 @@ const MAX_TEXT_LENGTH = 8_000;
 const MAX_ACTIONS = 100;
 const MAX_GATES = 100;
 
-/** Whether a gate waits for this very person, and if not, why not. */
-export type Standing = 'waitsForYou' | 'otherRole' | 'yourOwnRun' | 'youHaveDecided' | 'closed';
+/** Whether a gate waits for this very person, and if not, why not. `overLimit`: they may deny it, and change it to less. */
+export type Standing = 'waitsForYou' | 'overLimit' | 'otherRole' | 'yourOwnRun' | 'youHaveDecided' | 'closed';
 
 export interface WaitingGate {
   readonly gate: GateReport;
@@ -69,24 +70,21 @@ export interface Viewer {
 export async function reportInbox(store: Store, viewer: Viewer, filter: { readonly tenant?: string; readonly limit: number }): Promise<InboxReport> {
   const [{ gates, total }, nowMs] = await Promise.all([store.listWaitingGates(filter), store.nowMs()]);
   return {
-    gates: gates.map(({ gate, ...run }) => ({ gate: reportGate(gate), ...run, standing: standingOf(gate, viewer) })),
+    gates: gates.map(({ gate, ...run }) => ({ gate: reportGate(gate), ...run, standing: standingOf(gate, viewer, nowMs) })),
     total,
     now: new Date(nowMs).toISOString(),
   };
 }
 
 /** A hint for the page alone: whether a decision counts, the gate says. */
-export function standingOf(gate: GateRecord, { identity, requesterMayDecide }: Viewer): Standing {
+export function standingOf(gate: GateRecord, { identity, requesterMayDecide }: Viewer, nowMs: number): Standing {
   if (gate.votes.some(({ approver }) => approver === identity.name)) return 'youHaveDecided';
   if (gate.status !== 'open') return 'closed';
-  if (!rolesAsked(gate).some((role) => holdsRole(identity.roles, role))) return 'otherRole';
-  if (gate.requester === identity.name && !(gate.policy.requesterMayDecide ?? requesterMayDecide)) return 'yourOwnRun';
-  return 'waitsForYou';
-}
-
-/** Every role whose holders may decide by now. */
-function rolesAsked({ policy: { role, needs = [], escalateTo }, escalatedAtMs }: GateRecord): string[] {
-  return [role, ...needs.map((need) => need.role), ...(escalateTo && escalatedAtMs !== undefined ? [escalateTo.role] : [])];
+  const may = standingAtGate(identity.roles, standingAt(gate, nowMs));
+  if (may === 'wrongRole') return 'otherRole';
+  const asked = gate.requester === identity.name || gate.terms?.editors.includes(identity.name);
+  if (asked && !mayRequesterDecide(gate, requesterMayDecide)) return 'yourOwnRun';
+  return may === 'overLimit' ? 'overLimit' : 'waitsForYou';
 }
 
 /** A gate in its run: why it asks, what it has done and spent. Shows tokens, never what they stand for. */
@@ -109,7 +107,7 @@ export async function reportGateContext(store: Store, viewer: Viewer, gate: Gate
     task: run.task,
     tenant: run.tenant,
     feature: run.feature,
-    standing: standingOf(gate, viewer),
+    standing: standingOf(gate, viewer, nowMs),
     run: { ...summary, requester: run.requester },
     step: asking?.step ?? null,
     ...(await lastWords(store, asking ?? attempts.at(-1))),

@@ -1,9 +1,12 @@
 import type { Client } from '@temporalio/client';
+import type { GatePolicy } from '../contracts/approval.ts';
 import { TollgateError } from '../contracts/failures.ts';
 import type { SearchAttributeTopic } from '../contracts/search-attributes.ts';
 import type { TaskDefinition } from '../contracts/task.ts';
 import type { ApprovalId } from '../contracts/ids.ts';
 import type { DecisionSigner } from '../domain/approval/key-port.ts';
+import { policyFor } from '../domain/approval/policy.ts';
+import { createScrubber } from '../domain/redaction/scrub.ts';
 import type { Keyring } from '../domain/encryption/port.ts';
 import type { ModelCatalogue } from '../domain/model/catalogue-port.ts';
 import type { Store } from '../domain/store/port.ts';
@@ -12,12 +15,14 @@ import type { ProjectSpec } from '../domain/task/define.ts';
 import type { TaskRegistry } from '../domain/task/registry-port.ts';
 import { type AgentClient, createAgentClient } from './agent-client.ts';
 import type { Identity } from './decision.ts';
+import { decideAll } from './decision-batch.ts';
 import { knownTask, type StartableTask, type StoredTask } from './known-task.ts';
 import { createMoneyDoor } from './money-door.ts';
 import type { ClientRedaction } from './redaction.ts';
 import { createRunReader, noSuchGate } from './run-reader.ts';
 import type { RunsDoor } from './runs-door.ts';
 import { showGate } from './shown-gate.ts';
+import { createStandingDoor } from './standing-door.ts';
 import { type StartOptions, toStartRequest } from './start-request.ts';
 
 /** How long a read waits for Temporal, in milliseconds: the store has nearly all there is to tell. */
@@ -45,6 +50,8 @@ export interface LocalDoorPorts {
   keyring(): Promise<Keyring>;
   /** Redacts what goes to Temporal. */
   redaction(): Promise<ClientRedaction>;
+  /** Masks what redaction finds by its own rules, without the project's. */
+  scrub(text: string): string;
   storeName(): string;
   taskQueue(): string;
   switchedOffSearchAttributes(): readonly SearchAttributeTopic[];
@@ -77,8 +84,27 @@ export function createLocalDoor(ports: LocalDoorPorts): RunsDoor {
     deny: async (approvalId, options) => (await open({ signs: true })).deny(approvalId, options),
     edit: async (approvalId, options) => (await open({ signs: true })).edit(approvalId, options),
     withdraw: async (approvalId, options) => (await open({ signs: true })).withdraw(approvalId, options),
+    decideBatch: async (batch) => await decideAll(await open({ signs: true }), batch),
+    ...createStandingDoor({
+      openStore: ports.openStore,
+      signer: ports.signer,
+      identity: ports.identity,
+      // A switch must be thrown also where the project does not load.
+      scrub: async (text) => {
+        const redaction = await ports.redaction().catch(() => null);
+        return redaction ? createScrubber(redaction.engine).text(text) : ports.scrub(text);
+      },
+      policiesOf: async (tool, task) => policiesOf((await ports.project()).registry, tool, task),
+    }),
     signDecision: async (approvalId, decision) => (await open({ signs: true })).signDecision(approvalId, decision),
   };
+}
+
+function policiesOf({ tasks }: TaskRegistry, name: string, taskName: string | undefined): readonly GatePolicy[] {
+  return [...tasks.values()].flatMap((task) => {
+    const tool = taskName === undefined || task.name === taskName ? task.tools.find((candidate) => candidate.name === name) : undefined;
+    return tool ? [policyFor(task, 'action', tool)] : [];
+  });
 }
 
 async function openAgentClient(ports: LocalDoorPorts, options: { readonly signs: boolean; readonly timeoutMs?: number }): Promise<AgentClient> {

@@ -6,6 +6,7 @@ import type { AgentClient, RunDescription } from './agent-client.ts';
 import { type GateReport, reportGate } from './gate-report.ts';
 import { type RunReport, type RunSummary, reportLedger, reportRun, summarizeRun } from './run-report.ts';
 import type { RunOutcome } from './run-result.ts';
+import { withStops } from './stopped-gates.ts';
 
 /** How soon a run is looked at again, in milliseconds: while it moves, and at most while it does not. */
 const REFRESH_MS = 250;
@@ -68,11 +69,17 @@ export function createRunReader(ports: RunReaderPorts): RunReader {
     async pendingApprovals({ tenant, limit = MAX_LISTED, after } = {}) {
       const store = await ports.openStore();
       const within = { ...(tenant === undefined ? {} : { tenant }), ...(after === undefined ? {} : { after: after as ApprovalId }) };
-      return (await store.listGates({ status: 'open', limit, ...within })).map(reportGate);
+      const gates = await store.listGates({ status: 'open', limit, ...within });
+      return await withStops(
+        store,
+        gates.map((gate) => ({ gate, report: reportGate(gate) })),
+      );
     },
     async approval(approvalId) {
-      const gate = await (await ports.openStore()).findGate(approvalId as ApprovalId);
-      if (gate) return reportGate(gate);
+      const store = await ports.openStore();
+      const gate = await store.findGate(approvalId as ApprovalId);
+      const [shown] = gate ? await withStops(store, [{ gate, report: reportGate(gate) }]) : [];
+      if (shown) return shown;
       throw noSuchGate(approvalId);
     },
   };

@@ -4,7 +4,8 @@ import type { TaskSnapshot } from '../contracts/task.ts';
 import type { GateRecord } from '../domain/approval/gate.ts';
 import { formatUsd } from '../domain/budget/price.ts';
 import type { AttemptRecord, RunRecord, Store, ToolCallRecord } from '../domain/store/port.ts';
-import { type GateReport, reportGate } from './gate-report.ts';
+import { type GateReport, reportGate, type StoppedReport } from './gate-report.ts';
+import { stopsOfRun, withStops } from './stopped-gates.ts';
 import { readOutput } from './run-result.ts';
 import { reportSteps, type StepReport } from './step-report.ts';
 
@@ -94,6 +95,8 @@ export interface RunReport extends RunSummary {
   /** Tokens against the run's limit in tokens, where it has one. */
   readonly tokens?: TokenReport;
   readonly gates: readonly GateReport[];
+  /** Switches that hold its model calls back. Set where there are any; those that hold an action back are at its gate. */
+  readonly stopped?: readonly StoppedReport[];
   /** The run whose budget this one draws on, where there is one. */
   readonly parent?: string;
   /** Its children with their share of its budget, oldest first; at most 100. Set where there are any. */
@@ -123,7 +126,22 @@ export async function reportRun(store: Store, run: RunRecord): Promise<RunReport
       : {}),
     ...(tokens ? { tokens: { limit: tokens.limitNanoUsd, used: tokens.settledNanoUsd + tokens.writtenOffNanoUsd, held: tokens.heldNanoUsd } } : {}),
   };
-  return { ...assemble(run, summary, output, { attempts, calls, gates, snapshot }), ...more, ...family };
+  const report = assemble(run, summary, output, { attempts, calls, gates, snapshot });
+  return { ...report, ...(await stopsOf(store, run, gates)), ...more, ...family };
+}
+
+/** What is held back of a run that goes on, by whom and why. */
+async function stopsOf(store: Store, run: RunRecord, gates: readonly GateRecord[]): Promise<Partial<Pick<RunReport, 'gates' | 'stopped'>>> {
+  if (run.end) return {};
+  const inOrder = [...gates].sort((a, b) => a.createdAtMs - b.createdAtMs);
+  const [shown, stopped] = await Promise.all([
+    withStops(
+      store,
+      inOrder.map((gate) => ({ gate, report: reportGate(gate) })),
+    ),
+    stopsOfRun(store, run),
+  ]);
+  return { gates: shown, ...(stopped.length > 0 ? { stopped } : {}) };
 }
 
 interface Journal {

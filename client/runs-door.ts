@@ -1,7 +1,9 @@
 import type { AgentClient, StartedRun } from './agent-client.ts';
+import type { BatchAnswer, BatchDecision } from './decision-batch.ts';
 import type { StoredTask } from './known-task.ts';
 import type { MoneyDoor } from './money-door.ts';
 import type { RunReader } from './run-reader.ts';
+import type { StandingDoor } from './standing-door.ts';
 import type { StartOptions } from './start-request.ts';
 
 /**
@@ -11,7 +13,10 @@ import type { StartOptions } from './start-request.ts';
 export interface RunsDoor
   extends RunReader,
     MoneyDoor,
+    StandingDoor,
     Pick<AgentClient, 'approve' | 'deny' | 'withdraw' | 'edit' | 'signDecision' | 'cancel' | 'describe' | 'addUserMessage'> {
   /** Starts a run of a task by its name or its data, after checking everything that can be checked. */
   start(task: string | StoredTask, input: unknown, options?: StartOptions): Promise<StartedRun>;
+  /** One decision over many gates; an answer for each, in the order asked. */
+  decideBatch(batch: BatchDecision): Promise<readonly BatchAnswer[]>;
 }

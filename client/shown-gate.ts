@@ -5,6 +5,7 @@ import { familyOf } from '../domain/redaction/policy.ts';
 import type { Store } from '../domain/store/port.ts';
 import type { Identity } from './decision.ts';
 import { type GateReport, reportGate } from './gate-report.ts';
+import { withStops } from './stopped-gates.ts';
 
 export interface ShowsGates extends VaultParts {
   readonly store: Store;
@@ -17,7 +18,7 @@ export interface ShowsGates extends VaultParts {
  * redaction gives to one of their roles. Each look at values is audited.
  */
 export async function showGate({ store, keyring, settings, identity }: ShowsGates, gate: GateRecord): Promise<GateReport> {
-  const report = reportGate(gate);
+  const [report = reportGate(gate)] = await withStops(store, [{ gate, report: reportGate(gate) }]);
   const types = typesFor(settings, identity);
   const run = types.length === 0 ? null : await store.getRun(gate.runKey);
   if (!run) return report;

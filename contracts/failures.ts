@@ -14,6 +14,7 @@ export const FAILURES = {
   toolNotOffered: { retryable: false, summary: 'An MCP server does not offer a tool of the task, or not the one that the task was written for.' },
   toolChanged: { retryable: true, summary: 'An MCP server offers another tool than the one that the run is pinned to; nothing was sent and the run waits.' },
   toolServerUnavailable: { retryable: true, summary: 'An MCP server does not start or answer; nothing was sent.' },
+  stopped: { retryable: true, summary: 'A person threw a stop switch that holds this back; nothing was sent, and the run waits until it is lifted.' },
   storeFull: { retryable: true, summary: 'The store cannot take another row; the run waits for room.' },
   storeUnavailable: { retryable: true, summary: 'The store cannot be reached or is locked; the run waits.' },
   unreadable: { retryable: false, summary: 'A sealed value does not open: it was changed, or sealed under a key that is not here.' },

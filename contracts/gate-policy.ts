@@ -61,6 +61,8 @@ const terms = {
   remindBeforeMs: span.optional(),
   /** Whether the person who asked for the run may decide. Unset: true with the local development key, else false. */
   requesterMayDecide: z.boolean().optional(),
+  /** False: people look at each action, and no standing approval counts. */
+  standing: z.boolean().optional(),
 };
 
 /** Changes a policy where all of `when` holds. A rule that is `shadow` is only written down: the audit says what it would have changed. */

@@ -2,11 +2,14 @@ import type { GatedAction } from '../../contracts/approval.ts';
 import type { ActionDigest } from '../../contracts/ids.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import type { ToolDefinition } from '../../contracts/task.ts';
+import type { DecisionVerifier } from '../../domain/approval/key-port.ts';
+import { rolesOfVote } from '../../domain/approval/delegation.ts';
 import { bindingArguments } from '../../domain/approval/policy.ts';
 import type { GateRecord, Vote } from '../../domain/approval/gate.ts';
 import { boundArguments, type OpenedTokens } from '../../domain/redaction/revealed-arguments.ts';
 import { canonicalDigest } from '../digest.ts';
 import type { ActivityPorts } from '../ports.ts';
+import { NOBODY_STANDS } from './delegations.ts';
 
 export const RAISE_BUDGET_TOOL = 'tollgate.raiseBudget';
 export const TAKE_OVER_TOOL = 'tollgate.takeOver';
@@ -36,7 +39,12 @@ export function actionDigestOf(gate: Described, volatileArguments: readonly stri
  * The votes of a gate that a valid signature proves, for exactly `digest`, which the caller computed itself from its own
  * configuration. A row that somebody wrote into the store proves nothing.
  */
-export function provenVotes({ verifier }: Pick<ActivityPorts, 'verifier'>, gate: GateRecord, digest: ActionDigest): readonly Vote[] {
+export function provenVotes(
+  { verifier }: { readonly verifier: Pick<DecisionVerifier, 'verify'> },
+  gate: GateRecord,
+  digest: ActionDigest,
+  stands = NOBODY_STANDS,
+): readonly Vote[] {
   return gate.votes.flatMap((vote): Vote[] => {
     const decision = verifier.verify(vote.signedDecision);
     const isForThis =
@@ -46,7 +54,8 @@ export function provenVotes({ verifier }: Pick<ActivityPorts, 'verifier'>, gate:
       decision.firstExecutionRunId === gate.runKey.firstExecutionRunId &&
       decision.actionDigest === digest;
     if (!isForThis || (decision.verdict !== 'approve' && decision.verdict !== 'deny')) return [];
-    return [{ ...vote, approver: decision.approver, roles: decision.roles, verdict: decision.verdict }];
+    const roles = rolesOfVote(vote, decision, stands.delegations, stands.tenant);
+    return [{ ...vote, approver: decision.approver, roles, verdict: decision.verdict }];
   });
 }
 

@@ -4,9 +4,11 @@ import { invariant } from '../../contracts/failures.ts';
 import type { RunKey } from '../../contracts/ids.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import type { TaskSnapshot } from '../../contracts/task.ts';
+import type { GatePolicy } from '../../contracts/approval.ts';
 import type { GateRecord } from '../../domain/approval/gate.ts';
 import { momentsOf, timesOf } from '../../domain/approval/moments.ts';
 import type { AskedPolicy } from '../../domain/approval/policy.ts';
+import type { StandingReference } from '../../domain/approval/standing.ts';
 import { remainingNanoUsd } from '../../domain/budget/ledger.ts';
 import { formatUsd } from '../../domain/budget/price.ts';
 import type { RunRecord, Store, ToolCallRecord } from '../../domain/store/port.ts';
@@ -19,6 +21,7 @@ import { openedIn } from '../redaction/opened.ts';
 import { loadCall } from '../tool/loaded-call.ts';
 import { askedPolicy } from './asked-policy.ts';
 import { actionDigestOf, destinationOf, RAISE_BUDGET_TOOL, TAKE_OVER_TOOL } from './gated-action.ts';
+import { standingFor } from './standing.ts';
 
 type Subject = Pick<GateRecord, 'tool' | 'toolVersion' | 'destination' | 'arguments' | 'occurrence' | 'reason'> & { readonly volatile: readonly string[] };
 
@@ -32,6 +35,7 @@ export async function openGate(ports: ActivityPorts, input: OpenGateInput): Prom
   const { volatile, ...subject } = await subjectOf(ports, input, run, snapshot);
   const asked = askedPolicy(ports, snapshot, kind, { tool: subject.tool, tenant: run.tenant, arguments: subject.arguments });
   const { policy } = asked;
+  const standing = asked.asks ? await standingOf(ports, input, run, snapshot, subject, policy) : null;
   const nowMs = await store.nowMs();
   const { escalatesAtMs, ...times } = timesOf(policy, nowMs);
   const described = {
@@ -46,7 +50,7 @@ export async function openGate(ports: ActivityPorts, input: OpenGateInput): Prom
   };
   const gate = await store.createGate({
     ...described,
-    ...(asked.asks ? { status: 'open', decidedAtMs: null } : { status: 'approved', decidedAtMs: nowMs, shadow: true }),
+    ...statusOf(asked, standing, nowMs),
     actionDigest: actionDigestOf(described, volatile, await openedIn(ports, { runKey, tenant: run.tenant }, subject.arguments)),
     attemptId: input.attemptId,
     callIndex: input.callIndex,
@@ -64,14 +68,43 @@ export async function openGate(ports: ActivityPorts, input: OpenGateInput): Prom
 /** With whom a policy that is only tried out would have asked. */
 async function auditOpened(
   { store }: ActivityPorts,
-  { runKey, approvalId, kind, tool, actionDigest, policy, shadow }: GateRecord,
+  { runKey, approvalId, kind, tool, actionDigest, policy, shadow, standing }: GateRecord,
   { tried }: AskedPolicy,
 ): Promise<void> {
   const audit = (type: string, data: JsonObject) =>
     store.appendAudit({ type, runKey, actor: 'tollgate', data: { approvalId, kind, tool, actionDigest, ...data } });
   await audit('gate.opened', { policy: { ...policy } as JsonObject });
+  if (standing) await audit('gate.approvedByStanding', { ...standing });
   if (shadow) await audit('gate.shadowed', { wouldAsk: { ...(tried ?? policy) } as JsonObject, asked: null });
   else if (tried) await audit('gate.shadowed', { wouldAsk: { ...tried } as JsonObject, asked: { ...policy } as JsonObject });
+}
+
+/** Open for people, unless a standing approval covers the action or the policy is only tried out. */
+function statusOf(
+  { asks }: AskedPolicy,
+  standing: StandingReference | null,
+  nowMs: number,
+): Pick<GateRecord, 'status' | 'decidedAtMs' | 'standing' | 'shadow'> {
+  if (standing) return { status: 'approved', decidedAtMs: nowMs, standing };
+  return asks ? { status: 'open', decidedAtMs: null } : { status: 'approved', decidedAtMs: nowMs, shadow: true };
+}
+
+/** The standing approval that covers an action, where people gave one. What it permits is asked again, with its limits, when the action begins. */
+async function standingOf(
+  ports: ActivityPorts,
+  input: OpenGateInput,
+  { runKey, tenant, requester }: RunRecord,
+  snapshot: TaskSnapshot,
+  { occurrence, tool: asked }: Pick<GateRecord, 'occurrence' | 'tool'>,
+  policy: GatePolicy,
+): Promise<StandingReference | null> {
+  const { attemptId, callIndex } = input;
+  if (input.kind !== 'action' || attemptId === null || callIndex === null) return null;
+  return await standingFor(ports, { tenant, tool: asked, policy }, { attemptId, callIndex }, async () => {
+    const { tool, args } = await loadCall(ports.store, snapshot, runKey, attemptId, callIndex);
+    const opened = await openedIn(ports, { runKey, tenant }, args);
+    return { runKey, snapshot, tool, args, opened, occurrence, tenant, requester, policies: [policy] };
+  });
 }
 
 function outcomeOf(gate: GateRecord): OpenGateOutcome {

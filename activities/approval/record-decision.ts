@@ -2,8 +2,9 @@ import type { RaiseBudgetInput, RaiseBudgetOutcome, RecordDecisionInput } from '
 import type { Decision, DecisionAnswer, DecisionRefusal, DecisionRequest } from '../../contracts/approval.ts';
 import type { RunKey } from '../../contracts/ids.ts';
 import type { JsonObject } from '../../contracts/json.ts';
+import { decideForOthers } from '../../domain/approval/delegation.ts';
 import { edit } from '../../domain/approval/edit.ts';
-import { decide, decidedAs, type GateRecord, permits, type VerifiedDecision } from '../../domain/approval/gate.ts';
+import { decidedAs, type GateRecord, permits, type VerifiedDecision } from '../../domain/approval/gate.ts';
 import { nanoUsd } from '../../domain/budget/ledger.ts';
 import { NOTHING_OPENED } from '../../domain/redaction/revealed-arguments.ts';
 import { createScrubber } from '../../domain/redaction/scrub.ts';
@@ -12,6 +13,7 @@ import { canonicalDigest } from '../digest.ts';
 import type { ActivityPorts } from '../ports.ts';
 import { runOfText } from '../redaction/run-of-text.ts';
 import { askedPolicy, isOutgrown, rulingOf } from './asked-policy.ts';
+import { delegationsOf, delegationsTo, NOBODY_STANDS } from './delegations.ts';
 import { proposeEdit } from './edit-gate.ts';
 import { actionDigestOf, provenVotes } from './gated-action.ts';
 
@@ -46,9 +48,12 @@ export async function recordDecision(ports: ActivityPorts, { runKey, request: se
   if (decision.verdict !== request.verdict || decision.approvalId !== request.approvalId)
     return refuse(ports, runKey, request, 'badSignature', 'What was signed is not what was sent.');
 
+  const stands = 'tenant' in run ? await delegationsTo(ports, decision.approver, run.tenant) : NOBODY_STANDS;
   const verified = { decision: shown(decision), signedDecision: signed, requesterMayDecideByDefault: ports.requesterMayDecideByDefault };
   const apply =
-    decision.verdict === 'edit' ? await toEdit(ports, runKey, request, verified) : (gate: GateRecord, nowMs: number) => decide(gate, verified, nowMs);
+    decision.verdict === 'edit'
+      ? await toEdit(ports, runKey, request, verified)
+      : (gate: GateRecord, nowMs: number) => decideForOthers(gate, verified, stands.delegations, stands.tenant, nowMs);
   const answer = await store.decideGate(runKey, request.approvalId, apply, (given) => ({
     type: `decision.${given.type}`,
     runKey,
@@ -121,8 +126,9 @@ export async function raiseBudget(ports: ActivityPorts, { runKey, approvalId }: 
   const digest = actionDigestOf(gate, [], NOTHING_OPENED);
   const { amountNanoUsd, amountTokens = 0 } = gate.arguments as JsonObject;
   const amount = { nanoUsd: nanoUsd(Number(amountNanoUsd)), tokens: Number(amountTokens) };
+  const stands = await delegationsOf(ports, gate, (await loadRunFacts(store, runKey)).tenant);
   const raised = await store.raiseLimit(runKey, approvalId, amount, (row, nowMs) =>
-    permits(decidedAs(gate, row), provenVotes(ports, row, digest), nowMs, rulingOf(ports, asked)),
+    permits(decidedAs(gate, row), provenVotes(ports, row, digest, stands), nowMs, rulingOf(ports, asked)),
   );
   return raised.type === 'raised' ? raised : { type: 'notPermitted', message: raised.message };
 }

@@ -5,6 +5,7 @@ import { loadRunFacts, loadSnapshot } from '../agent-run/snapshot.ts';
 import { outputProblem } from '../model/check-output.ts';
 import type { ActivityPorts } from '../ports.ts';
 import { askedPolicy, isOutgrown, rulingOf } from './asked-policy.ts';
+import { delegationsOf } from './delegations.ts';
 import { actionDigestOf, provenVotes } from './gated-action.ts';
 
 /**
@@ -16,11 +17,12 @@ export async function takeOver(ports: ActivityPorts, { runKey, snapshotDigest, a
   const { store } = ports;
   const gate = await store.getGate(runKey, approvalId);
   if (gate?.kind !== 'unavailable') return { type: 'notPermitted', message: `${approvalId} is no gate of this run about its models.` };
-  const votes = provenVotes(ports, gate, actionDigestOf(gate, [], NOTHING_OPENED));
+  const { tenant } = await loadRunFacts(store, runKey);
+  const stands = await delegationsOf(ports, gate, tenant);
+  const votes = provenVotes(ports, gate, actionDigestOf(gate, [], NOTHING_OPENED), stands);
   const answer = signedAnswer(ports, votes);
   const snapshot = await loadSnapshot(store, snapshotDigest);
   const { task } = snapshot;
-  const { tenant } = await loadRunFacts(store, runKey);
   const asked = askedPolicy(ports, snapshot, 'unavailable', { tool: gate.tool, tenant, arguments: gate.arguments });
   if (isOutgrown(ports, gate, asked)) return { type: 'notPermitted', message: 'The policy became stricter since the gate was opened.' };
   const problem = answer && task.outputSchema ? await outputProblem(ports.registry, { task }, answer.text) : undefined;

@@ -10,6 +10,7 @@ import { verdictFor } from '../../domain/model/error-classifier.ts';
 import type { AttemptRecord, NewAttempt, Rejection } from '../../domain/store/port.ts';
 import { candidateAt, loadRunFacts, loadSnapshot, promptVersionOf, type RunFacts } from '../agent-run/snapshot.ts';
 import { traceparentBelow } from '../../telemetry/trace-ids.ts';
+import { demandRunning } from '../approval/stopped.ts';
 import { canonicalDigest } from '../digest.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import type { ActivityPorts } from '../ports.ts';
@@ -42,6 +43,7 @@ export async function callModel(ports: ActivityPorts, input: CallModelInput): Pr
         `Attempt ${input.attemptId} was reserved, and the store lacks it. Nothing was sent now. Was the store restored from a backup? Cancel the run, or restore the newer store.`,
       );
 
+    await demandRunning(ports, input.runKey, { task: snapshot.task.name, tenant: run.tenant });
     await mustNotBeRestored(store, `attempt ${input.attemptId}`);
 
     const prepared = await reserve(ports, input, run, snapshot);

@@ -3,6 +3,7 @@ import { invariant } from '../../contracts/failures.ts';
 import { type GateRecord, isProven, type Vote } from '../../domain/approval/gate.ts';
 import { callKeyOf } from '../../domain/tool/tool-call.ts';
 import { loadRunFacts, loadSnapshot } from '../agent-run/snapshot.ts';
+import { delegationsOf } from '../approval/delegations.ts';
 import { actionDigestOf, provenVotes } from '../approval/gated-action.ts';
 import type { ActivityPorts } from '../ports.ts';
 import { openedIn } from '../redaction/opened.ts';
@@ -35,7 +36,7 @@ export async function resolveInDoubt(ports: ActivityPorts, input: ResolveInDoubt
   invariant(gate, `gate ${input.doubtApprovalId} is in the store`);
   const { tenant } = await loadRunFacts(store, runKey);
   const opened = await openedIn(ports, { runKey, tenant }, gate.arguments);
-  const votes = provenVotes(ports, gate, actionDigestOf(gate, call.tool.volatileArguments, opened));
+  const votes = provenVotes(ports, gate, actionDigestOf(gate, call.tool.volatileArguments, opened), await delegationsOf(ports, gate, tenant));
   const callKey = callKeyOf(attemptId, callIndex, approvalId);
   const said = answerOf(gate, votes, await store.nowMs());
   const text = {

@@ -1,15 +1,17 @@
 import type { ExecuteToolInput, ExecuteToolOutcome } from '../../contracts/agent-run.ts';
+import { TollgateError } from '../../contracts/failures.ts';
 import type { ApprovalId } from '../../contracts/ids.ts';
 import type { JsonObject, JsonValue } from '../../contracts/json.ts';
 import type { TaskSnapshot } from '../../contracts/task.ts';
-import { decidedAs, type GateRecord, isProven, permits } from '../../domain/approval/gate.ts';
+import type { GateRecord } from '../../domain/approval/gate.ts';
 import type { NewToolCall, ToolCallRecord } from '../../domain/store/port.ts';
 import { identifyingArguments } from '../../domain/redaction/revealed-arguments.ts';
 import { actionKeyParts } from '../../domain/tool/action-key.ts';
 import type { ToolContext } from '../../domain/tool/runtime-port.ts';
 import { callKeyOf } from '../../domain/tool/tool-call.ts';
-import { askedPolicy, isOutgrown, rulingOf } from '../approval/asked-policy.ts';
-import { actionDigestOf, destinationOf, provenVotes } from '../approval/gated-action.ts';
+import { askedPolicy, isOutgrown } from '../approval/asked-policy.ts';
+import { authorityOver } from '../approval/authority.ts';
+import { actionDigestOf, destinationOf } from '../approval/gated-action.ts';
 import { canonicalDigest } from '../digest.ts';
 import { persist } from '../heartbeat.ts';
 import type { ActivityPorts } from '../ports.ts';
@@ -75,29 +77,30 @@ export async function executeIrreversible(
   );
   const isShown = digest === gate.actionDigest;
   const asked = askedPolicy(ports, snapshot, 'action', { tool: call.tool.name, tenant: text.tenant, arguments: args });
-  const ruling = rulingOf(ports, asked);
-  const isApproved = isProven(gate, provenVotes(ports, gate, digest), await store.nowMs(), ruling);
+  // What a standing approval is judged by is what runs, and not what the model wrote.
+  const authority = await authorityOver(ports, { gate, digest, snapshot, call: { ...call, args }, opened, tenant: text.tenant, asked });
   const found = await store.getToolCall(runKey, callKey);
-  if (found) return resume(execution(found), isShown, isApproved);
+  if (found) return resume(execution(found), isShown, await authority.mayBeSentAgain());
   await mustNotBeRestored(store, `the action of gate ${approvalId}`);
 
   if (isOutgrown(ports, gate, asked)) return { type: 'reopen', message: 'The policy became stricter since the gate was opened.' };
   if (!isShown) return { type: 'reopen', message: 'What would run here is not what the gate shows (destination, version or arguments differ).' };
 
   demandValues(call.tool.name, shown);
+  await authority.demandRunning();
   const identity = identifyingArguments(args, opened);
   await ports.runtimeOf(call.tool).prepare?.(call.tool, contextOf(actionKey(input, gate, call, identity)));
   await auditReveal(ports, text, call.tool.name, callKey, shown);
-  const consumed = await store.consumeApproval(intentOf(input, gate, call, identity, callKey, await store.nowMs()), (row, nowMs) =>
-    permits(decidedAs(gate, row), provenVotes(ports, row, digest), nowMs, ruling),
-  );
+  const consumed = await store.consumeApproval(intentOf(input, gate, call, identity, callKey, await store.nowMs()), authority.mayBegin);
   switch (consumed.type) {
     case 'permitted':
       return dispatch(execution(consumed.call));
     case 'exists':
-      return resume(execution(consumed.call), isShown, isApproved);
+      return resume(execution(consumed.call), isShown, await authority.mayBeSentAgain());
     case 'repeated':
       return { type: 'reopen', message: 'The same action was carried out meanwhile; its repetition needs an approval of its own.' };
+    case 'stopped':
+      throw new TollgateError('stopped', consumed.message);
     case 'refused':
       return { type: 'notPermitted', gateStatus: consumed.gateStatus, message: consumed.message };
   }

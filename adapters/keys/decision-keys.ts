@@ -30,14 +30,16 @@ export function openVerifyingKeys(setting: string): DecisionVerifier {
 
 /** A decision counts that any of them takes. */
 export function firstOf(verifiers: readonly DecisionVerifier[]): DecisionVerifier {
+  const first = <T>(read: (verifier: DecisionVerifier) => T | null): T | null => {
+    for (const verifier of verifiers) {
+      const said = read(verifier);
+      if (said) return said;
+    }
+    return null;
+  };
   return {
-    verify: (signed) => {
-      for (const verifier of verifiers) {
-        const decision = verifier.verify(signed);
-        if (decision) return decision;
-      }
-      return null;
-    },
+    verify: (signed) => first((verifier) => verifier.verify(signed)),
+    readStatement: (signed) => first((verifier) => verifier.readStatement(signed)),
   };
 }
 
@@ -48,6 +50,7 @@ export function unverifiedOnly(verifier: DecisionVerifier): DecisionVerifier {
       const decision = verifier.verify(signed);
       return decision?.unverified === true ? decision : null;
     },
+    readStatement: () => null,
   };
 }
 

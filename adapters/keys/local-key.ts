@@ -1,8 +1,10 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, randomUUID, sign, verify } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Decision, decisionSchema, type SignedDecision } from '../../contracts/approval.ts';
+import type { z } from 'zod';
+import { decisionSchema } from '../../contracts/approval.ts';
 import { TollgateError } from '../../contracts/failures.ts';
+import { statementSchema } from '../../contracts/statement.ts';
 import type { DecisionSigner, DecisionVerifier } from '../../domain/approval/key-port.ts';
 
 const MAX_SIGNED_LENGTH = 16_384;
@@ -71,20 +73,28 @@ function readOrCreate(path: string, make: () => string): string {
 
 /** Signs with a private key. */
 export function signerOf(privateKey: KeyObject): DecisionSigner {
-  return {
-    sign: (decision) => {
-      const body = Buffer.from(JSON.stringify(decision), 'utf8').toString('base64url');
-      return `${body}.${sign(null, Buffer.from(body, 'utf8'), privateKey).toString('base64url')}`;
-    },
+  const signJson = (value: unknown) => {
+    const body = Buffer.from(JSON.stringify(value), 'utf8').toString('base64url');
+    return `${body}.${sign(null, Buffer.from(body, 'utf8'), privateKey).toString('base64url')}`;
   };
+  return { sign: signJson, signStatement: signJson };
 }
 
 /** Verifies with a public key. */
 export function verifierOf(publicKey: KeyObject): DecisionVerifier {
-  return { verify: (signed) => read(publicKey, signed) };
+  return {
+    verify: (signed) => parsed(decisionSchema, read(publicKey, signed)),
+    readStatement: (signed) => parsed(statementSchema, read(publicKey, signed)),
+  };
 }
 
-function read(publicKey: KeyObject, signed: SignedDecision): Decision | null {
+function parsed<Schema extends z.ZodType>(schema: Schema, said: unknown): z.output<Schema> | null {
+  const result = schema.safeParse(said);
+  return result.success ? result.data : null;
+}
+
+/** What was signed; null where it was not, or not by this key. */
+function read(publicKey: KeyObject, signed: string): unknown {
   try {
     if (typeof signed !== 'string' || signed.length > MAX_SIGNED_LENGTH) return null;
     const [body, signature, ...rest] = signed.split('.');
@@ -92,8 +102,7 @@ function read(publicKey: KeyObject, signed: SignedDecision): Decision | null {
     const bytes = Buffer.from(signature, 'base64url');
     // Decoding is lenient; one decision has one spelling.
     if (bytes.toString('base64url') !== signature || !verify(null, Buffer.from(body, 'utf8'), publicKey, bytes)) return null;
-    const parsed = decisionSchema.safeParse(JSON.parse(Buffer.from(body, 'base64url').toString('utf8')));
-    return parsed.success ? parsed.data : null;
+    return JSON.parse(Buffer.from(body, 'base64url').toString('utf8')) as unknown;
   } catch {
     return null;
   }

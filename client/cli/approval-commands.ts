@@ -3,6 +3,7 @@ import { TollgateError } from '../../contracts/failures.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import type { DecisionResult } from '../decision.ts';
 import type { GateReport } from '../gate-report.ts';
+import { approveMany, type BatchOptions } from './approve-many.ts';
 import { type ExitCode, exitCodeOfDecision } from './exit-code.ts';
 import { renderGate } from './run-view.ts';
 import type { CliServices } from './services.ts';
@@ -38,12 +39,14 @@ export function addApprovalCommands(program: Command, services: CliServices, end
   program
     .command('approve')
     .description('approve exactly one action')
-    .argument('<approvalId>', 'id of the gate')
+    .argument('[approvalId]', 'id of the gate')
+    .option('--all-like <approvalId>', 'this gate and every other that waits for the same kind of action; shows them and asks')
+    .option('--batch <file>', 'many gates: JSON lines {"approvalId","actionDigest"}; - reads them from stdin')
     .option('--digest <actionDigest>', 'digest of the action that is approved; at a terminal the action is shown instead')
     .option('--edit <json>', 'approve with other arguments: the whole new arguments object; others look again')
     .option('--comment <text>', 'why')
     .option('--json', 'print JSON')
-    .action(async (approvalId: string, options: DecisionOptions) => end(await approve(services, approvalId, options)));
+    .action(async (approvalId: string | undefined, options: ApproveOptions) => end(await approveOneOrMany(services, approvalId, options)));
   program
     .command('deny')
     .description('deny an action; the reason goes to the model')
@@ -91,6 +94,14 @@ export function renderApprovals(gates: readonly GateReport[]): string[] {
     gate.expiresAt,
   ]);
   return [...columns([['RUN', 'KIND', 'TOOL', 'ARGUMENTS', 'DESTINATION', 'ROLE', 'EXPIRES'], ...rows]), '', ...gates.map((gate) => gate.approveCommand ?? '')];
+}
+
+type ApproveOptions = DecisionOptions & BatchOptions;
+
+async function approveOneOrMany(services: CliServices, approvalId: string | undefined, options: ApproveOptions): Promise<ExitCode> {
+  const named = [approvalId, options.allLike, options.batch].filter((given) => given !== undefined);
+  if (named.length !== 1) throw new TollgateError('invalidInput', 'Say what is approved: one <approvalId>, --all-like <approvalId>, or --batch <file>.');
+  return approvalId === undefined ? approveMany(services, options) : approve(services, approvalId, options);
 }
 
 async function approve(services: CliServices, approvalId: string, options: DecisionOptions): Promise<ExitCode> {

@@ -125,6 +125,7 @@ function openRuns(): RunsDoor {
     catalogue: services.catalogue,
     redaction,
     keyring,
+    scrub: services.scrub,
     storeName: () => `the store at ${describeStore(settings())}`,
     taskQueue: () => taskQueue,
     switchedOffSearchAttributes: services.switchedOffSearchAttributes,

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { addApprovalCommands } from './approval-commands.ts';
 import { addBreakersCommand } from './breakers-command.ts';
+import { addDelegateCommands } from './delegate-commands.ts';
 import { addDoctorCommand } from './doctor-command.ts';
 import { addEraseCommands } from './erase-command.ts';
 import { printError } from './error-output.ts';
@@ -17,6 +18,8 @@ import { addRunCommand } from './run-command.ts';
 import { addRunsCommand } from './runs-command.ts';
 import type { CliServices } from './services.ts';
 import { addSignDecisionCommand } from './sign-decision-command.ts';
+import { addStandingCommands } from './standing-commands.ts';
+import { addStopCommands } from './stop-commands.ts';
 import { addStoreCommands } from './store-commands.ts';
 
 /** Runs one command and answers its exit code. Never throws, never prints a stack trace. */
@@ -45,6 +48,9 @@ function createProgram(services: CliServices, end: (code: ExitCode) => void): Co
   addRunCommand(program, services, end);
   addRunsCommand(program, services, end);
   addApprovalCommands(program, services, end);
+  addStopCommands(program, services, end);
+  addStandingCommands(program, services, end);
+  addDelegateCommands(program, services, end);
   addSignDecisionCommand(program, services, end);
   addKeysCommand(program, services, end);
   addQuotasCommand(program, services, end);

@@ -18,11 +18,12 @@ export interface ViewOptions {
 /** A run as a person reads it: where it stands, what it cost, what it did, what it waits for, what it said. */
 export function renderRun(report: RunReport, options: ViewOptions): string[] {
   const { style } = options;
-  const gates = report.gates.filter((gate) => gate.status === 'open');
+  const gates = report.gates.filter((gate) => gate.status === 'open' || gate.stopped);
   return [
     `${style('bold', report.agentRunId)} · ${report.task} · ${styledStatus(report.status, style)}`,
     style('dim', `tenant ${report.tenant} · feature ${report.feature} · started ${report.startedAt}${report.simulated ? ' · SIMULATED provider' : ''}`),
     ...(report.parent === undefined ? [] : [style('dim', `child of ${report.parent}, whose budget it draws on`)]),
+    ...(report.stopped ?? []).map((stop) => style('red', `Model calls stopped by ${stop.by} since ${stop.at}: ${stop.reason}`)),
     budgetLine(report),
     ...tokenLine(report),
     ...renderChildren(report, style),
@@ -104,6 +105,7 @@ export function renderGate(gate: GateReport, { columns, style }: Pick<ViewOption
     ...Object.entries(gate.values ?? {}).map(([token, value]) => `        ${token} is ${inline(value, Math.max(20, columns - token.length - 12))}`),
     ...again,
     `        ${shorten(gate.reason, 400)}`,
+    ...(gate.stopped ?? []).map((stop) => style('red', `        Stopped by ${stop.by} since ${stop.at}: ${stop.reason}`)),
     style(
       'dim',
       `        ${gate.approvals} of ${gate.approvers} approvals · role ${gate.role} · asked by ${visible(gate.requester)} · expires ${gate.expiresAt}`,

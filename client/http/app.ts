@@ -25,6 +25,7 @@ import { moneyRoutes } from './money-routes.ts';
 import { quotaRoutes } from './quota-routes.ts';
 import { runRoutes } from './run-routes.ts';
 import { registerSessions } from './session.ts';
+import { standingRoutes } from './standing-routes.ts';
 import { WAIT_LIMITS, WaitSlots } from './wait-slots.ts';
 
 const BODY_LIMIT_BYTES = 1_048_576;
@@ -134,6 +135,7 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
   await app.register(healthRoutes(options));
   await app.register(runRoutes(api));
   await app.register(approvalRoutes(api));
+  await app.register(standingRoutes(api));
   await app.register(moneyRoutes(api));
   await app.register(quotaRoutes(api, options));
   await app.register(inboxApiRoutes(api, options));

@@ -11,7 +11,11 @@ import { noSuchAttempt } from '../money-door.ts';
 import { noSuchGate } from '../run-reader.ts';
 import type { RunsDoor } from '../runs-door.ts';
 import type { StartOptions } from '../start-request.ts';
+import { decideAll } from '../decision-batch.ts';
 import type { Caller } from './auth.ts';
+import { bindStandingDoor } from './bound-standing-door.ts';
+
+const MAX_DELEGATIONS = 100;
 
 /**
  * A door that shows a caller only what that caller may know of: runs and gates of its tenant, and no workflow that is no
@@ -34,9 +38,18 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
     if (!isVisible(run.tenant)) throw noSuchRun(agentRunId);
   }
 
+  /** Somebody for whom others have delegated a role sees what that role is asked. What they decide is signed with their own roles. */
+  async function seer(): Promise<Pick<Caller, 'isPerson' | 'identity'>> {
+    if (!caller.isPerson) return caller;
+    const { identity } = caller;
+    const ofTenant = tenant === null ? {} : { tenant };
+    const delegations = await store.listDelegations({ to: identity.name, live: true, limit: MAX_DELEGATIONS, ...ofTenant });
+    return { isPerson: true, identity: { ...identity, roles: [...identity.roles, ...delegations.map(({ delegation }) => delegation.role)] } };
+  }
+
   async function visibleGate(approvalId: string): Promise<GateRecord | null> {
     const gate = await store.findGate(approvalId as ApprovalId);
-    return gate && isVisible((await store.getRun(gate.runKey))?.tenant) && isTheirs(caller, reportGate(gate), Date.now()) ? gate : null;
+    return gate && isVisible((await store.getRun(gate.runKey))?.tenant) && isTheirs(await seer(), reportGate(gate), Date.now()) ? gate : null;
   }
 
   async function afterLooking<T>(agentRunId: string, act: () => Promise<T>): Promise<T> {
@@ -82,11 +95,16 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
       if (tenant !== null && filter.tenant !== undefined && filter.tenant !== tenant) return [];
       return await door.list({ ...filter, ...(tenant === null ? {} : { tenant }) });
     },
+    ...bindStandingDoor(door, store, caller),
+    async decideBatch(batch) {
+      return await decideAll(this, batch);
+    },
     async pendingApprovals({ limit, ...filter } = {}) {
       // Filtered before it is cut: what is somebody else's takes no place of theirs.
       const ofTenant = { ...filter, ...(tenant === null ? {} : { tenant }) };
       if (!caller.isPerson) return await door.pendingApprovals({ ...ofTenant, ...(limit === undefined ? {} : { limit }) });
-      return (await door.pendingApprovals(ofTenant)).filter((gate) => isTheirs(caller, gate, Date.now())).slice(0, limit);
+      const [who, gates] = await Promise.all([seer(), door.pendingApprovals(ofTenant)]);
+      return gates.filter((gate) => isTheirs(who, gate, Date.now())).slice(0, limit);
     },
     async approval(approvalId) {
       if (!(await visibleGate(approvalId))) throw noSuchGate(approvalId);

@@ -1,8 +1,9 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { AgentRunId, ApprovalId } from '../../contracts/ids.ts';
-import type { RunRecord } from '../../domain/store/port.ts';
+import type { RunRecord, Store } from '../../domain/store/port.ts';
 import { noSuchRun } from '../agent-client.ts';
-import { reportGateContext, reportInbox, type Viewer } from '../inbox-report.ts';
+import { reportGate } from '../gate-report.ts';
+import { type InboxReport, reportGateContext, reportInbox, type Viewer } from '../inbox-report.ts';
 import { reportOverview } from '../overview-report.ts';
 import { noSuchGate } from '../run-reader.ts';
 import { reportTimeline } from '../timeline-report.ts';
@@ -10,7 +11,8 @@ import type { HttpApi, HttpApiOptions } from './app.ts';
 import type { Caller } from './auth.ts';
 import * as schemas from './inbox-schemas.ts';
 import { described, json, onTheWire, PROBLEMS } from './route-schema.ts';
-import { approvalPath, runPath } from './schemas.ts';
+import { approvalPath, MAX_LISTED, runPath } from './schemas.ts';
+import { isTheirs } from './their-gates.ts';
 
 const tags = ['inbox'];
 const config = { scope: 'read' } as const;
@@ -31,8 +33,7 @@ export function inboxApiRoutes(api: HttpApi, options: Pick<HttpApiOptions, 'stor
       },
       async (request, reply) => {
         const caller = api.callerOf(request);
-        const inbox = await reportInbox(store, viewerOf(caller), { ...request.query, ...tenantOf(caller) });
-        return reply.send(onTheWire(schemas.inboxSchema, inbox));
+        return reply.send(onTheWire(schemas.inboxSchema, await inboxOf(store, caller, request.query.limit)));
       },
     );
     app.get(
@@ -50,7 +51,7 @@ export function inboxApiRoutes(api: HttpApi, options: Pick<HttpApiOptions, 'stor
         const caller = api.callerOf(request);
         const gate = await store.findGate(approvalId as ApprovalId);
         const run = gate && (await store.getRun(gate.runKey));
-        if (!gate || !isVisible(run, caller)) throw noSuchGate(approvalId);
+        if (!gate || !isVisible(run, caller) || !isTheirs(caller, reportGate(gate), Date.now())) throw noSuchGate(approvalId);
         return reply.send(onTheWire(schemas.gateContextSchema, await reportGateContext(store, viewerOf(caller), gate, run)));
       },
     );
@@ -96,6 +97,14 @@ function runAndOverviewRoutes(api: HttpApi, { store, temporalUi }: Pick<HttpApiO
       },
     );
   };
+}
+
+/** What waits, as far as it is the caller's: filtered before it is cut, so that nothing of others takes a place of theirs. */
+async function inboxOf(store: Store, caller: Caller, limit: number): Promise<InboxReport> {
+  if (!caller.isPerson) return await reportInbox(store, viewerOf(caller), { limit, ...tenantOf(caller) });
+  const all = await reportInbox(store, viewerOf(caller), { limit: MAX_LISTED, ...tenantOf(caller) });
+  const gates = all.gates.filter(({ gate }) => isTheirs(caller, gate, Date.now()));
+  return { ...all, gates: gates.slice(0, limit), total: gates.length };
 }
 
 function viewerOf({ identity, isLocal }: Caller): Viewer {

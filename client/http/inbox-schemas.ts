@@ -11,7 +11,7 @@ function named<Schema extends z.ZodType>(id: string, schema: Schema): Schema {
 const text = z.string();
 const when = z.string().describe('ISO 8601');
 const usd = z.string().describe('USD, as a decimal');
-const standing = z.string().describe('waitsForYou, otherRole, yourOwnRun, youHaveDecided or closed; a hint, the gate itself decides.');
+const standing = z.string().describe('waitsForYou, overLimit, otherRole, yourOwnRun, youHaveDecided or closed; a hint, the gate itself decides.');
 
 export const inboxQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(MAX_LISTED).default(200) });
 export const overviewQuery = z.strictObject({ days: z.coerce.number().int().min(1).max(90).default(14) });

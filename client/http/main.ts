@@ -38,7 +38,7 @@ async function serve(): Promise<void> {
   const keyring = openKeyring(settings, store);
   const codec = new PayloadCodec(async () => keyring, { seals: () => settings.encryption.history });
   const connections = new TemporalConnections(codec);
-  const ports = await doorPorts(settings, store, keyring, connections);
+  const ports = { ...(await doorPorts(settings, store, keyring, connections)), scrub: scrubber.text };
   const app = await createHttpApi({
     store,
     doorOf: (identity) => createLocalDoor({ ...ports, identity: () => identity }),
@@ -88,7 +88,12 @@ async function demandKeysBeyondLoopback({ listen, oidc }: Settings, store: Store
   );
 }
 
-async function doorPorts(settings: Settings, store: Store, keyring: Keyring, connections: TemporalConnections): Promise<Omit<LocalDoorPorts, 'identity'>> {
+async function doorPorts(
+  settings: Settings,
+  store: Store,
+  keyring: Keyring,
+  connections: TemporalConnections,
+): Promise<Omit<LocalDoorPorts, 'identity' | 'scrub'>> {
   const project = await loadProject(settings.configPath, process.cwd());
   const redaction = redactionOf(settings, project.spec, keyring);
   let signer: Promise<DecisionSigner> | null = null;

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { HttpApi } from './app.ts';
+import { defined } from './defined.ts';
 import * as schemas from './money-schemas.ts';
 import { described, json, onTheWire, PROBLEMS } from './route-schema.ts';
 
@@ -110,9 +111,4 @@ function changeRoutes(api: HttpApi): FastifyPluginAsyncZod {
       },
     );
   };
-}
-
-/** Without the fields that are undefined. */
-function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as { [K in keyof T]: Exclude<T[K], undefined> };
 }

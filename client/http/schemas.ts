@@ -148,6 +148,7 @@ const voteSchema = z.looseObject({
   unverified: z.boolean(),
   at: when,
 });
+const stoppedSchema = z.looseObject({ stopId: text, by: text, reason: text, at: when });
 export const gateSchema = named(
   'Gate',
   z.looseObject({
@@ -171,6 +172,11 @@ export const gateSchema = named(
     expiresAt: when,
     decidedAt: when.nullable(),
     votes: z.array(voteSchema),
+    standing: z
+      .looseObject({ standingId: text, grantedBy: z.array(text) })
+      .exactOptional()
+      .describe('The standing approval that approved it, in place of votes.'),
+    stopped: z.array(stoppedSchema).exactOptional().describe('Switches that hold the action back.'),
     needs: z
       .array(z.looseObject({ role: text, approvers: z.int() }))
       .exactOptional()
@@ -240,6 +246,7 @@ export const runReportSchema = named(
     steps: z.array(stepSchema),
     attempts: z.array(attemptSchema),
     gates: z.array(gateSchema),
+    stopped: z.array(stoppedSchema).exactOptional().describe('Switches that hold its model calls back.'),
     temporalStatus: text.exactOptional(),
     parent: text.exactOptional().describe('The run whose budget it draws on.'),
     children: z.array(z.unknown()).exactOptional(),

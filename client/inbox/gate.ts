@@ -4,6 +4,7 @@ import { getText } from './api.ts';
 import { ArgumentsTable, RawJson } from './arguments.ts';
 import { changedPaths, type Json, statusText, usdText } from './format.ts';
 import { html } from './html.ts';
+import { isMine } from './inbox.ts';
 import { Ago, Countdown, Key, Meter, Text, Trouble } from './pieces.ts';
 import { usePoll } from './poll.ts';
 import { gatePath, runPath } from './place.ts';
@@ -181,9 +182,10 @@ function Policy({ data: { gate } }: { readonly data: GateContext }): VNode {
 function ActionBar({ data, actions, mayDecide }: { readonly data: GateContext; readonly actions: GateActions; readonly mayDecide: boolean }): VNode {
   const { gate, standing, action } = data;
   const wording = wordingOf(gate);
-  if (standing === 'waitsForYou' && mayDecide)
+  if (isMine(data) && mayDecide)
     return html`<div class="bar" role="group" aria-label="Your decision">
-      <button type="button" class="button primary" aria-keyshortcuts="a" onClick=${actions.approve}>${wording.yes} <${Key} name="a" /></button>
+      ${standing === 'overLimit' && html`<p class="muted">${standingText(standing, gate)}</p>`}
+      <button type="button" class="button primary" disabled=${standing === 'overLimit'} aria-keyshortcuts="a" onClick=${actions.approve}>${wording.yes} <${Key} name="a" /></button>
       <button type="button" class="button danger" aria-keyshortcuts="d" onClick=${actions.deny}>${wording.no} <${Key} name="d" /></button>
       ${gate.kind === 'action' && actions.edit && html`<button type="button" class="button" aria-keyshortcuts="e" onClick=${actions.edit}>Change <${Key} name="e" /></button>`}
     </div>`;

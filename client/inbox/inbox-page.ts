@@ -6,7 +6,7 @@ import { EditDialog } from './edit.ts';
 import { plainText } from './format.ts';
 import { GateView } from './gate.ts';
 import { html } from './html.ts';
-import { InboxList, inOrder, isMine, likeKey } from './inbox.ts';
+import { InboxList, inOrder, isMine, likeKey, mayAnswer } from './inbox.ts';
 import { useKeys } from './keys.ts';
 import type { Polled } from './poll.ts';
 import { gatePath, runPath } from './place.ts';
@@ -49,15 +49,14 @@ export function InboxPage({ me, inbox, approvalId, say, onHelp }: InboxPageProps
   };
   const askShown = (verdict: Intent['verdict']) => {
     const context = shown.current;
-    if (context?.gate.approvalId === approvalId && context?.standing === 'waitsForYou' && mayDecide) ask(verdict, [context.gate]);
+    if (context?.gate.approvalId === approvalId && mayAnswer(context, verdict) && mayDecide) ask(verdict, [context.gate]);
   };
   const edit = () => {
     const context = shown.current;
-    if (canEdit && context?.gate.approvalId === approvalId && context?.gate.kind === 'action' && context.standing === 'waitsForYou' && mayDecide)
-      setEditing(context.gate);
+    if (canEdit && context?.gate.approvalId === approvalId && context?.gate.kind === 'action' && isMine(context) && mayDecide) setEditing(context.gate);
   };
   const askPicked = (verdict: Intent['verdict']) => {
-    const chosen = entries.filter(({ gate }) => picked.has(gate.approvalId));
+    const chosen = entries.filter((entry) => picked.has(entry.gate.approvalId) && mayAnswer(entry, verdict));
     if (new Set(chosen.map(likeKey)).size === 1)
       ask(
         verdict,

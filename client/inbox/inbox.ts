@@ -12,7 +12,12 @@ export function likeKey({ gate, task }: WaitingGate): string {
 }
 
 export function isMine({ standing }: WaitingGate): boolean {
-  return standing === 'waitsForYou';
+  return standing === 'waitsForYou' || standing === 'overLimit';
+}
+
+/** Whether this person may decide so, as far as the page knows. */
+export function mayAnswer({ standing }: WaitingGate, verdict: 'approve' | 'deny'): boolean {
+  return standing === 'waitsForYou' || (standing === 'overLimit' && verdict === 'deny');
 }
 
 /** In the order of the list: what waits for this person, then what waits for others. */

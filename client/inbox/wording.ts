@@ -61,11 +61,9 @@ export function standingText(standing: Standing, gate: GateReport): string | nul
     case 'otherRole':
       return `This asks for the role ${gate.role}, which you do not hold.`;
     case 'yourOwnRun':
-      return 'You asked for this run, and its policy wants somebody else to decide.';
-    case 'youHaveDecided':
-      return null;
-    case 'closed':
-      return null;
+      return 'You asked for this, and the policy wants somebody else to decide.';
+    case 'overLimit':
+      return 'It goes beyond what your role may approve. You may deny it, or change it to less.';
     default:
       return null;
   }

@@ -1,6 +1,7 @@
 import type { GateKind, GatePolicy, GateStatus, GateTerms } from '../../contracts/approval.ts';
 import type { ActionDigest, ApprovalId, AttemptId, RunKey } from '../../contracts/ids.ts';
 import type { JsonValue } from '../../contracts/json.ts';
+import type { StandingReference } from './standing.ts';
 
 /** One vote that counts, with the signed form that proves it. */
 export interface Vote {
@@ -13,6 +14,9 @@ export interface Vote {
   readonly comment: string | null;
   readonly atMs: number;
   readonly signedDecision: string;
+  /** Whose role the vote stands for, where it is not the voter's own, and the signed delegation that says so. */
+  readonly onBehalfOf?: string;
+  readonly delegation?: string;
 }
 
 /** A gate as stored. Votes, withdrawal and consumption compare-and-set this one row. */
@@ -57,6 +61,8 @@ export interface GateRecord {
   readonly claim?: GateClaim;
   /** What approvers asked the run. */
   readonly questions?: readonly GateQuestion[];
+  /** The standing approval that approved it, in place of votes. */
+  readonly standing?: StandingReference;
 }
 
 /** One change of the arguments by a person, with what it replaced. */

@@ -1,5 +1,6 @@
 import type { Decision, DecisionAnswer, DecisionRefusal, GateStatus } from '../../contracts/approval.ts';
 import type { GateRecord, Vote } from './gate-record.ts';
+import { distinctVotes, personsOf } from './persons.ts';
 import { rolesOf, seatsFilled, seatsOf, type Standing, standingOf } from './quorum.ts';
 
 export type { GateClaim, GateEdit, GateQuestion, GateRecord, Vote } from './gate-record.ts';
@@ -83,7 +84,7 @@ function inWords(roles: readonly string[]): string {
 }
 
 /** Who asked for the run, or for other arguments than the run did. */
-function isRequester(gate: GateRecord, person: string): boolean {
+export function isRequester(gate: GateRecord, person: string): boolean {
   return gate.requester === person || (gate.terms?.editors.includes(person) ?? false);
 }
 
@@ -128,13 +129,16 @@ function withVotes(gate: GateRecord, votes: readonly Vote[], nowMs: number): Gat
 
 /** How many of the seats of a gate's quorums its approving votes fill, one a person. */
 function filledBy(votes: readonly Vote[], standing: Standing): number {
-  const byPerson = new Map(votes.filter(({ verdict }) => verdict === 'approve').map(({ approver, roles }) => [approver, roles]));
-  return seatsFilled([...byPerson.values()], standing);
+  const approvals = distinctVotes(votes.filter(({ verdict }) => verdict === 'approve'));
+  return seatsFilled(
+    approvals.map(({ roles }) => roles),
+    standing,
+  );
 }
 
 /** Different people among the approving votes. */
 export function countApprovals(votes: readonly Vote[]): number {
-  return new Set(votes.filter((vote) => vote.verdict === 'approve').map((vote) => vote.approver)).size;
+  return distinctVotes(votes.filter((vote) => vote.verdict === 'approve')).length;
 }
 
 export type Permission = { readonly type: 'permitted' } | { readonly type: 'refused'; readonly gateStatus: GateStatus; readonly message: string };
@@ -182,7 +186,7 @@ function provenApprovals(
 ): { readonly approvals: number; readonly needed: number } {
   if (ruling.asksNobody && gate.shadow) return { approvals: 0, needed: 0 };
   const mayRequester = mayRequesterDecide(gate, ruling.requesterMayDecideByDefault);
-  const able = validVotes.filter(({ approver }) => mayRequester || !isRequester(gate, approver));
+  const able = validVotes.filter((vote) => mayRequester || !personsOf(vote).some((person) => isRequester(gate, person)));
   return { approvals: filledBy(able, standingAt(gate, nowMs)), needed: seatsOf(gate.policy) };
 }
 

@@ -92,6 +92,7 @@ export function strictest(one: GatePolicy, other: GatePolicy): GatePolicy {
     ...(escalateTo ? { escalateTo } : {}),
     ...(remindBeforeMs === undefined ? {} : { remindBeforeMs }),
     ...(requesterMayDecide === undefined ? {} : { requesterMayDecide }),
+    ...(one.standing === false || other.standing === false ? { standing: false } : {}),
   };
 }
 

@@ -6,7 +6,10 @@ import type { JsonValue } from '../../contracts/json.ts';
 import type { ErrorVerdict, ModelReply, SkipReason, TokenUsage, TranscriptMessage } from '../../contracts/model.ts';
 import type { QuotaDenial, QuotaUnit } from '../../contracts/quota.ts';
 import type { Effect, ToolCallStatus } from '../../contracts/tool.ts';
+import type { ActionFacts, ActionPermission } from '../approval/action-facts.ts';
 import type { DecisionTransition, GateRecord } from '../approval/gate.ts';
+import type { GrantStore } from '../approval/grant-store-port.ts';
+import type { StopStore } from '../approval/stop-store-port.ts';
 import type { HeldStore, MoneyMove } from '../budget/held-store-port.ts';
 import type { LedgerEntry, LedgerEvent } from '../budget/ledger.ts';
 import type { KeyStore } from '../encryption/store-port.ts';
@@ -29,6 +32,8 @@ export interface Store
     LedgerStore,
     ToolCallStore,
     GateStore,
+    StopStore,
+    GrantStore,
     AuditStore,
     ApiKeyStore,
     QuotaStore,
@@ -287,6 +292,8 @@ export type ConsumeResult =
   | { readonly type: 'exists'; readonly call: ToolCallRecord }
   /** The same action (tool, arguments) was journalled more often than the gate knows of. */
   | { readonly type: 'repeated'; readonly earlier: ToolCallRecord }
+  /** A stop switch holds it back; nothing was consumed. */
+  | { readonly type: 'stopped'; readonly message: string }
   | { readonly type: 'refused'; readonly gateStatus: GateStatus; readonly message: string };
 
 export interface ToolCallOutcome {
@@ -302,15 +309,12 @@ export interface ToolCallStore {
   /** Journals a short read together with its outcome, which nobody else would look for before. An outcome that is there stays. */
   journalRead(call: NewToolCall, outcome: ToolCallOutcome): Promise<ToolCallRecord>;
   /**
-   * Consumes a gate's approval and writes the intent in one transaction. `rule` (domain `permits` over votes whose
-   * signatures the caller verified) runs on the locked row at the store's time.
+   * Consumes a gate's approval and writes the intent in one transaction, together with what is used of the gate's standing
+   * approval. `rule` (domain `permits` over votes whose signatures the caller verified) runs on the locked row at the store's time.
    */
   consumeApproval(
     call: NewToolCall & { readonly approvalId: ApprovalId },
-    rule: (
-      gate: GateRecord,
-      nowMs: number,
-    ) => { readonly type: 'permitted' } | { readonly type: 'refused'; readonly gateStatus: GateStatus; readonly message: string },
+    rule: (gate: GateRecord, nowMs: number, facts: ActionFacts) => ActionPermission,
   ): Promise<ConsumeResult>;
   getToolCall(runKey: RunKey, callKey: string): Promise<ToolCallRecord | null>;
   listToolCalls(runKey: RunKey): Promise<readonly ToolCallRecord[]>;

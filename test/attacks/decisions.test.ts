@@ -23,7 +23,7 @@ const scenarios = [
     ],
   },
 ];
-const stage = new Stage({ TOLLGATE_ALLOW_UNSIGNED: '0' });
+const stage = new Stage({ TOLLGATE_UNSIGNED_SIGNALS: 'refuse' });
 const destination = new Destination();
 beforeAll(async () => {
   await destination.open();

@@ -17,6 +17,7 @@ const alice = { name: 'alice', roles: ['support-lead'] };
 test('what is signed names the run, the gate, the action, the person and a moment after which it no longer counts', () => {
   const signed: Decision[] = [];
   const signer = {
+    signStatement: () => '',
     sign: (what: Decision) => {
       signed.push(what);
       return 'body.signature';
@@ -33,7 +34,7 @@ test('what is signed names the run, the gate, the action, the person and a momen
 });
 
 test('two decisions are never the same bytes', () => {
-  const signer = { sign: (what: Decision) => what.nonce };
+  const signer = { signStatement: () => '', sign: (what: Decision) => what.nonce };
   const nonce = () => toDecisionRequest(decision, alice, signer, 1_000).signedDecision;
   expect(nonce()).not.toBe(nonce());
 });

@@ -21,6 +21,9 @@ test('the inbox says of each gate whether it waits for the very caller, and show
   const { store, run, gate } = api;
   const own = await store.createGate(newGate(run, { requester: 'key:bob', expiresAtMs: 1 }));
   const voted = await store.createGate(newGate(run, { expiresAtMs: 2, policy: { ...gate.policy, approvers: 2 }, votes: [newVote({ approver: 'key:bob' })] }));
+  const large = await store.createGate(
+    newGate(run, { expiresAtMs: 5, policy: { ...gate.policy, limits: [{ role: 'approver', when: [{ path: 'amount', operator: '<=', value: 10 }] }] } }),
+  );
   const foreign = await store.createGate(newGate(await startRun(store, { tenant: 'globex' }), { expiresAtMs: 3 }));
   const other = await store.createGate(newGate(run, { expiresAtMs: 4, policy: { ...gate.policy, role: 'treasurer' } }));
   const { secret } = await api.key({ scopes: ['read', 'decide'], roles: ['approver'], name: 'bob', tenant: 'acme' });
@@ -30,9 +33,10 @@ test('the inbox says of each gate whether it waits for the very caller, and show
     [own.approvalId, 'yourOwnRun'],
     [voted.approvalId, 'youHaveDecided'],
     [other.approvalId, 'otherRole'],
+    [large.approvalId, 'overLimit'],
     [gate.approvalId, 'waitsForYou'],
   ]);
-  expect(body.total).toBe(4);
+  expect(body.total).toBe(5);
   expect((await ask(`/v1/approvals/${foreign.approvalId}/context`, secret)).status).toBe(404);
   expect((await ask(`/v1/approvals/${gate.approvalId}/context`, secret)).status).toBe(200);
   const starter = await api.key({ scopes: ['start'], name: 'starter' });

@@ -106,6 +106,7 @@ describe.skipIf(!CHROMIUM)('an approver at the inbox', () => {
     await page.keyboard.press('a');
     await page.keyboard.press('Enter');
     expect(await stage.ended('pay-changed')).toBe('completed');
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
     await page.close();
   });
 
@@ -150,6 +151,33 @@ describe.skipIf(!CHROMIUM)('an approver at the inbox', () => {
     expect(page.url()).toBe(address);
     expect(await stage.ended('pay-large')).toBe('completed');
     expect(complaints).toEqual([]);
+    await page.close();
+  });
+
+  test('changes the arguments, is told what is wrong with them, and approves what they have become', async () => {
+    const gate = await stage.gateOf('plain', { id: 'pay-edited' });
+    const { page } = await atGate(gate.approvalId);
+    await page.getByRole('button', { name: 'Change' }).waitFor(SEEN);
+    await page.keyboard.press('e');
+    const json = page.getByLabel('Arguments, as JSON');
+    await json.fill('{ "to": ');
+    await page.getByRole('button', { name: 'Change', exact: true }).last().click();
+    await expect.poll(shown(page), SEEN).toContain('This is no JSON');
+    await json.fill(JSON.stringify({ ...(gate.arguments as object), amountCents: 100_000 }));
+    await page.getByLabel('Why (optional)').fill('Half now.');
+    await page.getByRole('button', { name: 'Change', exact: true }).last().click();
+    await expect.poll(shown(page), SEEN).toContain('€1,000.00');
+    await expect.poll(shown(page), SEEN).toMatch(/developer changed amountCents, .* Half now\./);
+    await expect.poll(() => page.locator('dialog').count(), SEEN).toBe(0);
+    const edited = await stage.gate(gate);
+    expect(edited).toMatchObject({ status: 'open', arguments: { amountCents: 100_000 }, votes: [] });
+    expect(edited.actionDigest).not.toBe(gate.actionDigest);
+    // Who still has the action of before on their screen approves nothing.
+    expect(await (await stage.decideAs('alice', gate, { verdict: 'approve' })).json()).toMatchObject({ reason: 'wrongDigest' });
+    await page.keyboard.press('a');
+    await page.keyboard.press('Enter');
+    expect(await stage.ended('pay-edited')).toBe('completed');
+    expect((await stage.gate(gate)).status).toBe('consumed');
     await page.close();
   });
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ApprovalId, AttemptId, RunKey } from '../../contracts/ids.ts';
 import type { Store } from '../../domain/store/port.ts';
+import { newDelegation, newStanding, newStop, useOnce } from './store-contract/grant-contract.ts';
 import { approvedGate, END, newGate, newToolCall, permitted, reply, reserve, startRun, usd } from './store-contract/fixtures.ts';
 
 export interface FilledStore {
@@ -45,6 +46,12 @@ export async function fillStore(store: Store): Promise<FilledStore> {
     entries: [{ token: '⟦email:1⟧', type: 'email', valueHash: 'ab'.repeat(32), sealed: 'sealed:1:x' }],
     counts: [{ place: 'input', type: 'email', action: 'tokenise', count: 2 }],
   });
+  const standing = newStanding();
+  await store.createStanding(standing, 'alice');
+  await useOnce(store, child, standing.standingId);
+  await store.createDelegation({ delegation: newDelegation(), signed: 'body.signature' });
+  await store.throwStop(newStop({ tool: 'refund', task: null, tenant: null }));
+  await store.revoke({ of: standing.standingId, signed: 'body.signature', actor: 'alice', reason: ODD_TEXT.replaceAll('\0', ''), atMs: 1 });
   await store.endRun(parent, END, 0);
   return { parent, child, approvalId: gate.approvalId };
 }
@@ -72,5 +79,6 @@ export async function lookAt(store: Store, { parent, child, approvalId }: Filled
     bounds: await store.listBoundFactors(100),
     vault: await store.listVault(child),
     redactions: await store.countRedactions({ runKey: child }),
+    grants: [await store.listStandings({ limit: 100 }), await store.listDelegations({ limit: 100 }), await store.listStops(100)],
   };
 }

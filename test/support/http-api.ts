@@ -9,6 +9,7 @@ import { createHttpApi, type HttpApiOptions } from '../../client/http/app.ts';
 import { createMoneyDoor } from '../../client/money-door.ts';
 import { createRunReader } from '../../client/run-reader.ts';
 import type { RunsDoor } from '../../client/runs-door.ts';
+import { createStandingDoor } from '../../client/standing-door.ts';
 import type { RunKey } from '../../contracts/ids.ts';
 import type { GateRecord } from '../../domain/approval/gate.ts';
 import type { Store } from '../../domain/store/port.ts';
@@ -79,6 +80,14 @@ function writtenDown(store: Store, identity: Identity, done: string[]): RunsDoor
       actor: () => identity.name,
       taskQueue: () => 'x',
     }),
+    ...createStandingDoor({
+      openStore: async () => store,
+      signer: async () => ({ sign: () => 'body.signature', signStatement: (said) => `${Buffer.from(JSON.stringify(said)).toString('base64url')}.signature` }),
+      identity: () => identity,
+      scrub: async (text) => text,
+      policiesOf: async () => [],
+    }),
+    decideBatch: ({ decisions }) => act(`decide ${decisions.length}`, []),
     reconcile: ({ agentRunId } = {}) => act(`reconcile ${agentRunId ?? 'everything'}`, { type: 'running', reconciliationId: 'r' }),
     start: (_task, _input, options) => act(`start for ${options?.tenant}`, { agentRunId: 'new' as never, firstExecutionRunId: 'first' }),
     describe: async (agentRunId) => ({

@@ -17,6 +17,11 @@ const DECISIONS = 'test/workflows/decisions.test.ts';
 const CAMPAIGN = 'test/simulation/campaign.test.ts';
 const GATE_STORIES = 'test/simulation/gate.test.ts';
 const GATES = 'test/workflows/gates.test.ts';
+const STANDING = 'test/workflows/standing.test.ts';
+const STANDING_RULES = 'test/domain/standing.test.ts';
+const DELEGATION_RULES = 'test/domain/delegation.test.ts';
+const AUTHORITY = 'test/activities/authority.test.ts';
+const SQLITE = 'test/adapters/sqlite-store.test.ts';
 const OWN_WORKFLOWS = 'test/workflows/own-workflows.test.ts';
 
 export const MUTANTS: readonly Mutant[] = [
@@ -43,9 +48,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'the check of the approval in executeTool',
-    file: 'activities/tool/irreversible.ts',
-    safeguard: 'permits(decidedAs(gate, row), provenVotes(ports, row, digest), nowMs, ruling),',
-    without: "({ type: 'permitted' }),",
+    file: 'activities/approval/authority.ts',
+    safeguard: 'return permits(decided, provenVotes(ports, row, digest, stands), nowMs, ruling);',
+    without: "return { type: 'permitted' };",
     tests: [LATE, DECISIONS],
   },
   {
@@ -307,14 +312,6 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ['test/domain/gate.test.ts', GATE_STORIES],
   },
   {
-    name: 'the one vote of one person',
-    file: 'domain/approval/gate.ts',
-    safeguard: "const byPerson = new Map(votes.filter(({ verdict }) => verdict === 'approve').map(({ approver, roles }) => [approver, roles]));",
-    without:
-      "const byPerson = new Map(votes.filter(({ verdict }) => verdict === 'approve').flatMap(({ approver, roles }) => roles.map((role) => [approver + role, [role]] as const)));",
-    tests: [GATE_STORIES],
-  },
-  {
     name: 'the editor who counts as a requester',
     file: 'domain/approval/gate.ts',
     safeguard: 'return gate.requester === person || (gate.terms?.editors.includes(person) ?? false);',
@@ -369,6 +366,126 @@ export const MUTANTS: readonly Mutant[] = [
     safeguard: 'if (ruling.asksNobody && gate.shadow)',
     without: 'if (gate.shadow)',
     tests: [GATE_STORIES],
+  },
+  {
+    name: 'the stop switch in the transaction of the intent',
+    file: 'activities/approval/authority.ts',
+    safeguard: "      if (message !== null) return { type: 'stopped', message };",
+    without: '',
+    tests: [AUTHORITY],
+  },
+  {
+    name: 'the glance at stop switches before anything is prepared',
+    file: 'activities/approval/authority.ts',
+    safeguard: "if (message !== null) throw new TollgateError('stopped', message);",
+    without: '',
+    tests: [AUTHORITY],
+  },
+  {
+    name: 'the stop switch before an action is sent again',
+    file: 'activities/approval/authority.ts',
+    safeguard: 'if (why(await stopsNow()) !== null) return false;',
+    without: '',
+    tests: [AUTHORITY],
+  },
+  {
+    name: 'the signature that lifts a stop switch',
+    file: 'activities/approval/stopped.ts',
+    safeguard: "return said?.statement === 'resume' && lifts(said, thrown);",
+    without: "return thrown.resume !== null || (said?.statement === 'resume' && lifts(said, thrown));",
+    tests: [AUTHORITY],
+  },
+  {
+    name: 'the stop switch of model calls',
+    file: 'activities/model/call-model.ts',
+    safeguard: '    await demandRunning(ports, input.runKey, { task: snapshot.task.name, tenant: run.tenant });\n',
+    without: '',
+    tests: [STANDING],
+  },
+  {
+    name: 'the signatures under a standing approval',
+    file: 'activities/approval/standing.ts',
+    safeguard: 'const said = verifier.readStatement(signed);',
+    without:
+      "const said = verifier.readStatement(signed) ?? (JSON.parse(Buffer.from(signed.split('.')[0] ?? '', 'base64url').toString()) as ReturnType<typeof verifier.readStatement>);",
+    tests: [STANDING],
+  },
+  {
+    name: 'the terms under a signature',
+    file: 'domain/approval/standing.ts',
+    safeguard: '      isSameJson(grant.terms, terms) &&\n',
+    without: '',
+    tests: [STANDING_RULES],
+  },
+  {
+    name: 'the arguments that nothing is said about',
+    file: 'domain/approval/standing.ts',
+    safeguard: 'if (unsaid !== undefined)',
+    without: 'if (unsaid === null)',
+    tests: [STANDING_RULES],
+  },
+  {
+    name: 'the count of a standing approval',
+    file: 'domain/approval/standing.ts',
+    safeguard: 'if (state.uses >= terms.maxUses)',
+    without: 'if (state.uses > terms.maxUses)',
+    tests: [STANDING_RULES],
+  },
+  {
+    name: 'the total of a standing approval',
+    file: 'domain/approval/standing.ts',
+    safeguard: 'state.totalMicro + coverage.amountMicro > limitMicro',
+    without: 'coverage.amountMicro > limitMicro',
+    tests: [STANDING_RULES],
+  },
+  {
+    name: 'what is booked of a standing approval with the intent',
+    file: 'adapters/stores/sqlite/tool-call-store.ts',
+    safeguard: '  useStanding(db, run, gate, permission.standingMicro);\n',
+    without: '',
+    tests: [SQLITE],
+  },
+  {
+    name: 'the arguments that the model asked for, at a gate that nobody looks at',
+    file: 'activities/approval/standing.ts',
+    safeguard: 'if (!isAsAsked(gate, asked)) return refuse(',
+    without: 'if (!isAsAsked(gate, gate.arguments as JsonObject)) return refuse(',
+    tests: [AUTHORITY],
+  },
+  {
+    name: 'the status of a gate that a standing approval approved',
+    file: 'activities/approval/standing.ts',
+    safeguard: "if (gate.status !== 'approved') return refuse(",
+    without: "if (gate.status === 'denied') return refuse(",
+    tests: [AUTHORITY],
+  },
+  {
+    name: 'the proof of a delegation',
+    file: 'domain/approval/delegation.ts',
+    safeguard: 'delegation.signed === vote.delegation &&',
+    without: '',
+    tests: [DELEGATION_RULES],
+  },
+  {
+    name: 'the end of a delegation',
+    file: 'domain/approval/delegation.ts',
+    safeguard: 'nowMs < delegation.untilMs &&',
+    without: '',
+    tests: [DELEGATION_RULES],
+  },
+  {
+    name: 'one vote for both sides of a delegation',
+    file: 'domain/approval/delegation.ts',
+    safeguard: "if (isVote && other && gate.status === 'open')",
+    without: "if (isVote && other && gate.status === 'denied')",
+    tests: [DELEGATION_RULES],
+  },
+  {
+    name: 'a revoked delegation takes its votes along',
+    file: 'activities/approval/delegations.ts',
+    safeguard: '!isRevoked(delegation) && ',
+    without: '',
+    tests: [STANDING],
   },
   {
     name: 'the digest of a pinned task that comes from the store',

@@ -5,6 +5,7 @@ import { describeBreakerContract } from './store-contract/breaker-contract.ts';
 import { describeContentContract } from './store-contract/content-contract.ts';
 import { describeErasureContract } from './store-contract/erasure-contract.ts';
 import { describeGateContract } from './store-contract/gate-contract.ts';
+import { describeGrantContract, describeStopContract } from './store-contract/grant-contract.ts';
 import { describeKeyContract } from './store-contract/key-contract.ts';
 import { describeHeldContract, describeHeldInterleavings } from './store-contract/held-contract.ts';
 import { describeOverviewContract } from './store-contract/overview-contract.ts';
@@ -54,6 +55,8 @@ export function describeStoreContract(name: string, openStore: OpenStoreHarness)
     describeLedgerContract(current);
     describeToolCallContract(current);
     describeGateContract(current);
+    describeStopContract(current);
+    describeGrantContract(current);
     describeApiKeyContract(current);
     describeKeyContract(current);
     describeHeldContract(current);

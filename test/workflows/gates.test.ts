@@ -12,7 +12,7 @@ import { waitFor } from '../support/wait-for.ts';
 const ASKED = { to: 'bob', amount: 900 };
 const EDITED = { to: 'bob', amount: 40 };
 const scenarios = [{ id: 'pay', match: { system: 'PAY' }, turns: [{ toolCalls: [{ name: 'pay', arguments: ASKED }] }, { text: 'paid' }] }];
-const stage = new Stage({ TOLLGATE_ALLOW_UNSIGNED: '0' });
+const stage = new Stage({ TOLLGATE_UNSIGNED_SIGNALS: 'refuse' });
 beforeAll(() => stage.open({ scenarios }));
 afterAll(() => stage.close());
 

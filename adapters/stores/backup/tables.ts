@@ -20,6 +20,11 @@ export const TABLES = [
   'breakers',
   'vault',
   'redaction_counts',
+  'stops',
+  'standing_approvals',
+  'standing_uses',
+  'delegations',
+  'revocations',
   // Last: rows that are put back before these end for no sink.
   'trace_sinks',
   'trace_outbox',

@@ -9,6 +9,7 @@ import { createContentStore } from './content-store.ts';
 import { Database, type DatabaseOptions } from './database.ts';
 import { createErasureStore } from './erasure-store.ts';
 import { createGateStore } from './gate-store.ts';
+import { createGrantStore, createStopStore } from './grant-store.ts';
 import { createKeyStore } from './key-store.ts';
 import { createHeldStore } from './held-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
@@ -38,6 +39,8 @@ export async function openPostgresStore(options: DatabaseOptions): Promise<Store
     ...createLedgerStore(db),
     ...createToolCallStore(db),
     ...createGateStore(db),
+    ...createStopStore(db),
+    ...createGrantStore(db),
     ...createAuditStore(db),
     ...createApiKeyStore(db),
     ...createKeyStore(db),

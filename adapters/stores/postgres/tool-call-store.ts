@@ -7,6 +7,7 @@ import { CALL_COLUMNS, INSERT_CALL, RUN_ROW } from '../sql.ts';
 import { putNode } from './content-store.ts';
 import type { Database, Session } from './database.ts';
 import { lockGate, writeGate } from './gate-store.ts';
+import { actionFacts, holdStops, useStanding } from './grant-store.ts';
 import { lockRun, runRow, unknownRun } from './run-store.ts';
 
 const SELECT_CALLS = `SELECT ${CALL_COLUMNS} FROM tool_calls WHERE run = ${RUN_ROW}`;
@@ -44,6 +45,7 @@ async function consume(
   rule: Parameters<ToolCallStore['consumeApproval']>[1],
 ): Promise<ConsumeResult> {
   const { runKey, callKey, approvalId } = call;
+  await holdStops(session);
   const run = await lockRun(session, runKey);
   const sql = `${SELECT_CALLS} AND (call_key = :callKey OR approval_id = :approvalId) ORDER BY call_key = :callKey DESC LIMIT 1`;
   const existing = await session.get(sql, { ...runKey, callKey, approvalId });
@@ -51,8 +53,8 @@ async function consume(
   const gate = await lockGate(session, runKey, approvalId);
   if (!run || !gate) return { type: 'refused', gateStatus: 'withdrawn', message: `The store has no gate ${approvalId} of this run.` };
   const nowMs = await session.nowMs();
-  const permission = rule(gate, nowMs);
-  if (permission.type === 'refused') return permission;
+  const permission = rule(gate, nowMs, await actionFacts(session, gate, call.tool));
+  if (permission.type !== 'permitted') return permission;
   const earlier = await actions(session, runKey, call.tool, call.argumentsDigest);
   const last = earlier.at(-1);
   if (last && earlier.length > call.occurrence) return { type: 'repeated', earlier: last };
@@ -60,6 +62,7 @@ async function consume(
   await writeGate(session, consumed);
   const intent = await insert(session, integer(run, 'id'), call);
   invariant(intent, `the intent of ${callKey} is new under the lock of its run`);
+  await useStanding(session, integer(run, 'id'), gate, permission.standingMicro);
   return { type: 'permitted', call: intent, gate: consumed };
 }
 

@@ -134,7 +134,7 @@ function sealedToolCalls(
     },
     consumeApproval: async (call, rule) => {
       const seal = await seals.of(call.runKey);
-      const result = await store.consumeApproval(call, (gate, nowMs) => rule(openGate(seal, gate), nowMs));
+      const result = await store.consumeApproval(call, (gate, nowMs, facts) => rule(openGate(seal, gate), nowMs, facts));
       switch (result.type) {
         case 'permitted':
           return { ...result, call: openCall(seal, result.call), gate: openGate(seal, result.gate) };
@@ -143,6 +143,7 @@ function sealedToolCalls(
         case 'repeated':
           return { ...result, earlier: openCall(seal, result.earlier) };
         case 'refused':
+        case 'stopped':
           return result;
       }
     },

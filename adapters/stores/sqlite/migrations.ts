@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { TollgateError } from '../../../contracts/failures.ts';
+import { APPEND_ONLY, grantTables } from '../grant-tables.ts';
 import { quotaTables } from '../quota-tables.ts';
 import { sqliteTraceTriggers, traceTables } from '../trace-tables.ts';
 
@@ -240,6 +241,13 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX runs_by_start ON runs (started_at_ms);
   `,
   `${traceTables({ integer: 'INTEGER', id: 'INTEGER PRIMARY KEY AUTOINCREMENT', table: ' STRICT' })}${sqliteTraceTriggers()}`,
+  `${grantTables({ integer: 'INTEGER', id: 'INTEGER PRIMARY KEY AUTOINCREMENT', table: ' STRICT' })}
+  ${APPEND_ONLY.map(
+    (table) => `
+  CREATE TRIGGER ${table}_keeps_rows BEFORE DELETE ON ${table} BEGIN SELECT RAISE(ABORT, '${table} is append-only'); END;
+  CREATE TRIGGER ${table}_keeps_contents BEFORE UPDATE ON ${table} BEGIN SELECT RAISE(ABORT, '${table} is append-only'); END;`,
+  ).join('')}
+  `,
 ];
 
 /** Brings the file up to this version, inside the caller's transaction; answers from and to which. @throws TollgateError where a newer Tollgate wrote it. */

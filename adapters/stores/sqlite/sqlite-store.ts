@@ -6,6 +6,7 @@ import { openConnection } from './connection.ts';
 import { createContentStore } from './content-store.ts';
 import { createErasureStore } from './erasure-store.ts';
 import { createGateStore } from './gate-store.ts';
+import { createGrantStore, createStopStore } from './grant-store.ts';
 import { createKeyStore } from './key-store.ts';
 import { createHeldStore } from './held-store.ts';
 import { createLedgerStore } from './ledger-store.ts';
@@ -34,6 +35,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...createLedgerStore(db),
     ...createToolCallStore(db),
     ...createGateStore(db),
+    ...createStopStore(db),
+    ...createGrantStore(db),
     ...createAuditStore(db),
     ...createApiKeyStore(db),
     ...createKeyStore(db),

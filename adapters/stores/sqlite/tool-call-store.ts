@@ -7,6 +7,7 @@ import { INSERT_CALL } from '../sql.ts';
 import type { Connection } from './connection.ts';
 import { putNode } from './content-store.ts';
 import { findGateRow, writeGate } from './gate-store.ts';
+import { actionFacts, useStanding } from './grant-store.ts';
 import { findRunRow, runRow } from './run-store.ts';
 
 export function createToolCallStore(db: Connection): ToolCallStore {
@@ -47,13 +48,15 @@ function consume(
   const gate = findGateRow(db, call.runKey, call.approvalId);
   if (!gate) return { type: 'refused', gateStatus: 'withdrawn', message: `The store has no gate ${call.approvalId} of this run.` };
   const nowMs = db.now();
-  const permission = rule(gate, nowMs);
-  if (permission.type === 'refused') return permission;
+  const permission = rule(gate, nowMs, actionFacts(db, gate, call.tool));
+  if (permission.type !== 'permitted') return permission;
   const earlier = actions(db, call.runKey, call.tool, call.argumentsDigest);
   const last = earlier.at(-1);
   if (last && earlier.length > call.occurrence) return { type: 'repeated', earlier: last };
   const consumed: GateRecord = { ...gate, status: 'consumed', consumedAtMs: nowMs };
-  writeGate(db, runRow(db, call.runKey), consumed);
+  const run = runRow(db, call.runKey);
+  writeGate(db, run, consumed);
+  useStanding(db, run, gate, permission.standingMicro);
   return { type: 'permitted', call: insert(db, call), gate: consumed };
 }
 

@@ -43,7 +43,7 @@ const scenarios = (['pay', 'wire'] as const).map((tool) => ({
 export class IrreversibleCampaign {
   readonly #options: IrreversibleOptions;
   readonly #random;
-  readonly #stage = new Stage({ TOLLGATE_ALLOW_UNSIGNED: '0' });
+  readonly #stage = new Stage({ TOLLGATE_UNSIGNED_SIGNALS: 'refuse' });
   readonly #running = new Set<string>();
   readonly #problems: string[] = [];
   readonly #strikes = { killed: 0, frozen: 0 };
