@@ -77,7 +77,8 @@ export async function executeIrreversible(
   );
   const isShown = digest === gate.actionDigest;
   const asked = askedPolicy(ports, snapshot, 'action', { tool: call.tool.name, tenant: text.tenant, arguments: args });
-  const authority = await authorityOver(ports, { gate, digest, snapshot, call, opened, tenant: text.tenant, asked });
+  // What a standing approval is judged by is what runs, and not what the model wrote.
+  const authority = await authorityOver(ports, { gate, digest, snapshot, call: { ...call, args }, opened, tenant: text.tenant, asked });
   const found = await store.getToolCall(runKey, callKey);
   if (found) return resume(execution(found), isShown, await authority.mayBeSentAgain());
   await mustNotBeRestored(store, `the action of gate ${approvalId}`);

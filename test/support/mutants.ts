@@ -15,13 +15,13 @@ const REDACTION = 'test/activities/redaction.test.ts';
 const MCP = 'test/adapters/mcp-tool.test.ts';
 const DECISIONS = 'test/workflows/decisions.test.ts';
 const CAMPAIGN = 'test/simulation/campaign.test.ts';
+const GATE_STORIES = 'test/simulation/gate.test.ts';
+const GATES = 'test/workflows/gates.test.ts';
 const STANDING = 'test/workflows/standing.test.ts';
 const STANDING_RULES = 'test/domain/standing.test.ts';
 const DELEGATION_RULES = 'test/domain/delegation.test.ts';
 const AUTHORITY = 'test/activities/authority.test.ts';
 const SQLITE = 'test/adapters/sqlite-store.test.ts';
-const GATE_STORIES = 'test/simulation/gate.test.ts';
-const GATES = 'test/workflows/gates.test.ts';
 const OWN_WORKFLOWS = 'test/workflows/own-workflows.test.ts';
 
 export const MUTANTS: readonly Mutant[] = [
@@ -305,6 +305,69 @@ export const MUTANTS: readonly Mutant[] = [
     tests: [CAMPAIGN],
   },
   {
+    name: 'the digest that a decision names',
+    file: 'domain/approval/gate.ts',
+    safeguard: 'if (decision.actionDigest !== gate.actionDigest)',
+    without: 'if (decision.actionDigest === undefined)',
+    tests: ['test/domain/gate.test.ts', GATE_STORIES],
+  },
+  {
+    name: 'the editor who counts as a requester',
+    file: 'domain/approval/gate.ts',
+    safeguard: 'return gate.requester === person || (gate.terms?.editors.includes(person) ?? false);',
+    without: 'return gate.requester === person;',
+    tests: [GATE_STORIES, GATES],
+  },
+  {
+    name: 'the votes that an edit voids',
+    file: 'domain/approval/edit.ts',
+    safeguard: 'votes: [],',
+    without: '',
+    tests: [GATE_STORIES, GATES],
+  },
+  {
+    name: 'the terms in the digest',
+    file: 'activities/approval/gated-action.ts',
+    safeguard: 'terms: { policy: gate.policy, requester: gate.requester, ...gate.terms }',
+    without: 'terms: undefined as never',
+    tests: [GATE_STORIES],
+  },
+  {
+    name: 'the time before which a gate is not escalated',
+    file: 'domain/approval/gate.ts',
+    safeguard: 'isEscalated: escalatesAtMs !== null && nowMs >= escalatesAtMs',
+    without: 'isEscalated: escalatesAtMs !== null',
+    tests: [GATE_STORIES, GATES],
+  },
+  {
+    name: 'the policy that must not have become stricter',
+    file: 'domain/approval/policy.ts',
+    safeguard: 'return asksMore || limitsMore ||',
+    without: 'return limitsMore ||',
+    tests: [GATE_STORIES],
+  },
+  {
+    name: 'the limit of a role',
+    file: 'domain/approval/quorum.ts',
+    safeguard: "limit.role !== role || allHold(limit.when, args) === 'yes'",
+    without: 'limit.role !== undefined',
+    tests: [GATE_STORIES, GATES],
+  },
+  {
+    name: 'the status that an action needs its gate to have',
+    file: 'domain/approval/gate.ts',
+    safeguard: "if (gate.status !== 'approved') return { type: 'refused', gateStatus: gate.status, message: `The gate is",
+    without: "if (gate.status === 'consumed') return { type: 'refused', gateStatus: gate.status, message: `The gate is",
+    tests: [GATE_STORIES],
+  },
+  {
+    name: 'the authority of the configuration over a row that says nobody is asked',
+    file: 'domain/approval/gate.ts',
+    safeguard: 'if (ruling.asksNobody && gate.shadow)',
+    without: 'if (gate.shadow)',
+    tests: [GATE_STORIES],
+  },
+  {
     name: 'the stop switch in the transaction of the intent',
     file: 'activities/approval/authority.ts',
     safeguard: "      if (message !== null) return { type: 'stopped', message };",
@@ -423,77 +486,6 @@ export const MUTANTS: readonly Mutant[] = [
     safeguard: '!isRevoked(delegation) && ',
     without: '',
     tests: [STANDING],
-  },
-  {
-    name: 'the digest that a decision names',
-    file: 'domain/approval/gate.ts',
-    safeguard: 'if (decision.actionDigest !== gate.actionDigest)',
-    without: 'if (decision.actionDigest === undefined)',
-    tests: ['test/domain/gate.test.ts', GATE_STORIES],
-  },
-  {
-    name: 'the one vote of one person',
-    file: 'domain/approval/gate.ts',
-    safeguard: "const byPerson = new Map(votes.filter(({ verdict }) => verdict === 'approve').map(({ approver, roles }) => [approver, roles]));",
-    without:
-      "const byPerson = new Map(votes.filter(({ verdict }) => verdict === 'approve').flatMap(({ approver, roles }) => roles.map((role) => [approver + role, [role]] as const)));",
-    tests: [GATE_STORIES],
-  },
-  {
-    name: 'the editor who counts as a requester',
-    file: 'domain/approval/gate.ts',
-    safeguard: 'return gate.requester === person || (gate.terms?.editors.includes(person) ?? false);',
-    without: 'return gate.requester === person;',
-    tests: [GATE_STORIES, GATES],
-  },
-  {
-    name: 'the votes that an edit voids',
-    file: 'domain/approval/edit.ts',
-    safeguard: 'votes: [],',
-    without: '',
-    tests: [GATE_STORIES, GATES],
-  },
-  {
-    name: 'the terms in the digest',
-    file: 'activities/approval/gated-action.ts',
-    safeguard: 'terms: { policy: gate.policy, requester: gate.requester, ...gate.terms }',
-    without: 'terms: undefined as never',
-    tests: [GATE_STORIES],
-  },
-  {
-    name: 'the time before which a gate is not escalated',
-    file: 'domain/approval/gate.ts',
-    safeguard: 'isEscalated: escalatesAtMs !== null && nowMs >= escalatesAtMs',
-    without: 'isEscalated: escalatesAtMs !== null',
-    tests: [GATE_STORIES, GATES],
-  },
-  {
-    name: 'the policy that must not have become stricter',
-    file: 'domain/approval/policy.ts',
-    safeguard: 'return asksMore || limitsMore ||',
-    without: 'return limitsMore ||',
-    tests: [GATE_STORIES],
-  },
-  {
-    name: 'the limit of a role',
-    file: 'domain/approval/quorum.ts',
-    safeguard: "limit.role !== role || allHold(limit.when, args) === 'yes'",
-    without: 'limit.role !== undefined',
-    tests: [GATE_STORIES, GATES],
-  },
-  {
-    name: 'the status that an action needs its gate to have',
-    file: 'domain/approval/gate.ts',
-    safeguard: "if (gate.status !== 'approved') return { type: 'refused', gateStatus: gate.status, message: `The gate is",
-    without: "if (gate.status === 'consumed') return { type: 'refused', gateStatus: gate.status, message: `The gate is",
-    tests: [GATE_STORIES],
-  },
-  {
-    name: 'the authority of the configuration over a row that says nobody is asked',
-    file: 'domain/approval/gate.ts',
-    safeguard: 'if (ruling.asksNobody && gate.shadow)',
-    without: 'if (gate.shadow)',
-    tests: [GATE_STORIES],
   },
   {
     name: 'the digest of a pinned task that comes from the store',
