@@ -32,7 +32,20 @@ export function decidingAsPerson({ local, store, verifier, token }: PersonDoorPo
 }
 
 /** What is done in somebody's name, and so only once it is known whose. */
-const SIGNED = ['approve', 'deny', 'withdraw', 'signDecision'] as const satisfies readonly (keyof RunsDoor)[];
+const SIGNED = [
+  'approve',
+  'deny',
+  'edit',
+  'withdraw',
+  'signDecision',
+  'decideBatch',
+  'liftStop',
+  'grantStanding',
+  'signStanding',
+  'revokeStanding',
+  'delegate',
+  'revokeDelegation',
+] as const satisfies readonly (keyof RunsDoor)[];
 
 function asPerson(theirs: () => Promise<RunsDoor>, name: (typeof SIGNED)[number]) {
   return async (...args: unknown[]) => {
