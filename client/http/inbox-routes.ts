@@ -75,12 +75,23 @@ function loadAssets(): ReadonlyMap<string, Asset> {
     else if (name.endsWith('.svg')) add(name, 'image/svg+xml', text());
     else if (name.endsWith('.js')) add(name, script, text());
     // In a clone there is nothing but the sources. They import each other by these names.
-    else if (name.endsWith('.ts') && !name.endsWith('.d.ts')) add(name, script, stripTypeScriptTypes(text()));
+    else if (name.endsWith('.ts') && !name.endsWith('.d.ts')) add(name, script, withoutTypes(text()));
   }
   const main = assets.get('main.js') ?? assets.get('main.ts');
   if (main) assets.set('main.js', main);
   for (const [name, { from, file }] of Object.entries(PACKAGES)) add(packageAsset(name), script, readFileSync(join(packageFolder(from), file), 'utf8'));
   return assets;
+}
+
+/** Node warns at its first use that this is experimental, which is no news for whoever reads the log of a clone. */
+function withoutTypes(source: string): string {
+  const { emitWarning } = process;
+  process.emitWarning = () => undefined;
+  try {
+    return stripTypeScriptTypes(source);
+  } finally {
+    process.emitWarning = emitWarning;
+  }
 }
 
 function pageText(): string {

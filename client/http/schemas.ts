@@ -87,7 +87,7 @@ export const decisionBody = named(
     z.strictObject({
       verdict: z.literal('edit'),
       actionDigest: digest,
-      arguments: z.record(z.string(), z.json()).describe('The whole new arguments object.'),
+      arguments: jsonObject.describe('The whole new arguments object.'),
       comment: comment.optional(),
     }),
     z.strictObject({ verdict: z.literal('withdraw'), actionDigest: digest.optional(), comment: comment.optional() }),

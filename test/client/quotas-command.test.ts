@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openStore } from '../../adapters/stores/open-store.ts';
 import type { Store } from '../../domain/store/port.ts';
-import { newAttempt, startRun, usd } from '../support/store-contract/fixtures.ts';
+import { auditNotes, newAttempt, startRun, usd } from '../support/store-contract/fixtures.ts';
 
 const BIN = fileURLToPath(new URL('../../client/cli/bin.mjs', import.meta.url));
 
@@ -63,7 +63,7 @@ test('a quota is set, used, shown, changed and taken away, and the audit knows w
   });
   expect(await tollgate('quotas', 'remove', quotaId)).toMatchObject({ code: 0 });
   expect(await store.listQuotas()).toEqual([]);
-  expect((await store.listAudit({ limit: 100 })).map(({ type, actor }) => `${type} ${actor}`)).toEqual([
+  expect((await auditNotes(store)).map(({ type, actor }) => `${type} ${actor}`)).toEqual([
     'quota.set developer',
     'quota.set developer',
     'quota.removed developer',

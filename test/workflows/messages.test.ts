@@ -8,6 +8,7 @@ import type { TranscriptMessage } from '../../contracts/model.ts';
 import { Stage } from '../support/stage.ts';
 import { recordedTools } from '../support/tools.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { auditNotes } from '../support/store-contract/fixtures.ts';
 
 const call = (name: string, args: Record<string, number> = {}) => ({ name, arguments: args });
 const slow = { faults: [{ type: 'slow' as const, delayMs: 2_000 }] };
@@ -144,7 +145,7 @@ test('a reset run hears the messages again, once each', async () => {
   expect(await stage.ledgerProblems('reset')).toEqual([]);
 });
 async function lastAudit(agentRunId: string): Promise<string[]> {
-  return (await stage.store.listAudit({ runKey: (await stage.run(agentRunId)).runKey, limit: 100 })).map(({ type }) => type);
+  return (await auditNotes(stage.store, (await stage.run(agentRunId)).runKey)).map(({ type }) => type);
 }
 
 test('a long text travels through the store, never through history; without a store it is refused', async () => {

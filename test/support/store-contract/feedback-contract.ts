@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { MAX_FEEDBACK_PER_RUN, type NewFeedback } from '../../../domain/feedback/store-port.ts';
 import type { RunKey } from '../../../contracts/ids.ts';
 import type { Subject } from '../store-contract.ts';
-import { runKey, startRun } from './fixtures.ts';
+import { auditNotes, runKey, startRun } from './fixtures.ts';
 
 export function newFeedback(key: RunKey, change: Partial<NewFeedback> = {}): NewFeedback {
   return { runKey: key, feedbackId: 'f1', step: null, scorePerMille: 1_000, label: null, comment: null, actor: 'alice', ...change };
@@ -22,7 +22,7 @@ export function describeFeedbackContract(subject: Subject): void {
       ['f1', null, 1_000],
       ['f2', 2, -500],
     ]);
-    const audit = await store.listAudit({ runKey: key, limit: 10 });
+    const audit = await auditNotes(store, key);
     expect(audit.map(({ type, actor }) => [type, actor])).toEqual(Array(2).fill(['feedback.given', 'alice']));
   });
 
