@@ -59,7 +59,7 @@ test('an answer is given only once the write is on the disk: another connection 
 });
 
 test('one that does not fit into the store is refused alone', async () => {
-  const small = await openConnection({ path: join(folder, 'small.db'), maxPages: 80 });
+  const small = await openConnection({ path: join(folder, 'small.db'), maxPages: 160 });
   try {
     await small.write(() => small.run('CREATE TABLE blobs (id INTEGER PRIMARY KEY, body BLOB)'));
     const put = (bytes: number) => small.write(() => small.run('INSERT INTO blobs (body) VALUES (zeroblob(:bytes))', { bytes }));

@@ -13,14 +13,14 @@ afterEach(async () => {
 });
 
 test('a store that has room says nothing, and asking takes none of it', async () => {
-  const store = await openSqliteStore({ path: join(folder, 'tollgate.db'), maxPages: 128 });
+  const store = await openSqliteStore({ path: join(folder, 'tollgate.db'), maxPages: 256 });
   for (let asked = 0; asked < 20; asked += 1) await store.ensureRoom(131_072);
   expect(await store.listAudit({ limit: 10 })).toEqual([]);
   await store.close();
 });
 
 test('a store that is nearly full says so before a run is started, and still reads and writes what fits', async () => {
-  const store = await openSqliteStore({ path: join(folder, 'tollgate.db'), maxPages: 80 });
+  const store = await openSqliteStore({ path: join(folder, 'tollgate.db'), maxPages: 150 });
   await expect(store.ensureRoom(262_144)).rejects.toMatchObject({ type: 'storeFull' });
   const digest = await store.putContent('fits');
   expect(await store.getContent(digest)).toBe('fits');
