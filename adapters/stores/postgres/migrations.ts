@@ -272,9 +272,12 @@ export const MIGRATIONS: readonly Migration[] = [
   `,
   },
   {
-    name: 'runs by their pinned task',
+    name: 'runs by their pinned task, open gates by run',
     worksFrom: 1,
-    sql: 'CREATE INDEX runs_by_snapshot ON runs (snapshot_digest) WHERE transcripts_removed = 0',
+    sql: `
+  CREATE INDEX runs_by_snapshot ON runs (snapshot_digest) WHERE transcripts_removed = 0;
+  CREATE INDEX gates_open_by_run ON gates (run) WHERE status = 'open';
+  `,
   },
   {
     name: 'overviews by time',

@@ -233,9 +233,10 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE runs ADD COLUMN audit_removed INTEGER NOT NULL DEFAULT 0;
   CREATE INDEX runs_by_end ON runs (ended_at_ms, id) WHERE ended_at_ms IS NOT NULL;
   `,
-  // A recording goes with the last run whose task has it.
+  // A recording goes with the last run whose task has it. Whether a run waits is asked for each run of a list.
   `
   CREATE INDEX runs_by_snapshot ON runs (snapshot_digest) WHERE transcripts_removed = 0;
+  CREATE INDEX gates_open_by_run ON gates (run) WHERE status = 'open';
   `,
   // What was spent in the last days is summed without looking at the years before.
   `
