@@ -1,5 +1,5 @@
 import type { VNode } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, decide } from './api.ts';
 import { type Json, plainText, summaryOf } from './format.ts';
 import { html } from './html.ts';
@@ -20,7 +20,7 @@ export interface Outcome {
   readonly results: readonly { readonly gate: GateReport; readonly decided: Decided }[];
 }
 
-/** Asks once more, with the answer under the Enter key, and sends each decision with the digest of what was shown. */
+/** Asks once more, with the answer under the Enter key from the moment that the dialog is there, and sends each decision with the digest of what was shown. */
 export function DecisionDialog({ intent, onClose }: { readonly intent: Intent; readonly onClose: (outcome: Outcome | null) => void }): VNode {
   const dialog = useRef<HTMLDialogElement>(null);
   const words = useRef<HTMLTextAreaElement>(null);
@@ -28,7 +28,7 @@ export function DecisionDialog({ intent, onClose }: { readonly intent: Intent; r
   const [isSending, setSending] = useState(false);
   const [missing, setMissing] = useState(false);
   const isDenial = intent.verdict === 'deny';
-  useEffect(() => {
+  useLayoutEffect(() => {
     dialog.current?.showModal();
     (isDenial ? words.current : confirm.current)?.focus();
   }, []);

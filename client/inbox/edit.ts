@@ -1,5 +1,5 @@
 import type { VNode } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { sendOne } from './decision.ts';
 import { readArguments } from './edited.ts';
 import { type Json, plainText, rawJson } from './format.ts';
@@ -14,7 +14,7 @@ export function EditDialog({ gate, onClose }: { readonly gate: GateReport; reado
   const [mistake, setMistake] = useState<string | null>(null);
   const [isSending, setSending] = useState(false);
   const before = rawJson(gate.arguments);
-  useEffect(() => {
+  useLayoutEffect(() => {
     dialog.current?.showModal();
     json.current?.focus();
   }, []);

@@ -1,5 +1,5 @@
 import type { VNode } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { html } from './html.ts';
 
 const SWITCH = 'tollgate-keys';
@@ -50,7 +50,7 @@ const HELP: readonly (readonly [string, string])[] = [
 export function KeyHelp({ onClose }: { readonly onClose: () => void }): VNode {
   const dialog = useRef<HTMLDialogElement>(null);
   const [isOn, setOn] = useState(areKeysOn());
-  useEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => dialog.current?.showModal(), []);
   const change = (event: Event) => {
     const { checked } = event.target as HTMLInputElement;
     localStorage.setItem(SWITCH, checked ? 'on' : 'off');

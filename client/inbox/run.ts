@@ -1,5 +1,5 @@
 import type { VNode } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, cancelRun } from './api.ts';
 import { plainText, statusText, usdText } from './format.ts';
 import { html } from './html.ts';
@@ -76,7 +76,7 @@ function Family({ run: { models, parent, children = [], gates, failureType } }: 
 
 function CancelDialog({ agentRunId, onClose }: { readonly agentRunId: string; readonly onClose: (text: string | null) => void }): VNode {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => dialog.current?.showModal(), []);
   const send = async () => {
     try {
       await cancelRun(agentRunId);
