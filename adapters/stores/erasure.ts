@@ -33,7 +33,7 @@ function deleteRecordings({ contains }: JsonSql): string {
 export function erasingStatements(dataClass: DataClass, sql: JsonSql, keepResponseIds: boolean): readonly string[] {
   const remember = `UPDATE runs SET ${REMOVED[dataClass]} = 1 WHERE id = :run`;
   const failed = sql.merge('outcome_json', `'{"message":"[erased]"}'`);
-  const gate = sql.merge('gate_json', `'{"arguments":"[erased]","reason":"[erased]","votes":[],"spentDecisions":[],"edits":[],"questions":[],"claim":null}'`);
+  const gate = sql.merge('gate_json', `'{"arguments":"[erased]","reason":"[erased]","votes":[],"spentDecisions":[],"edits":[],"questions":[],"claim": null}'`);
   switch (dataClass) {
     case 'transcripts':
       return [

@@ -45,8 +45,10 @@ describe.skipIf(!hasGo())('docker-compose.yml as Compose reads it', () => {
     expect(Object.keys(services).toSorted()).toEqual(
       [
         'api',
+        'grafana',
         'migrate',
         'postgres',
+        'prometheus',
         'simulated-provider',
         'temporal',
         'temporal-namespace',
