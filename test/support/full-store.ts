@@ -52,7 +52,15 @@ export async function fillStore(store: Store): Promise<FilledStore> {
   await store.createDelegation({ delegation: newDelegation(), signed: 'body.signature' });
   await store.throwStop(newStop({ tool: 'refund', task: null, tenant: null }));
   await store.revoke({ of: standing.standingId, signed: 'body.signature', actor: 'alice', reason: ODD_TEXT.replaceAll('\0', ''), atMs: 1 });
-  await store.putFeedback({ runKey: child, feedbackId: 'f1', step: 1, scorePerMille: -250, label: 'slow', comment: ODD_TEXT.replaceAll('\0', ''), actor: 'alice' });
+  await store.putFeedback({
+    runKey: child,
+    feedbackId: 'f1',
+    step: 1,
+    scorePerMille: -250,
+    label: 'slow',
+    comment: ODD_TEXT.replaceAll('\0', ''),
+    actor: 'alice',
+  });
   await store.endRun(parent, END, 0);
   return { parent, child, approvalId: gate.approvalId };
 }
