@@ -44,7 +44,6 @@ export interface GateReport {
   readonly claim?: { readonly by: string; readonly until: string };
   readonly questions?: readonly { readonly by: string; readonly text: string; readonly at: string }[];
   /** Nobody was asked: the policy is only tried out. */
-  readonly shadow?: boolean;
   /** Set while the gate waits: what approves exactly this action. */
   readonly approveCommand?: string;
 }
@@ -113,14 +112,13 @@ function reportVote({ approver, displayName, onBehalfOf, roles, verdict, comment
 }
 
 /** What the policy asks beside a role and a number. */
-function reportTerms({ policy: { needs, limits, escalateTo }, terms, escalatedAtMs, remindsAtMs, shadow }: GateRecord): Partial<GateReport> {
+function reportTerms({ policy: { needs, limits, escalateTo }, terms, escalatedAtMs, remindsAtMs }: GateRecord): Partial<GateReport> {
   const escalatesAtMs = terms?.escalatesAtMs ?? null;
   return {
     ...(needs ? { needs } : {}),
     ...(limits ? { limits } : {}),
     ...(escalateTo && escalatesAtMs !== null ? { escalatesTo: { role: escalateTo.role, at: iso(escalatesAtMs), escalated: escalatedAtMs !== undefined } } : {}),
     ...(remindsAtMs === undefined ? {} : { remindsAt: iso(remindsAtMs) }),
-    ...(shadow ? { shadow } : {}),
   };
 }
 

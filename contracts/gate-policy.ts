@@ -92,8 +92,6 @@ export const gatePolicySchema = z
     ...terms,
     /** Applied in this order; a later one overrides what an earlier one said. */
     rules: z.array(policyRuleSchema).max(64).optional(),
-    /** Nobody is asked: the action runs, and the audit says whom this policy would have asked. For trying a policy out. */
-    shadow: z.boolean().optional(),
   })
   .superRefine((policy, context) => refuseLateMoments(policy, context));
 

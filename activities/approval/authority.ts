@@ -38,7 +38,7 @@ export interface Authority {
 
 export async function authorityOver(ports: ActivityPorts, { gate, digest, snapshot, call, opened, tenant, asked }: GatedCall): Promise<Authority> {
   const { store } = ports;
-  const ruling = rulingOf(ports, asked);
+  const ruling = rulingOf(ports);
   const stands = await delegationsOf(ports, gate, tenant);
   const judge = gate.standing ? await standingJudge(ports, await subject()) : null;
   const why = (stops: readonly StopRecord[]) => whyStopped(ports, stops, { tool: call.tool.name, task: snapshot.task.name, tenant });

@@ -35,7 +35,7 @@ export async function openGate(ports: ActivityPorts, input: OpenGateInput): Prom
   const { volatile, ...subject } = await subjectOf(ports, input, run, snapshot);
   const asked = askedPolicy(ports, snapshot, kind, { tool: subject.tool, tenant: run.tenant, arguments: subject.arguments });
   const { policy } = asked;
-  const standing = asked.asks ? await standingOf(ports, input, run, snapshot, subject, policy) : null;
+  const standing = await standingOf(ports, input, run, snapshot, subject, policy);
   const nowMs = await store.nowMs();
   const { escalatesAtMs, ...times } = timesOf(policy, nowMs);
   const described = {
@@ -50,7 +50,7 @@ export async function openGate(ports: ActivityPorts, input: OpenGateInput): Prom
   };
   const gate = await store.createGate({
     ...described,
-    ...statusOf(asked, standing, nowMs),
+    ...statusOf(standing, nowMs),
     actionDigest: actionDigestOf(described, volatile, await openedIn(ports, { runKey, tenant: run.tenant }, subject.arguments)),
     attemptId: input.attemptId,
     callIndex: input.callIndex,
@@ -65,27 +65,21 @@ export async function openGate(ports: ActivityPorts, input: OpenGateInput): Prom
   return outcomeOf(gate);
 }
 
-/** Whom a policy that is only tried out would have asked. The store audits the gate itself. */
+/** Whom rules that are only tried out would have asked. The store audits the gate itself. */
 async function auditOpened(
   { store }: ActivityPorts,
-  { runKey, approvalId, kind, tool, actionDigest, policy, shadow, standing }: GateRecord,
+  { runKey, approvalId, kind, tool, actionDigest, policy, standing }: GateRecord,
   { tried }: AskedPolicy,
 ): Promise<void> {
   const audit = (type: string, data: JsonObject) =>
     store.appendAudit({ type, runKey, actor: 'tollgate', data: { approvalId, kind, tool, actionDigest, ...data } });
   if (standing) await audit('gate.approvedByStanding', { ...standing });
-  if (shadow) await audit('gate.shadowed', { wouldAsk: { ...(tried ?? policy) } as JsonObject, asked: null });
-  else if (tried) await audit('gate.shadowed', { wouldAsk: { ...tried } as JsonObject, asked: { ...policy } as JsonObject });
+  if (tried) await audit('gate.shadowed', { wouldAsk: { ...tried } as JsonObject, asked: { ...policy } as JsonObject });
 }
 
-/** Open for people, unless a standing approval covers the action or the policy is only tried out. */
-function statusOf(
-  { asks }: AskedPolicy,
-  standing: StandingReference | null,
-  nowMs: number,
-): Pick<GateRecord, 'status' | 'decidedAtMs' | 'standing' | 'shadow'> {
-  if (standing) return { status: 'approved', decidedAtMs: nowMs, standing };
-  return asks ? { status: 'open', decidedAtMs: null } : { status: 'approved', decidedAtMs: nowMs, shadow: true };
+/** Open for people, unless a standing approval covers the action. */
+function statusOf(standing: StandingReference | null, nowMs: number): Pick<GateRecord, 'status' | 'decidedAtMs' | 'standing'> {
+  return standing ? { status: 'approved', decidedAtMs: nowMs, standing } : { status: 'open', decidedAtMs: null };
 }
 
 /** The standing approval that covers an action, where people gave one. What it permits is asked again, with its limits, when the action begins. */

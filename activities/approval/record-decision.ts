@@ -128,7 +128,7 @@ export async function raiseBudget(ports: ActivityPorts, { runKey, approvalId }: 
   const amount = { nanoUsd: nanoUsd(Number(amountNanoUsd)), tokens: Number(amountTokens) };
   const stands = await delegationsOf(ports, gate, (await loadRunFacts(store, runKey)).tenant);
   const raised = await store.raiseLimit(runKey, approvalId, amount, (row, nowMs) =>
-    permits(decidedAs(gate, row), provenVotes(ports, row, digest, stands), nowMs, rulingOf(ports, asked)),
+    permits(decidedAs(gate, row), provenVotes(ports, row, digest, stands), nowMs, rulingOf(ports)),
   );
   return raised.type === 'raised' ? raised : { type: 'notPermitted', message: raised.message };
 }

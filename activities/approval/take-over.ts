@@ -27,7 +27,7 @@ export async function takeOver(ports: ActivityPorts, { runKey, snapshotDigest, a
   if (isOutgrown(ports, gate, asked)) return { type: 'notPermitted', message: 'The policy became stricter since the gate was opened.' };
   const problem = answer && task.outputSchema ? await outputProblem(ports.registry, { task }, answer.text) : undefined;
   if (problem !== undefined) return { type: 'notPermitted', message: `The answer by hand does not fit the task's output schema: ${problem.slice(0, 600)}` };
-  const refusal = await consume(ports, gate, votes, rulingOf(ports, asked), answer?.approver ?? 'tollgate');
+  const refusal = await consume(ports, gate, votes, rulingOf(ports), answer?.approver ?? 'tollgate');
   if (refusal !== null) return { type: 'notPermitted', message: refusal };
   return answer ? { type: 'answer', ...answer } : { type: 'retry' };
 }

@@ -60,8 +60,8 @@ export const SELECT_DEAD = "SELECT event_id, approval_id, state_json FROM notifi
 /** Where the gate's own policy does not say: a tenth of its time is left. */
 const REMIND_AT_FRACTION = 0.9;
 
-export function isReminderDue({ createdAtMs, expiresAtMs, remindsAtMs, remindedAtMs, shadow }: GateRecord, nowMs: number): boolean {
-  if (shadow || remindedAtMs !== undefined || nowMs >= expiresAtMs) return false;
+export function isReminderDue({ createdAtMs, expiresAtMs, remindsAtMs, remindedAtMs }: GateRecord, nowMs: number): boolean {
+  if (remindedAtMs !== undefined || nowMs >= expiresAtMs) return false;
   return nowMs >= (remindsAtMs ?? createdAtMs + (expiresAtMs - createdAtMs) * REMIND_AT_FRACTION);
 }
 

@@ -35,14 +35,15 @@ const times = {
   escalateTo: z.strictObject({ role: role.unwrap(), after: duration.pipe(expiresAfterMs.unwrap()) }).optional(),
   remindBefore: duration.pipe(expiresAfterMs.unwrap()).optional(),
 };
-const { needs, limits, requesterMayDecide, shadow } = terms;
-const people = { needs, limits, requesterMayDecide, shadow };
+const { needs, limits, requesterMayDecide } = terms;
+const people = { needs, limits, requesterMayDecide };
 const ruleFileSchema = z.strictObject({
   when: policyRuleSchema.shape.when,
   approvers: approvers.unwrap().optional(),
   role: role.unwrap().optional(),
   ...people,
   ...times,
+  shadow: policyRuleSchema.shape.shadow,
 });
 
 /** A gate policy in `task.yaml`: durations in words, and the rest as the contract has it. */
@@ -95,10 +96,10 @@ const TERMS_GUIDE: FieldGuide = {
   'limits.*.when': CONDITIONS,
   ...nested('limits.*.when.*', CONDITION_GUIDE),
   requesterMayDecide: 'true or false',
-  shadow: 'true or false',
 };
 
 const RULE_GUIDE: FieldGuide = {
+  shadow: 'true or false',
   when: 'what must hold: {tool, tenant, arguments}, at least one of them',
   'when.tool': 'the name of a tool',
   'when.tenant': 'the name of a tenant',

@@ -193,7 +193,6 @@ export const gateSchema = named(
       .describe('Changes of the arguments by people, oldest first.'),
     claim: z.looseObject({ by: text, until: when }).exactOptional().describe('Who is looking at it; binds nobody.'),
     questions: z.array(z.looseObject({ by: text, text, at: when })).exactOptional(),
-    shadow: z.boolean().exactOptional().describe('Nobody was asked: the policy is only tried out.'),
     approveCommand: text.exactOptional(),
   }),
 );

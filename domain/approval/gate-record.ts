@@ -52,8 +52,6 @@ export interface GateRecord {
   readonly terms?: Pick<GateTerms, 'revision' | 'escalatesAtMs' | 'editors'>;
   /** Oldest first. */
   readonly edits?: readonly GateEdit[];
-  /** The policy asks nobody; it is only tried out. */
-  readonly shadow?: true;
   readonly remindsAtMs?: number;
   readonly remindedAtMs?: number;
   readonly escalatedAtMs?: number;

@@ -147,8 +147,6 @@ export type Permission = { readonly type: 'permitted' } | { readonly type: 'refu
 export interface Ruling {
   /** Whether the requester may decide where the policy does not say. */
   readonly requesterMayDecideByDefault: boolean;
-  /** Whether the worker's own policies ask nobody for this action. A row that says so is no authority. */
-  readonly asksNobody?: boolean;
 }
 
 const LENIENT: Ruling = { requesterMayDecideByDefault: true };
@@ -184,7 +182,6 @@ function provenApprovals(
   nowMs: number,
   ruling: Ruling,
 ): { readonly approvals: number; readonly needed: number } {
-  if (ruling.asksNobody && gate.shadow) return { approvals: 0, needed: 0 };
   const mayRequester = mayRequesterDecide(gate, ruling.requesterMayDecideByDefault);
   const able = validVotes.filter((vote) => mayRequester || !personsOf(vote).some((person) => isRequester(gate, person)));
   return { approvals: filledBy(able, standingAt(gate, nowMs)), needed: seatsOf(gate.policy) };

@@ -16,8 +16,6 @@ export interface PolicySubject {
 export interface AskedPolicy {
   /** Without rules. */
   readonly policy: GatePolicy;
-  /** False where the policy is only tried out. */
-  readonly asks: boolean;
   /** With the rules that are only tried out; null where those change nothing. */
   readonly tried: GatePolicy | null;
 }
@@ -36,21 +34,21 @@ export function policyFor(task: TaskDefinition, kind: GateKind, tool: ToolDefini
   }
 }
 
-/** Applies the rules of a policy to an action. Only a gate of kind `action` can be one that asks nobody. */
-export function askedOf(policy: GatePolicy, kind: GateKind, subject: PolicySubject): AskedPolicy {
-  const { rules = [], shadow = false, ...base } = policy;
+/** Applies the rules of a policy to an action. Rules that are only tried out change nothing: somebody is always asked. */
+export function askedOf(policy: GatePolicy, subject: PolicySubject): AskedPolicy {
+  const { rules = [], ...base } = policy;
   const enforced = applyRules(
     base,
     rules.filter((rule) => !rule.shadow),
     subject,
   );
   const tried = applyRules(base, rules, subject);
-  return { policy: enforced, asks: !(shadow && kind === 'action'), tried: isSame(tried, enforced) ? null : tried };
+  return { policy: enforced, tried: isSame(tried, enforced) ? null : tried };
 }
 
 /** What several policies for the same action come to together: all that any of them asks. */
 export function together(first: AskedPolicy, others: readonly AskedPolicy[]): AskedPolicy {
-  return others.reduce((sum, other) => ({ policy: strictest(sum.policy, other.policy), asks: sum.asks || other.asks, tried: sum.tried ?? other.tried }), first);
+  return others.reduce((sum, other) => ({ policy: strictest(sum.policy, other.policy), tried: sum.tried ?? other.tried }), first);
 }
 
 function applyRules(base: GatePolicy, rules: readonly PolicyRule[], subject: PolicySubject): GatePolicy {

@@ -3,8 +3,6 @@ import type { GateRecord } from '../approval/gate.ts';
 
 /** What people are told of a change of a gate's row; `before` is null where it was opened. */
 export function eventsOf(before: GateRecord | null, after: GateRecord): readonly NotificationEvent[] {
-  // A policy that is only tried out asks nobody.
-  if (after.shadow) return [];
   if (before === null) return after.status === 'open' ? ['gateOpened'] : [];
   const events: NotificationEvent[] = [];
   if (before.escalatedAtMs === undefined && after.escalatedAtMs !== undefined) events.push('gateEscalated');

@@ -65,7 +65,7 @@ describe('the rule that is asked in the transaction', () => {
       call,
       opened: new Map(),
       tenant: 'acme',
-      asked: { policy: voted.policy, asks: true, tried: null },
+      asked: { policy: voted.policy, tried: null },
     });
   }
 

@@ -120,7 +120,7 @@ export class GateStory {
   }
 
   #asked(args: GateRecord['arguments']): AskedPolicy {
-    const [pinned, deployed] = this.#wishes().map((wish) => askedOf(policyOf(wish), 'action', { tool: 'refund', tenant: 'acme', arguments: args }));
+    const [pinned, deployed] = this.#wishes().map((wish) => askedOf(policyOf(wish), { tool: 'refund', tenant: 'acme', arguments: args }));
     return together(pinned as AskedPolicy, [deployed as AskedPolicy]);
   }
 
@@ -232,7 +232,7 @@ export class GateStory {
     }
     if (this.#dispatched.has(gate.approvalId) || this.#row.approvalId !== gate.approvalId) return;
     const row = this.#row;
-    const permission = permits(decidedAs(gate, row), this.#proven(row, digest), this.#nowMs, { requesterMayDecideByDefault: false, asksNobody: !asked.asks });
+    const permission = permits(decidedAs(gate, row), this.#proven(row, digest), this.#nowMs, { requesterMayDecideByDefault: false });
     if (permission.type === 'refused') return;
     if (row.status !== 'approved') throw new Error(`the action ran while its gate was ${row.status}`);
     this.#row = { ...row, status: 'consumed', consumedAtMs: this.#nowMs };
@@ -296,7 +296,7 @@ export class GateStory {
       () => ({ ...row, status: 'approved', decidedAtMs: this.#nowMs, terms: { ...terms, editors: [], escalatesAtMs: 0 } }),
       () => ({ ...row, arguments: { order: 'W1', amount: 600 } }),
       () => ({ ...row, requester: 'nobody' }),
-      () => ({ ...row, status: 'approved', decidedAtMs: this.#nowMs, shadow: true, votes: [] }),
+      () => ({ ...row, status: 'approved', decidedAtMs: this.#nowMs, votes: [] }),
     ])();
   }
 

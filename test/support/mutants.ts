@@ -361,13 +361,6 @@ export const MUTANTS: readonly Mutant[] = [
     tests: [GATE_STORIES],
   },
   {
-    name: 'the authority of the configuration over a row that says nobody is asked',
-    file: 'domain/approval/gate.ts',
-    safeguard: 'if (ruling.asksNobody && gate.shadow)',
-    without: 'if (gate.shadow)',
-    tests: [GATE_STORIES],
-  },
-  {
     name: 'the stop switch in the transaction of the intent',
     file: 'activities/approval/authority.ts',
     safeguard: "      if (message !== null) return { type: 'stopped', message };",

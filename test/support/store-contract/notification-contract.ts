@@ -31,11 +31,11 @@ export function describeNotificationContract(subject: Subject): void {
     );
   });
 
-  test('a gate whose decision fails tells nobody; one that is only tried out neither', async () => {
+  test('a gate whose decision fails tells nobody; one that a standing approval approved neither', async () => {
     const { store } = subject();
     const run = await startRun(store);
     const gate = await store.createGate(newGate(run));
-    await store.createGate(newGate(run, { shadow: true }));
+    await store.createGate(newGate(run, { status: 'approved' }));
     const broken = () => {
       throw new Error('broken');
     };
