@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openLocalKey } from '../../adapters/keys/local-key.ts';
+import type { RunStatusView } from '../../contracts/agent-run.ts';
 import type { DecisionAnswer, Verdict } from '../../contracts/approval.ts';
 import type { GateRecord } from '../../domain/approval/gate.ts';
 import { Stage } from '../support/stage.ts';
@@ -103,7 +104,9 @@ describe('signed decisions', () => {
     const { runKey } = await stage.openGate(handle);
     const gates = await waitFor('both gates', async () => {
       const open = await stage.store.listGates({ runKey, status: 'open', limit: 9 });
-      return open.length === 2 && open;
+      // The store has a gate before the run waits at it.
+      const view = (await handle.query('getRunStatus')) as RunStatusView;
+      return open.length === 2 && view.gates.length === 2 && open;
     });
     const [first, second] = ['bob', 'eve'].map((to) => gates.find((gate) => (gate.arguments as { to: string }).to === to)) as [GateRecord, GateRecord];
     const decide = async (gate: GateRecord, verdict: Verdict) =>
