@@ -18,7 +18,7 @@ let runKey: RunKey;
 const open = (maxPages: number) => openSqliteStore({ path: join(folder, 'tollgate.db'), maxPages, now: () => NOW_MS });
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tollgate-full-'));
-  store = await open(96);
+  store = await open(160);
   runKey = await startRun(store, { limitNanoUsd: usd(1_000_000) });
 });
 afterEach(async () => {
