@@ -150,7 +150,10 @@ export class Stage {
   async bill(agentRunId?: string): Promise<number> {
     const lines = this.billLines();
     if (agentRunId === undefined) return lines.reduce((sum, line) => sum + line.nanoUsd, 0);
-    const attempts = new Set((await this.store.listAttempts((await this.run(agentRunId)).runKey)).map((attempt) => String(attempt.attemptId)));
+    const { runKey } = await this.run(agentRunId);
+    // A worker that has just begun to seal the run is ahead of this process by a moment.
+    const listed = await waitFor('what the key of the run opens', () => this.store.listAttempts(runKey));
+    const attempts = new Set(listed.map((attempt) => String(attempt.attemptId)));
     return lines.filter((line) => attempts.has(String(line.clientRequestId))).reduce((sum, line) => sum + line.nanoUsd, 0);
   }
 
