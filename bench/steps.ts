@@ -2,7 +2,7 @@ import { type Ground, openGround } from './support/ground.ts';
 import { needPeers } from './support/peers.ts';
 import { cpuMs, peakRssMb } from './support/processes.ts';
 import { ratios, show, spreadOf, table } from './support/statistics.ts';
-import { openStand, SUBJECTS, type Subject } from './support/subjects.ts';
+import { openStand, playRuns, SUBJECTS, type Subject } from './support/subjects.ts';
 
 const STEPS = 20;
 
@@ -49,16 +49,7 @@ async function measure(
   try {
     await (await stand.start(`${name}-warm`, STEPS)).ended;
     const before = { atMs: performance.now(), worker: cpuMs(stand.worker.pid), server: cpuMs(ground.server.pid) };
-    let next = 0;
-    await Promise.all(
-      Array.from({ length: concurrency }, async () => {
-        while (next < runs) {
-          next += 1;
-          await (await stand.start(`${name}-${next}`, STEPS)).ended;
-        }
-      }),
-    );
-    const steps = runs * STEPS;
+    const steps = await playRuns(stand, name, { runs, concurrency, stepsOfRun: STEPS });
     return {
       msPerStep: (performance.now() - before.atMs) / steps,
       workerCpuMsPerStep: (cpuMs(stand.worker.pid) - before.worker) / steps,

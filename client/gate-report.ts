@@ -43,7 +43,6 @@ export interface GateReport {
   /** Who is looking at it. */
   readonly claim?: { readonly by: string; readonly until: string };
   readonly questions?: readonly { readonly by: string; readonly text: string; readonly at: string }[];
-  /** Nobody was asked: the policy is only tried out. */
   /** Set while the gate waits: what approves exactly this action. */
   readonly approveCommand?: string;
 }

@@ -2,7 +2,7 @@ import { openGround, type Ground } from './ground.ts';
 import { needPeers } from './peers.ts';
 import { cpuMs } from './processes.ts';
 import { ratios, show, spreadOf, table } from './statistics.ts';
-import { openStand } from './subjects.ts';
+import { openStand, playRuns } from './subjects.ts';
 
 const STEPS = 20;
 
@@ -56,16 +56,7 @@ async function measure(
   try {
     await (await stand.start(`${id}-warm`, STEPS)).ended;
     const before = { atMs: performance.now(), worker: cpuMs(stand.worker.pid), server: cpuMs(ground.server.pid) };
-    let next = 0;
-    await Promise.all(
-      Array.from({ length: concurrency }, async () => {
-        while (next < runs) {
-          next += 1;
-          await (await stand.start(`${id}-${next}`, STEPS)).ended;
-        }
-      }),
-    );
-    const steps = runs * STEPS;
+    const steps = await playRuns(stand, id, { runs, concurrency, stepsOfRun: STEPS });
     const { raw } = await ground.client.workflow.getHandle(`${id}-warm`).describe();
     return {
       msPerStep: (performance.now() - before.atMs) / steps,

@@ -32,6 +32,24 @@ export interface Stand {
   close(): Promise<void>;
 }
 
+/** Plays so many runs, a number of them at once, to their end; answers how many steps those were. */
+export async function playRuns(
+  stand: Stand,
+  name: string,
+  { runs, concurrency, stepsOfRun }: { readonly runs: number; readonly concurrency: number; readonly stepsOfRun: number },
+): Promise<number> {
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: concurrency }, async () => {
+      while (next < runs) {
+        next += 1;
+        await (await stand.start(`${name}-${next}`, stepsOfRun)).ended;
+      }
+    }),
+  );
+  return runs * stepsOfRun;
+}
+
 let stands = 0;
 
 /** `settings` are further ones of a worker of ours. */
