@@ -16,6 +16,7 @@ import type { HeldStore, MoneyMove } from '../budget/held-store-port.ts';
 import type { LedgerEntry, LedgerEvent } from '../budget/ledger.ts';
 import type { KeyStore } from '../encryption/store-port.ts';
 import type { FeedbackStore } from '../feedback/store-port.ts';
+import type { EndedSessionStore } from '../identity/store-port.ts';
 import type { BreakerStore } from '../model/breaker-store-port.ts';
 import type { NotificationStore } from '../notification/store-port.ts';
 import type { OverviewStore } from '../overview/store-port.ts';
@@ -51,6 +52,7 @@ export interface Store
     VaultStore,
     TraceStore,
     FeedbackStore,
+    EndedSessionStore,
     ReportStore {
   /** Milliseconds since 1970 on the store's clock, which decides expiry. */
   nowMs(): Promise<number>;
@@ -416,8 +418,11 @@ export interface AuditStore extends AuditChainStore {
   /** When the store was last filled from a backup, on its own clock; null where it never was. */
   lastRestoredAtMs(): Promise<number | null>;
   appendAudit(entry: AuditEntry): Promise<void>;
-  /** Oldest first, after `afterSequence`. */
-  listAudit(filter: { readonly runKey?: RunKey; readonly afterSequence?: number; readonly limit: number }): Promise<readonly AuditRecord[]>;
+  /**
+   * Oldest first. Rows of different chains may appear out of their order, so nobody goes on from a sequence: who reads in
+   * pages reads chain by chain (`listChain`).
+   */
+  listAudit(filter: { readonly runKey?: RunKey; readonly limit: number }): Promise<readonly AuditRecord[]>;
 }
 
 // ── API keys ───────────────────────────────────────────────────────────────────────────────────────────────────────
