@@ -361,12 +361,12 @@ export interface GateStore {
   /** By id alone, for people at the CLI. */
   findGate(approvalId: ApprovalId): Promise<GateRecord | null>;
   listGates(filter: GateFilter): Promise<readonly GateRecord[]>;
-  /** Runs `rule` on the locked gate at the store's time, stores what it returns, and audits `entry` in the same transaction. */
+  /** Runs `rule` on the locked gate at the store's time, stores what it returns, and audits what `audit` says then, in the same transaction. */
   decideGate(
     runKey: RunKey,
     approvalId: ApprovalId,
     rule: (gate: GateRecord, nowMs: number) => DecisionTransition,
-    audit: (answer: DecisionAnswer) => AuditEntry,
+    audit: (answer: DecisionAnswer) => AuditEntry | null,
   ): Promise<DecisionAnswer | null>;
   /**
    * Changes what is beside the votes of a gate (a moment that came, who looks at it, what was asked): runs `change` on the

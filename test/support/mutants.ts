@@ -75,6 +75,20 @@ export const MUTANTS: readonly Mutant[] = [
     tests: [LATE, DECISIONS],
   },
   {
+    name: 'the tries of each person at a gate',
+    file: 'domain/approval/tries.ts',
+    safeguard: 'return by.find((one) => one.person === person)?.decisions ?? [];',
+    without: 'return by.flatMap(({ decisions }) => (person ? decisions : []));',
+    tests: ['test/domain/tries.test.ts'],
+  },
+  {
+    name: 'a repeated decision that is no other try',
+    file: 'domain/approval/tries.ts',
+    safeguard: "if (own.includes(tried.decision)) return 'again';",
+    without: '',
+    tests: ['test/domain/tries.test.ts'],
+  },
+  {
     name: 'the dispatch deadline of an action',
     file: 'activities/tool/irreversible.ts',
     safeguard: 'const isLate = (await ports.store.nowMs()) > intent.dispatchDeadlineMs || context.signal.aborted;',
