@@ -152,7 +152,7 @@ function momentOf(option: string, text: string): number {
 }
 
 function described(report: VerificationReport): string {
-  const { rows, chains, anchors, erased, unproven, signedBy, findings, findingCount } = report;
+  const { rows, chains, anchors, erased, adopted, unproven, signedBy, findings, findingCount } = report;
   const lines = findings.map(({ kind, line, chain, sequence, message }) => {
     const place = [line === null ? null : `line ${line}`, chain, sequence === null ? null : `row ${sequence}`].filter((part) => part !== null);
     return `${kind}: ${place.join(', ')}${place.length > 0 ? ': ' : ''}${message}`;
@@ -160,6 +160,7 @@ function described(report: VerificationReport): string {
   if (findingCount > findings.length) lines.push(`… and ${findingCount - findings.length} more`);
   const notes = [
     erased > 0 ? `Of ${erased} rows the contents were erased.` : null,
+    adopted > 0 ? `${adopted} rows were written before the audit was chained: they are proven since the first anchor that has them.` : null,
     unproven > 0 ? `${unproven} rows were written before the audit was chained, and no anchor has them yet.` : null,
     ...signedBy.map((key) => `Anchors are signed with ${key}.`),
   ].filter((note) => note !== null);

@@ -34,6 +34,8 @@ export interface VerificationReport {
   readonly anchors: number;
   /** Rows whose contents were erased; that they existed, who wrote them and when is proven all the same. */
   readonly erased: number;
+  /** Rows of before chains that an anchor has taken in: proven from then on, and not from when they were written. */
+  readonly adopted: number;
   /** Rows of before chains that no anchor has taken in yet: nothing proves them. */
   readonly unproven: number;
   /** Keys that anchors are signed with. */
@@ -81,6 +83,7 @@ export class AuditVerifier {
   readonly #adoptions: NonNullable<AnchorContent['unchained']>[] = [];
   readonly #signedBy = new Set<string>();
   #unchained = { sequence: 0, count: 0, hash: GENESIS };
+  #adopted = 0;
   #unproven = 0;
   #erased = 0;
   #anchors = 0;
@@ -115,6 +118,7 @@ export class AuditVerifier {
       chains: this.#seen.size,
       anchors: this.#anchors,
       erased: this.#erased,
+      adopted: this.#adopted,
       unproven: this.#unproven,
       signedBy: [...this.#signedBy],
       findings: this.#findings,
@@ -253,6 +257,7 @@ export class AuditVerifier {
         `of the ${adoption.count} rows outside of chains up to this one, which an anchor took in, some were changed, removed or added`,
         place,
       );
+    this.#adopted += count;
     this.#adoptions.shift();
     this.#unchained = { sequence: row.sequence, count: 0, hash: GENESIS };
   }

@@ -8,7 +8,7 @@ import { quotaTables } from '../quota-tables.ts';
 import { sqliteTraceTriggers, traceTables } from '../trace-tables.ts';
 
 /** Oldest first. A released one is never changed; the file's `user_version` counts those applied. */
-const MIGRATIONS: readonly string[] = [
+export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
