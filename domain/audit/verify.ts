@@ -2,6 +2,7 @@ import {
   ANCHOR_TYPE,
   ANCHORS_CHAIN,
   chainDigest,
+  chainOf,
   dataDigest,
   entryDigest,
   ERASED_CONTENTS,
@@ -108,6 +109,7 @@ export class AuditVerifier {
     this.#leaveChain();
     if (!this.#hasEnd) this.#find('cutShort', 'the export has no end: something may be missing after its last line', { line: null });
     if (isWhole(this.#selection)) this.#missingChains();
+    else this.#missingRun(this.#selection);
     const { expectedAnchor } = this.#options;
     if (expectedAnchor !== undefined && !this.#hasExpected)
       this.#find('removed', `there is no anchor with the hash ${expectedAnchor}`, { line: null, chain: ANCHORS_CHAIN });
@@ -269,6 +271,15 @@ export class AuditVerifier {
         this.#find('removed', `a whole chain of at least ${newest} rows is missing (its name has the digest ${digest})`, { line: null });
     for (const { count, through } of this.#adoptions)
       this.#find('removed', `${count} rows outside of chains, up to number ${through}, are missing`, { line: null, sequence: through });
+  }
+
+  /** An export of one run, from its beginning to its end, has its chain. */
+  #missingRun({ runKey, fromMs, toMs }: AuditSelection): void {
+    if (!runKey || fromMs !== undefined || toMs !== undefined) return;
+    const chain = chainOf(runKey);
+    const anchored = this.#anchored.get(chainDigest(this.#options.sha256, chain));
+    if (anchored && !this.#seen.has(chain))
+      this.#find('removed', `the whole chain of the run is missing: at least ${anchored.newest} rows`, { line: null, chain });
   }
 
   #find(kind: FindingKind, message: string, place: { readonly line?: null; readonly chain?: string | null; readonly sequence?: number } = {}): void {

@@ -25,7 +25,7 @@ export default {
       ...common,
       name: 'pay-by-two',
       prompt: 'PAY',
-      tools: [{ ...pay, version: '2', execute: async (args) => ({ paid: args }) }],
+      tools: [{ ...pay, version: '2', parameters: z.strictObject({ to: z.string() }), execute: async (args) => ({ paid: args }) }],
       gates: { irreversible: { role: 'lead', requesterMayDecide: false } },
     },
   ],

@@ -90,6 +90,13 @@ export const MUTANTS: readonly Mutant[] = [
     tests: [LATE, DECISIONS],
   },
   {
+    name: 'the age of an approval by its signatures',
+    file: 'domain/approval/gate.ts',
+    safeguard: 'nowMs >= Math.min(gate.decidedAtMs, decidedBeforeMs) + gate.policy.approvalValidForMs',
+    without: 'nowMs >= gate.decidedAtMs + gate.policy.approvalValidForMs',
+    tests: ['test/domain/gate.test.ts'],
+  },
+  {
     name: 'the tries of each person at a gate',
     file: 'domain/approval/tries.ts',
     safeguard: 'return by.find((one) => one.person === person)?.decisions ?? [];',
