@@ -163,11 +163,14 @@ export function permits(gate: GateRecord, validVotes: readonly ProvenVote[], now
   if (validVotes.some((vote) => vote.verdict === 'deny')) return { type: 'refused', gateStatus: 'denied', message: 'A valid vote denies the action.' };
   const { approvals, needed } = provenApprovals(gate, validVotes, nowMs, ruling);
   if (approvals < needed) return { type: 'refused', gateStatus: gate.status, message: `Only ${approvals} of ${needed} approvals carry a valid signature.` };
-  // The moment in the row is believed only as far as the newest signature goes.
-  const decidedBeforeMs = Math.max(...validVotes.map(({ signedUntilMs = Number.POSITIVE_INFINITY }) => signedUntilMs));
-  if (gate.decidedAtMs === null || nowMs >= Math.min(gate.decidedAtMs, decidedBeforeMs) + gate.policy.approvalValidForMs)
-    return { type: 'refused', gateStatus: 'expired', message: 'The approval is too old to be used.' };
+  if (isTooOld(gate, validVotes, nowMs)) return { type: 'refused', gateStatus: 'expired', message: 'The approval is too old to be used.' };
   return { type: 'permitted' };
+}
+
+/** Whether an approval was given too long ago. The moment in the row is believed only as far as the newest signature goes. */
+export function isTooOld({ decidedAtMs, policy }: GateRecord, validVotes: readonly ProvenVote[], nowMs: number): boolean {
+  const decidedBeforeMs = Math.max(...validVotes.map(({ signedUntilMs = Number.POSITIVE_INFINITY }) => signedUntilMs));
+  return decidedAtMs === null || nowMs >= Math.min(decidedAtMs, decidedBeforeMs) + policy.approvalValidForMs;
 }
 
 /** A gate as it was when its digest was computed, with what people and time have decided since: nothing else of the row may have changed. */

@@ -92,9 +92,16 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the age of an approval by its signatures',
     file: 'domain/approval/gate.ts',
-    safeguard: 'nowMs >= Math.min(gate.decidedAtMs, decidedBeforeMs) + gate.policy.approvalValidForMs',
-    without: 'nowMs >= gate.decidedAtMs + gate.policy.approvalValidForMs',
+    safeguard: 'nowMs >= Math.min(decidedAtMs, decidedBeforeMs) + policy.approvalValidForMs',
+    without: 'nowMs >= decidedAtMs + policy.approvalValidForMs',
     tests: ['test/domain/gate.test.ts'],
+  },
+  {
+    name: 'the age of an approval that is sent again',
+    file: 'activities/approval/authority.ts',
+    safeguard: ' && !isTooOld(gate, votes, nowMs)',
+    without: '',
+    tests: [AUTHORITY],
   },
   {
     name: 'the tries of each person at a gate',
