@@ -92,6 +92,7 @@ test('every route but health and the OpenAPI document asks for a key once there 
     'signDecision decide',
     'signStandingApproval decide',
     'startRun start',
+    'streamAudit read',
     'throwStop decide',
     'writeOff decide',
   ]);
