@@ -4,7 +4,7 @@ import { html } from './html.ts';
 import { Countdown, Key, Trouble } from './pieces.ts';
 import { gatePath } from './place.ts';
 import type { InboxReport, Problem, WaitingGate } from './types.ts';
-import { wordingOf } from './wording.ts';
+import { staleText, wordingOf } from './wording.ts';
 
 /** Gates that ask for the same kind of thing: one answer may fit all of them. */
 export function likeKey({ gate, task }: WaitingGate): string {
@@ -44,7 +44,7 @@ export function InboxList(props: InboxListProps): VNode {
   const mine = inbox.gates.filter(isMine);
   const others = inbox.gates.filter((entry) => !isMine(entry));
   return html`<div class="inbox-inner">
-    ${problem && html`<p class="notice" role="status">The API does not answer just now. The page keeps asking.</p>`}
+    ${problem && html`<p class="notice" role="status">${staleText(problem)} The page keeps asking.</p>`}
     <${Title} class="list-title">Waits for you <span class="count">${mine.length}</span><//>
     ${mine.length === 0 ? html`<${Nothing} hasOthers=${others.length > 0} />` : html`<${Rows} ...${props} entries=${mine} label="Waits for you" />`}
     ${others.length > 0 && html`<h2 class="list-title">Waits for others <span class="count">${others.length}</span></h2><${Rows} ...${props} entries=${others} label="Waits for others" />`}
@@ -83,6 +83,8 @@ function Row({ entry, selectedId, picked, onPick, mayDecide }: InboxListProps & 
       <span class="row-foot"><bdi>${plainText(tenant)}</bdi> · <bdi>${plainText(task)}</bdi>
         ${gate.kind !== 'action' && html` <span class="badge">${wordingOf(gate).kind}</span>`}
         ${gate.approvers > 1 && html` <span class="badge">${gate.approvals} of ${gate.approvers}</span>`}
+        ${gate.stopped && html` <span class="badge care">stopped</span>`}
+        ${entry.onBehalfOf && html` <span class="badge">for <bdi>${plainText(entry.onBehalfOf)}</bdi></span>`}
         ${entry.standing === 'youHaveDecided' && html` <span class="badge">you decided</span>`}
       </span>
     </a>

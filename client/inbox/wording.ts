@@ -1,4 +1,4 @@
-import type { GateReport, Standing } from './types.ts';
+import type { GateReport, Problem, Standing } from './types.ts';
 
 /** What a gate asks, and what its two answers mean. */
 export interface Wording {
@@ -62,9 +62,17 @@ export function standingText(standing: Standing, gate: GateReport): string | nul
       return `This asks for the role ${gate.role}, which you do not hold.`;
     case 'yourOwnRun':
       return 'You asked for this, and the policy wants somebody else to decide.';
+    case 'countedAlready':
+      return 'Somebody has decided here already who counts as the same person as you or the one you stand for, and a person counts once.';
     case 'overLimit':
       return 'It goes beyond what your role may approve. You may deny it, or change it to less.';
     default:
       return null;
   }
+}
+
+/** Why the page can't be kept up to date just now. */
+export function staleText({ status }: Problem): string {
+  if (status === 401) return 'You are not signed in any more.';
+  return status === 429 ? 'Too many questions at once.' : 'The API does not answer just now.';
 }
