@@ -2,10 +2,10 @@ import type { VNode } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, decide } from './api.ts';
 import { decideMany } from './batch.ts';
-import { type Json, plainText, summaryOf } from './format.ts';
+import { plainText } from './format.ts';
 import { html } from './html.ts';
 import type { Decided, Decision, GateReport, Problem } from './types.ts';
-import { wordingOf } from './wording.ts';
+import { gateLine, wordingOf } from './wording.ts';
 
 const MAX_LISTED = 50;
 
@@ -66,8 +66,8 @@ export function DecisionDialog({ intent, onClose }: { readonly intent: Intent; r
       <ul class="decided">
         ${intent.gates.slice(0, MAX_LISTED).map(
           (gate) => html`<li key=${gate.approvalId}>
-            <strong><bdi>${plainText(gate.tool)}</bdi></strong> <span class="muted">→ <bdi>${plainText(gate.destination)}</bdi></span>
-            <div><bdi>${summaryOf(gate.arguments as Json)}</bdi></div>
+            <strong><bdi>${wordingOf(gate).title ?? plainText(gate.tool)}</bdi></strong>${!wordingOf(gate).title && html` <span class="muted">→ <bdi>${plainText(gate.destination)}</bdi></span>`}
+            <div><bdi>${gateLine(gate)}</bdi></div>
           </li>`,
         )}
         ${intent.gates.length > MAX_LISTED && html`<li>and ${intent.gates.length - MAX_LISTED} more</li>`}
@@ -135,8 +135,16 @@ function resultText({ verdict }: Intent, gate: GateReport, decided: Decided): st
   }
 }
 
-export function refusalText({ reason, detail }: Problem): string {
-  return reason === 'wrongDigest'
-    ? 'The action has changed since you looked at it. Nothing was decided; look again.'
-    : `Nothing was decided. ${plainText(detail)}`;
+/** Why a decision changed nothing, in words for whoever sits before the page. */
+export function refusalText({ reason, detail, login }: Problem): string {
+  if (login) return 'Nothing was decided: you are not signed in any more.';
+  switch (reason) {
+    case 'wrongDigest':
+      return 'The action has changed since you looked at it. Nothing was decided; look again.';
+    case 'closed':
+    case 'unknownGate':
+      return 'It waits no more: somebody else was faster, it expired, or the run withdrew it. Your decision changed nothing.';
+    default:
+      return `Nothing was decided. ${plainText(detail)}`;
+  }
 }

@@ -10,7 +10,7 @@ import { Ago, Countdown, Key, Meter, Text, Trouble } from './pieces.ts';
 import { usePoll } from './poll.ts';
 import { gatePath, runPath } from './place.ts';
 import type { GateContext, GateReport } from './types.ts';
-import { staleText, standingText, wordingOf } from './wording.ts';
+import { shownArguments, staleText, standingText, wordingOf } from './wording.ts';
 
 const EVERY_MS = 1_500;
 /** A gate that nothing happens at any more. */
@@ -98,8 +98,8 @@ function GateHead({ data: { gate } }: { readonly data: GateContext }): VNode {
   return html`<header class="gate-head">
     <a class="back" href="/inbox/">‹ Inbox</a>
     <p class="eyebrow">${wordingOf(gate).kind}</p>
-    <h1 id="gate-title" tabindex="-1"><${Text} text=${gate.tool} /></h1>
-    <p class="where"><span aria-hidden="true">→ </span><span class="sr">at </span><${Text} text=${gate.destination} /></p>
+    <h1 id="gate-title" tabindex="-1"><${Text} text=${wordingOf(gate).title ?? gate.tool} /></h1>
+    ${!wordingOf(gate).title && html`<p class="where"><span aria-hidden="true">→ </span><span class="sr">at </span><${Text} text=${gate.destination} /></p>`}
     <p class="facts">
       <span class="status" data-status=${gate.status}>${statusText(gate.status)}</span>
       ${gate.status === 'open' && html`<span>expires in <${Countdown} at=${gate.expiresAt} /></span>`}
@@ -118,13 +118,14 @@ function Happening(props: {
   const { gate, values, isRaw, onRaw } = props;
   const { edits = [] } = gate;
   const [first] = edits;
+  const isWaiting = gate.status === 'open' || gate.status === 'approved';
   const changed = [...props.changed, ...(first ? changedPaths(first.fromArguments as Json, gate.arguments as Json) : [])];
   return html`<section class="card" aria-labelledby="happens">
     <div class="card-head">
-      <h2 id="happens">What will happen</h2>
+      <h2 id="happens">${isWaiting ? wordingOf(gate).about : 'What it asked for'}</h2>
       <button type="button" class="link" aria-pressed=${isRaw} onClick=${onRaw}>Raw JSON <${Key} name="r" /></button>
     </div>
-    <p class="muted">${wordingOf(gate).happens}</p>
+    ${isWaiting && html`<p class="muted">${wordingOf(gate).happens}</p>`}
     ${
       gate.occurrence > 0 &&
       html`<p class="notice warn"><strong>A repetition.</strong> This run has done exactly this ${gate.occurrence} ${gate.occurrence === 1 ? 'time' : 'times'} already.</p>`
@@ -133,8 +134,8 @@ function Happening(props: {
       ({ editor, at, comment, fromArguments }) =>
         html`<p key=${at} class="notice warn"><strong><${Text} text=${editor} /></strong> changed ${changedPaths(fromArguments as Json, gate.arguments as Json).join(', ') || 'nothing that is left'}, <${Ago} at=${at} />.${comment && html` <${Text} text=${comment} />`}</p>`,
     )}
-    ${isRaw ? html`<${RawJson} value=${gate.arguments} />` : html`<${ArgumentsTable} value=${gate.arguments} values=${values} changed=${changed} />`}
-    <p class="fine">version <bdi>${gate.toolVersion}</bdi> · digest <code title=${gate.actionDigest}>${gate.actionDigest.slice(0, 12)}…</code>: your answer counts for exactly this action.</p>
+    ${isRaw ? html`<${RawJson} value=${gate.arguments} />` : html`<${ArgumentsTable} value=${shownArguments(gate)} values=${values} changed=${changed} />`}
+    <p class="fine">version <bdi>${gate.toolVersion}</bdi> · digest <code title=${gate.actionDigest}>${gate.actionDigest.slice(0, 12)}…</code>${isWaiting ? ': your answer counts for exactly this action' : ''}.</p>
   </section>`;
 }
 
@@ -142,8 +143,8 @@ function Why({ data, values }: { readonly data: GateContext; readonly values: Re
   const { gate, said, asked, step } = data;
   return html`<section class="card" aria-labelledby="why">
     <h2 id="why">Why</h2>
+    ${(gate.kind !== 'action' || gate.occurrence > 0 || said === null) && gate.reason !== said && html`<p class="reason"><${Text} text=${gate.reason} values=${values} /></p>`}
     ${said !== null && html`<figure><figcaption>The agent${step === null ? '' : `, at step ${step}`}</figcaption><blockquote><${Text} text=${said} values=${values} /></blockquote></figure>`}
-    ${(gate.kind !== 'action' || gate.occurrence > 0 || said === null) && gate.reason !== said && html`<p class=${said === null ? 'reason' : 'reason muted'}><${Text} text=${gate.reason} values=${values} /></p>`}
     ${asked !== null && html`<figure><figcaption>It was asked</figcaption><blockquote class="quiet"><${Text} text=${asked} values=${values} /></blockquote></figure>`}
   </section>`;
 }
@@ -174,7 +175,7 @@ function Policy({ data: { gate, grant } }: { readonly data: GateContext }): VNod
   const { approvers, approvals, role, votes, needs = [], limits = [], escalatesTo, claim, questions = [] } = gate;
   return html`<section class="card" aria-labelledby="policy">
     <h2 id="policy">What policy asks</h2>
-    <p><strong>${approvals} of ${approvers}</strong> ${approvers === 1 ? 'approval' : 'approvals by different people'} with the role <strong><${Text} text=${role} /></strong>.</p>
+    <p><strong>${gate.standing ? approvers : `${approvals} of ${approvers}`}</strong> ${approvers === 1 ? 'approval' : 'approvals by different people'} with the role <strong><${Text} text=${role} /></strong>.</p>
     ${needs.map((need) => html`<p key=${need.role}>And <strong>${need.approvers}</strong> with the role <strong><${Text} text=${need.role} /></strong>.</p>`)}
     ${limits.map((limit, index) => html`<p key=${index} class="muted">The role <${Text} text=${limit.role} /> may decide only where <code><${Text} text=${JSON.stringify(limit.when)} /></code>.</p>`)}
     ${escalatesTo && html`<p class="muted">${escalatesTo.escalated ? 'The role ' : html`In <${Countdown} at=${escalatesTo.at} /> the role `}<strong><${Text} text=${escalatesTo.role} /></strong> may decide too.</p>`}
@@ -213,7 +214,7 @@ function ActionBar({ data, actions, mayDecide }: { readonly data: GateContext; r
 
 function Settled({ data: { gate, standing } }: { readonly data: GateContext }): VNode {
   const by = gate.standing
-    ? ' under a standing approval'
+    ? html` under a standing approval of <strong><${Text} text=${gate.standing.grantedBy.join(', ')} /></strong>`
     : gate.votes.length > 0
       ? html` by ${gate.votes.map((vote, index) => html`${index > 0 ? ', ' : ''}<${Voter} vote=${vote} />`)}`
       : '';

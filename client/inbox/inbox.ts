@@ -1,10 +1,10 @@
 import type { VNode } from 'preact';
-import { plainText, summaryOf, type Json } from './format.ts';
+import { plainText } from './format.ts';
 import { html } from './html.ts';
 import { Countdown, Key, Trouble } from './pieces.ts';
 import { gatePath } from './place.ts';
 import type { InboxReport, Problem, WaitingGate } from './types.ts';
-import { staleText, wordingOf } from './wording.ts';
+import { gateLine, staleText, wordingOf } from './wording.ts';
 
 /** Gates that ask for the same kind of thing: one answer may fit all of them. */
 export function likeKey({ gate, task }: WaitingGate): string {
@@ -69,17 +69,17 @@ function Row({ entry, selectedId, picked, onPick, mayDecide }: InboxListProps & 
   const { gate, task, tenant } = entry;
   const isSelected = gate.approvalId === selectedId;
   const isPicked = picked.has(gate.approvalId);
-  const tool = plainText(gate.tool);
+  const tool = wordingOf(gate).title ?? plainText(gate.tool);
   return html`<li class=${`row ${isSelected ? 'selected' : ''} ${isPicked ? 'picked' : ''}`} id=${`row-${gate.approvalId}`}>
     ${
       isMine(entry) &&
       mayDecide &&
-      html`<label class="pick"><span class="sr">Choose ${tool}, ${summaryOf(gate.arguments as Json)}</span>
+      html`<label class="pick"><span class="sr">Choose ${tool}, ${gateLine(gate)}</span>
         <input type="checkbox" checked=${isPicked} onChange=${(event: Event) => onPick([gate.approvalId], (event.target as HTMLInputElement).checked)} /></label>`
     }
     <a href=${gatePath(gate.approvalId)} aria-current=${isSelected ? 'true' : undefined}>
       <span class="row-head"><strong><bdi>${tool}</bdi></strong><${Countdown} at=${gate.expiresAt} /></span>
-      <span class="row-what"><bdi>${gate.kind === 'unavailable' ? wordingOf(gate).kind : summaryOf(gate.arguments as Json)}</bdi></span>
+      <span class="row-what"><bdi>${gateLine(gate)}</bdi></span>
       <span class="row-foot"><bdi>${plainText(tenant)}</bdi> · <bdi>${plainText(task)}</bdi>
         ${gate.kind !== 'action' && html` <span class="badge">${wordingOf(gate).kind}</span>`}
         ${gate.approvers > 1 && html` <span class="badge">${gate.approvals} of ${gate.approvers}</span>`}

@@ -1,10 +1,10 @@
 import type { VNode } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { type Outcome, refusalText } from './decision.ts';
-import { type Json, plainText, summaryOf } from './format.ts';
+import { plainText } from './format.ts';
 import { html } from './html.ts';
 import { gatePath } from './place.ts';
-import { wordingOf } from './wording.ts';
+import { gateLine, wordingOf } from './wording.ts';
 
 /** What became of each, where it is not the same of all. */
 export function ResultsDialog({ outcome: { intent, results }, onClose }: { readonly outcome: Outcome; readonly onClose: () => void }): VNode {
@@ -23,7 +23,7 @@ export function ResultsDialog({ outcome: { intent, results }, onClose }: { reado
     <p>${others.length === 1 ? 'This one was not:' : `These ${others.length} were not:`}</p>
     <ul class="decided" tabindex="0" aria-label="Not decided">${others.map(
       ({ gate, decided }) => html`<li key=${gate.approvalId}>
-        <a href=${gatePath(gate.approvalId)} onClick=${() => dialog.current?.close()}><bdi>${summaryOf(gate.arguments as Json)}</bdi></a>
+        <a href=${gatePath(gate.approvalId)} onClick=${() => dialog.current?.close()}><bdi>${gateLine(gate)}</bdi></a>
         <div class="muted">${decided.type === 'refused' ? refusalText(decided.problem) : plainText(decided.message)}</div>
       </li>`,
     )}</ul>
