@@ -22,11 +22,13 @@ describe.skipIf(!CHROMIUM)('from a decision in one window to seeing it in anothe
     await stage.close();
   }, 60_000);
 
-  /** When the page shows `words`, by the clock of this machine, to a frame. */
-  const momentOf = async (page: Page, words: string) =>
-    (
-      await page.waitForFunction(`document.querySelector('.detail')?.innerText.includes(${JSON.stringify(words)}) && Date.now()`, null, SEEN)
-    ).jsonValue() as Promise<number>;
+  /** When the page comes to show `words`, by the clock of this machine. */
+  const momentOf = (page: Page, words: string) =>
+    page.evaluate(`new Promise((resolve) => {
+      const look = () => document.querySelector('.detail')?.innerText.includes(${JSON.stringify(words)}) && resolve(Date.now());
+      new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
+      look();
+    })`) as Promise<number>;
 
   test(`${DECISIONS} decisions, each at another moment`, { timeout: 120_000 + DECISIONS * 15_000 }, async () => {
     const [first, second] = [await openPage(browser, `${stage.url}/inbox/`), await openPage(browser, `${stage.url}/inbox/`)];
