@@ -13,7 +13,7 @@ export interface RuntimeOptions {
  * There is one runtime in a process: one that is there already stays as it is, and an address that is taken costs the metrics only.
  */
 export function installRuntime({ logger, level, metricsAddress }: RuntimeOptions): void {
-  const base = { logger: throughPino(logger), telemetryOptions: { logging: { filter: coreFilter(level), forward: {} } } };
+  const base = { logger: throughPino(logger, level), telemetryOptions: { logging: { filter: coreFilter(level), forward: {} } } };
   const metrics =
     metricsAddress === undefined
       ? {}
@@ -39,9 +39,15 @@ const PINO_LEVEL: Readonly<Record<LogLevel, 'trace' | 'debug' | 'info' | 'warn' 
   ERROR: 'error',
 };
 
-function throughPino(logger: Logger): DefaultLogger {
+function sdkLevel(level: string): LogLevel {
+  const found = (Object.keys(PINO_LEVEL) as LogLevel[]).find((name) => PINO_LEVEL[name] === level);
+  return found ?? 'ERROR';
+}
+
+/** Below `level` the SDK says something at every task, so it is told not to. */
+function throughPino(logger: Logger, level: string): DefaultLogger {
   const sdk = logger.child({ part: 'temporal' });
-  return new DefaultLogger('TRACE', ({ level, message, meta = {} }) => {
+  return new DefaultLogger(sdkLevel(level), ({ level, message, meta = {} }) => {
     // A task's token and namespace say nothing to a person.
     const { workflowId, workflowRunId: _run, taskToken: _token, namespace: _namespace, ...rest } = meta as Readonly<Record<string, unknown>>;
     sdk[PINO_LEVEL[level]]({ ...(workflowId === undefined ? {} : { agentRunId: workflowId }), ...rest }, message);
