@@ -6,6 +6,7 @@ import { NativeConnection, type TLSConfig, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from '../activities/index.ts';
 import type { ActivityPorts } from '../activities/ports.ts';
+import { bundleOption } from './call-stacks.ts';
 import { translatedConnectError } from './connect-error.ts';
 import type { SearchAttributeTopic } from '../contracts/temporal.ts';
 import { ensureReconcileSchedule } from './reconcile-schedule.ts';
@@ -36,6 +37,8 @@ export interface WorkerOptions {
   readonly taskQueue: string;
   readonly home: string;
   readonly versioning: Versioning;
+  /** Whether the Temporal Web UI can show where a run stands in its code. */
+  readonly callStacks: boolean;
   /** Touched as long as Temporal and the store answer, for whoever watches the process. */
   readonly healthFile?: string;
   readonly searchAttributesOff: readonly SearchAttributeTopic[];
@@ -77,7 +80,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     connection: native,
     namespace: temporal.namespace,
     taskQueue,
-    workflowBundle: { codePath },
+    workflowBundle: await bundleOption(codePath, options),
     ...versionOptions(options.versioning, codePath),
     dataConverter: dataConverter(options.codec),
     activities: { ...createActivities(ports) },
