@@ -12,6 +12,7 @@ import type { SearchAttributeTopic } from '../contracts/temporal.ts';
 import { ensureReconcileSchedule } from './reconcile-schedule.ts';
 import { registerSearchAttributes } from './search-attributes.ts';
 import { Sweeper } from './sweeper.ts';
+import { UnwatchedWorker } from './unwatched-worker.ts';
 import { dataConverter, workflowBundle } from './workflow-bundle.ts';
 
 const SWEEP_INTERVAL_MS = 5_000;
@@ -76,7 +77,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     logger.warn({ error: String(error) }, 'search attributes could not be registered; "tollgate doctor" says which are missing'),
   );
   const codePath = await workflowBundle(join(home, 'cache'), options.workflowsPath);
-  const worker = await Worker.create({
+  const worker = await (options.workflowsPath === undefined ? UnwatchedWorker : Worker).create({
     connection: native,
     namespace: temporal.namespace,
     taskQueue,
