@@ -316,8 +316,8 @@ export interface ToolCallOutcome {
 export interface ToolCallStore {
   /** Journals a read or write before it is carried out. An existing row comes back as it is. */
   beginToolCall(call: NewToolCall): Promise<{ readonly type: 'begun' | 'exists'; readonly call: ToolCallRecord }>;
-  /** Journals a short read together with its outcome, which nobody else would look for before. An outcome that is there stays. */
-  journalRead(call: NewToolCall, outcome: ToolCallOutcome): Promise<ToolCallRecord>;
+  /** Journals a read that took `tookMs` together with its outcome, whether it was begun here or not. An outcome that is there stays. */
+  journalRead(call: NewToolCall, outcome: ToolCallOutcome, tookMs?: number): Promise<ToolCallRecord>;
   /**
    * Consumes a gate's approval and writes the intent in one transaction, together with what is used of the gate's standing
    * approval. `rule` (domain `permits` over votes whose signatures the caller verified) runs on the locked row at the store's time.

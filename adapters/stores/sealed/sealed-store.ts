@@ -119,9 +119,9 @@ function sealedToolCalls(
       const begun = await store.beginToolCall(call);
       return { ...begun, call: openCall(await seals.of(call.runKey), begun.call) };
     },
-    journalRead: async (call, outcome) => {
+    journalRead: async (call, outcome, tookMs) => {
       const seal = await seals.of(call.runKey);
-      return openCall(seal, await store.journalRead(call, sealCallOutcome(seal, call.callKey, outcome)));
+      return openCall(seal, await store.journalRead(call, sealCallOutcome(seal, call.callKey, outcome), tookMs));
     },
     consumeApproval: async (call, rule) => {
       const seal = await seals.of(call.runKey);

@@ -27,10 +27,10 @@ export function createToolCallStore(db: Connection): ToolCallStore {
         if (call.effect !== 'read') writeAudit(db, callBegun(call));
         return { type: 'begun', call: begun };
       }),
-    journalRead: async (call, outcome) =>
+    journalRead: async (call, outcome, tookMs) =>
       db.write(() => {
         invariant(call.effect === 'read', `only a read is journalled with its outcome alone, and ${call.callKey} is "${call.effect}"`);
-        return finish(db, find(db, call.runKey, call.callKey) ?? insert(db, call), outcome);
+        return finish(db, find(db, call.runKey, call.callKey) ?? insert(db, call, tookMs), outcome);
       }),
     consumeApproval: async (call, rule) => db.write(() => consume(db, call, rule)),
     getToolCall: async (runKey, callKey) => db.readOne(() => find(db, runKey, callKey)),
@@ -67,9 +67,9 @@ function consume(
   return { type: 'permitted', call: intent, gate: consumed };
 }
 
-function insert(db: Connection, call: NewToolCall): ToolCallRecord {
+function insert(db: Connection, call: NewToolCall, tookMs = 0): ToolCallRecord {
   const { runKey, ...columns } = call;
-  return toToolCall(db.get(`${INSERT_CALL} RETURNING *`, { run: runRow(db, runKey), ...columns, now: db.now() }) ?? {}, runKey);
+  return toToolCall(db.get(`${INSERT_CALL} RETURNING *`, { run: runRow(db, runKey), ...columns, now: db.now(), tookMs: Math.round(tookMs) }) ?? {}, runKey);
 }
 
 function actions(db: Connection, runKey: RunKey, tool: string, argumentsDigest: string): ToolCallRecord[] {
