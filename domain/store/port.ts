@@ -131,15 +131,23 @@ export interface ContentStore {
 }
 
 export type LoadedTranscript =
-  | { readonly type: 'transcript'; readonly messages: readonly TranscriptMessage[] }
+  | {
+      readonly type: 'transcript';
+      readonly messages: readonly TranscriptMessage[];
+      /** They begin after the place that was asked for. */
+      readonly isTail?: true;
+    }
   /** An attempt without reply, or a node, that the store does not have. */
   | { readonly type: 'missing'; readonly what: string };
 
 export interface TranscriptStore {
   /** Stores a message that no attempt wrote (input, tool result). The first content stays. */
   putNode(runKey: RunKey, nodeId: string, message: TranscriptMessage): Promise<void>;
-  /** The messages from the run's start up to `head`, by following each reply to the head it was asked from. */
-  loadTranscript(runKey: RunKey, head: TranscriptHead): Promise<LoadedTranscript>;
+  /**
+   * The messages from the run's start up to `head`, by following each reply to the head it was asked from; where `after` lies
+   * on the way and is not `head` itself, only those that come after it. What is under a head never changes.
+   */
+  loadTranscript(runKey: RunKey, head: TranscriptHead, after?: TranscriptHead): Promise<LoadedTranscript>;
 }
 
 // ── Ledger: the attempt rows ───────────────────────────────────────────────────────────────────────────────────────

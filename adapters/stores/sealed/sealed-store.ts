@@ -45,11 +45,11 @@ function sealedContent(store: Store, seals: RunSeals, keyring: Keyring): Part<'p
       return await openAnyContent(keyring, text);
     },
     putNode: async (runKey, nodeId, message) => store.putNode(runKey, nodeId, sealMessage(await seals.of(runKey), message)),
-    loadTranscript: async (runKey, head) => {
+    loadTranscript: async (runKey, head, after) => {
       const seal = await seals.of(runKey);
       // Nobody goes on from a transcript of which nothing is left.
       if (seal === ERASED_SEAL) return { type: 'missing', what: 'the transcript, which was erased' };
-      const loaded = await store.loadTranscript(runKey, head);
+      const loaded = await store.loadTranscript(runKey, head, after);
       return loaded.type === 'missing' ? loaded : { ...loaded, messages: loaded.messages.map((message) => openMessage(seal, message)) };
     },
   };
