@@ -16,6 +16,7 @@ import type { HeldStore, MoneyMove } from '../budget/held-store-port.ts';
 import type { LedgerEntry, LedgerEvent } from '../budget/ledger.ts';
 import type { KeyStore } from '../encryption/store-port.ts';
 import type { FeedbackStore } from '../feedback/store-port.ts';
+import type { EndedSessionStore } from '../identity/store-port.ts';
 import type { BreakerStore } from '../model/breaker-store-port.ts';
 import type { NotificationStore } from '../notification/store-port.ts';
 import type { OverviewStore } from '../overview/store-port.ts';
@@ -51,6 +52,7 @@ export interface Store
     VaultStore,
     TraceStore,
     FeedbackStore,
+    EndedSessionStore,
     ReportStore {
   /** Milliseconds since 1970 on the store's clock, which decides expiry. */
   nowMs(): Promise<number>;
@@ -367,12 +369,12 @@ export interface GateStore {
   /** By id alone, for people at the CLI. */
   findGate(approvalId: ApprovalId): Promise<GateRecord | null>;
   listGates(filter: GateFilter): Promise<readonly GateRecord[]>;
-  /** Runs `rule` on the locked gate at the store's time, stores what it returns, and audits `entry` in the same transaction. */
+  /** Runs `rule` on the locked gate at the store's time, stores what it returns, and audits what `audit` says then, in the same transaction. */
   decideGate(
     runKey: RunKey,
     approvalId: ApprovalId,
     rule: (gate: GateRecord, nowMs: number) => DecisionTransition,
-    audit: (answer: DecisionAnswer) => AuditEntry,
+    audit: (answer: DecisionAnswer) => AuditEntry | null,
   ): Promise<DecisionAnswer | null>;
   /**
    * Changes what is beside the votes of a gate (a moment that came, who looks at it, what was asked): runs `change` on the
@@ -424,8 +426,11 @@ export interface AuditStore extends AuditChainStore {
   /** When the store was last filled from a backup, on its own clock; null where it never was. */
   lastRestoredAtMs(): Promise<number | null>;
   appendAudit(entry: AuditEntry): Promise<void>;
-  /** Oldest first, after `afterSequence`. */
-  listAudit(filter: { readonly runKey?: RunKey; readonly afterSequence?: number; readonly limit: number }): Promise<readonly AuditRecord[]>;
+  /**
+   * Oldest first. Rows of different chains may appear out of their order, so nobody goes on from a sequence: who reads in
+   * pages reads chain by chain (`listChain`).
+   */
+  listAudit(filter: { readonly runKey?: RunKey; readonly limit: number }): Promise<readonly AuditRecord[]>;
 }
 
 // ── API keys ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -173,7 +173,10 @@ function sealedGates(store: Store, seals: RunSeals): Part<'createGate' | 'getGat
           const transition = rule(openGate(seal, gate), nowMs);
           return { ...transition, gate: transition.gate ? sealGate(seal, transition.gate) : null };
         },
-        (answer) => sealEntry(seal, audit(answer)),
+        (answer) => {
+          const entry = audit(answer);
+          return entry && sealEntry(seal, entry);
+        },
       );
     },
     changeGate: async (runKey, approvalId, change) => {

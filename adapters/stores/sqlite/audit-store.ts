@@ -16,11 +16,10 @@ export function createAuditStore(db: Connection): AuditStore {
       await db.write(() => writeAudit(db, entry));
     },
     lastRestoredAtMs: async () => integerOrNull(db.read(() => db.get(SELECT_LAST_RESTORED)) ?? {}, 'at_ms'),
-    listAudit: async ({ runKey, afterSequence, limit }) =>
+    listAudit: async ({ runKey, limit }) =>
       db.read(() =>
         db
-          .all(`${SELECT_AUDIT} WHERE audit.sequence > :after ${runKey ? 'AND audit.run = :run' : ''} ORDER BY audit.sequence LIMIT :limit`, {
-            after: afterSequence ?? 0,
+          .all(`${SELECT_AUDIT} ${runKey ? 'WHERE audit.run = :run' : ''} ORDER BY audit.sequence LIMIT :limit`, {
             limit: listLimit(limit),
             ...(runKey ? { run: findRunRow(db, runKey) ?? -1 } : {}),
           })
