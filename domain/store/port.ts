@@ -133,15 +133,23 @@ export interface ContentStore {
 }
 
 export type LoadedTranscript =
-  | { readonly type: 'transcript'; readonly messages: readonly TranscriptMessage[] }
+  | {
+      readonly type: 'transcript';
+      readonly messages: readonly TranscriptMessage[];
+      /** They begin after the place that was asked for. */
+      readonly isTail?: true;
+    }
   /** An attempt without reply, or a node, that the store does not have. */
   | { readonly type: 'missing'; readonly what: string };
 
 export interface TranscriptStore {
   /** Stores a message that no attempt wrote (input, tool result). The first content stays. */
   putNode(runKey: RunKey, nodeId: string, message: TranscriptMessage): Promise<void>;
-  /** The messages from the run's start up to `head`, by following each reply to the head it was asked from. */
-  loadTranscript(runKey: RunKey, head: TranscriptHead): Promise<LoadedTranscript>;
+  /**
+   * The messages from the run's start up to `head`, by following each reply to the head it was asked from; where `after` lies
+   * on the way and is not `head` itself, only those that come after it. What is under a head never changes.
+   */
+  loadTranscript(runKey: RunKey, head: TranscriptHead, after?: TranscriptHead): Promise<LoadedTranscript>;
 }
 
 // ── Ledger: the attempt rows ───────────────────────────────────────────────────────────────────────────────────────
@@ -318,8 +326,8 @@ export interface ToolCallOutcome {
 export interface ToolCallStore {
   /** Journals a read or write before it is carried out. An existing row comes back as it is. */
   beginToolCall(call: NewToolCall): Promise<{ readonly type: 'begun' | 'exists'; readonly call: ToolCallRecord }>;
-  /** Journals a short read together with its outcome, which nobody else would look for before. An outcome that is there stays. */
-  journalRead(call: NewToolCall, outcome: ToolCallOutcome): Promise<ToolCallRecord>;
+  /** Journals a read that took `tookMs` together with its outcome, whether it was begun here or not. An outcome that is there stays. */
+  journalRead(call: NewToolCall, outcome: ToolCallOutcome, tookMs?: number): Promise<ToolCallRecord>;
   /**
    * Consumes a gate's approval and writes the intent in one transaction, together with what is used of the gate's standing
    * approval. `rule` (domain `permits` over votes whose signatures the caller verified) runs on the locked row at the store's time.
