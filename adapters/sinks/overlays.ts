@@ -1,4 +1,4 @@
-import { GEN_AI, OPERATION, TOLLGATE } from '../../telemetry/names.ts';
+import { FEEDBACK_NAME, GEN_AI, OPERATION, TOLLGATE } from '../../telemetry/names.ts';
 import type { Attributes, Span } from '../../telemetry/span.ts';
 
 /**
@@ -36,11 +36,18 @@ function kindOf(span: Span): Kind {
   }
 }
 
+/** LangSmith knows runs by UUIDs. This is the one that it makes of a span's id, stated so that feedback can name it. */
+export function runIdOf(spanId: string): string {
+  return `00000000-0000-0000-${spanId.slice(0, 4)}-${spanId.slice(4)}`;
+}
+
 /** LangSmith: kinds, metadata, tags; the session by the key its ingest reads first. Its own "session" means the project. */
 export function langSmith(span: Span): Attributes {
   const kind = kindOf(span);
   return {
     'langsmith.span.kind': kind === 'agent' ? 'chain' : kind,
+    'langsmith.span.id': runIdOf(span.spanId),
+    'langsmith.span.parent_id': span.parentSpanId === null ? undefined : runIdOf(span.parentSpanId),
     'langsmith.metadata.session_id': text(span, GEN_AI.conversationId),
     'langsmith.metadata.user_id': text(span, TOLLGATE.requester),
     ...prefixed('langsmith.metadata.', metadataOf(span)),
@@ -84,8 +91,11 @@ export function braintrust(span: Span): Attributes {
     ...(input === undefined ? {} : { prompt_tokens: input, completion_tokens: output, prompt_cached_tokens: span.attributes[GEN_AI.cacheReadTokens] }),
     ...(cost === undefined ? {} : { estimated_cost: cost }),
   };
+  const score = span.attributes[TOLLGATE.feedbackScore];
   return {
-    'braintrust.span_attributes': JSON.stringify({ type: BRAINTRUST_TYPES[kindOf(span)] }),
+    'braintrust.span_attributes': JSON.stringify({ type: score === undefined ? BRAINTRUST_TYPES[kindOf(span)] : 'score' }),
+    // Its scores are from 0 to 1.
+    'braintrust.scores': typeof score === 'number' ? JSON.stringify({ [FEEDBACK_NAME]: (score + 1) / 2 }) : undefined,
     'braintrust.metadata': JSON.stringify({ ...metadataOf(span), session_id: text(span, GEN_AI.conversationId), user_id: text(span, TOLLGATE.requester) }),
     'braintrust.tags': tagsOf(span),
     'braintrust.metrics': Object.keys(metrics).length > 0 ? JSON.stringify(metrics) : undefined,
