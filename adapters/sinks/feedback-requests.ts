@@ -11,16 +11,46 @@ export interface FeedbackRequest {
 }
 
 /** Makes the request; null where a backend has no place for such feedback. */
-export type FeedbackRequester = (feedback: Feedback) => FeedbackRequest | null;
+export type FeedbackRequester = (feedback: Feedback) => FeedbackRequest | null | Promise<FeedbackRequest | null>;
 
 type Target = Omit<FeedbackRequest, 'body'>;
 
-/** The same id again is the same feedback. */
-export function langSmithFeedback(target: Target): FeedbackRequester {
-  return ({ uuid, aboutSpanId, score, label, comment, metadata }) => ({
-    ...target,
-    body: { id: uuid, run_id: runIdOf(aboutSpanId), key: FEEDBACK_NAME, score, value: label, comment, feedback_source: { type: 'api', metadata } },
-  });
+/**
+ * The same id again is the same feedback. Newer servers find a run only with the id of its project beside it, which is looked
+ * up once; where that fails, feedback goes without, as older clients send it.
+ */
+export function langSmithFeedback(target: Target, projectOf: () => Promise<string | null>): FeedbackRequester {
+  let project: string | null = null;
+  return async ({ uuid, aboutSpanId, score, label, comment, metadata }) => {
+    project ??= await projectOf();
+    return {
+      ...target,
+      body: {
+        id: uuid,
+        run_id: runIdOf(aboutSpanId),
+        key: FEEDBACK_NAME,
+        score,
+        value: label,
+        comment,
+        feedback_source: { type: 'api', metadata },
+        ...(project === null ? {} : { session_id: project }),
+      },
+    };
+  };
+}
+
+const LOOK_UP_MS = 5_000;
+
+/** The id of a project of LangSmith by its name; null where it can't be had. */
+export async function langSmithProject(url: string, headers: Readonly<Record<string, string>>, name: string): Promise<string | null> {
+  try {
+    const asked = `${url}?${new URLSearchParams({ name, limit: '1' })}`;
+    const answer = await fetch(asked, { headers, redirect: 'manual', signal: AbortSignal.timeout(LOOK_UP_MS) });
+    const id = answer.ok ? ((await answer.json()) as { readonly id?: unknown }[])[0]?.id : null;
+    return typeof id === 'string' ? id : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Found by its identifier, it is written over. A span that is not there yet is a 404, after which it is tried again. */

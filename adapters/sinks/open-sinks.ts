@@ -64,7 +64,7 @@ function open(name: string, { encoding, resource, feedback, ...plan }: SinkPlan,
 
 async function sendFeedback(spans: SpanSink, requester: FeedbackRequester | undefined, feedback: Feedback, timeoutMs: number): Promise<Delivery> {
   if (!requester) return await spans.send([feedback.span]);
-  const request = requester(feedback);
+  const request = await requester(feedback);
   if (!request) return { type: 'taken', rejected: 0 };
   const { url, headers, body } = request;
   const { answer: _answer, ...delivery } = await post({

@@ -53,7 +53,23 @@ export function langSmith(span: Span): Attributes {
     ...prefixed('langsmith.metadata.', metadataOf(span)),
     'langsmith.span.tags': tagsOf(span).join(','),
     ...(kind === 'llm' ? { 'gen_ai.usage.details.reasoning_tokens': span.attributes[GEN_AI.reasoningTokens] } : {}),
+    ...langSmithUsage(span),
   };
+}
+
+/** As its own client puts it, with what was cached and what it cost; from the conventions alone it would price cached tokens in full. */
+function langSmithUsage({ attributes }: Span): Attributes {
+  const [input, output] = [attributes[GEN_AI.inputTokens], attributes[GEN_AI.outputTokens]];
+  if (typeof input !== 'number' || typeof output !== 'number') return {};
+  const usage = {
+    input_tokens: input,
+    output_tokens: output,
+    total_tokens: input + output,
+    input_token_details: { cache_read: attributes[GEN_AI.cacheReadTokens], cache_creation: attributes[GEN_AI.cacheCreationTokens] },
+    output_token_details: { reasoning: attributes[GEN_AI.reasoningTokens] },
+    total_cost: attributes[GEN_AI.cost],
+  };
+  return { 'gen_ai.usage.total_tokens': input + output, 'langsmith.usage_metadata': JSON.stringify(usage) };
 }
 
 /** Weave reads reasoning tokens under another name than the conventions give. */

@@ -1,7 +1,15 @@
 import { TollgateError } from '../../contracts/failures.ts';
 import type { SinkSpec, SinkType } from '../../domain/task/define.ts';
 import type { Attributes, Span } from '../../telemetry/span.ts';
-import { type FeedbackRequester, heliconeFeedback, langfuseFeedback, langSmithFeedback, phoenixFeedback, weaveFeedback } from './feedback-requests.ts';
+import {
+  type FeedbackRequester,
+  heliconeFeedback,
+  langfuseFeedback,
+  langSmithFeedback,
+  langSmithProject,
+  phoenixFeedback,
+  weaveFeedback,
+} from './feedback-requests.ts';
 import { braintrust, langfuse, langSmith, phoenix, weave } from './overlays.ts';
 
 /** Where a sink is and what it wants, from a configuration or from the variables that its own tools read. */
@@ -57,7 +65,9 @@ const PLANS: Readonly<Record<SinkType, (given: Given) => SinkPlan>> = {
       headers: { ...auth, ...(project ? { 'langsmith-project': project } : {}) },
       resource: {},
       overlay: langSmith,
-      feedback: langSmithFeedback({ url: beside(at, '/otel/v1/traces', '/feedback'), headers: auth }),
+      feedback: langSmithFeedback({ url: beside(at, '/otel/v1/traces', '/feedback'), headers: auth }, () =>
+        langSmithProject(beside(at, '/otel/v1/traces', '/sessions'), auth, project ?? 'default'),
+      ),
     };
   },
   weave: ({ spec, key, need, base }) => {

@@ -83,7 +83,7 @@ export class Phoenix {
   }
 
   async annotations(project: string, spanIds: readonly string[]): Promise<readonly PhoenixAnnotation[]> {
-    const query = new URLSearchParams(spanIds.map((id) => ['span_ids', id]));
+    const query = new URLSearchParams(spanIds.map((id): [string, string] => ['span_ids', id]));
     const response = await fetch(`${this.url}/v1/projects/${project}/span_annotations?${query}`);
     return ((await response.json()) as { data?: PhoenixAnnotation[] }).data ?? [];
   }

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openSinks, type TraceOptions } from '../../../adapters/sinks/open-sinks.ts';
 import type { SinkSpec } from '../../../domain/task/define.ts';
@@ -52,7 +54,7 @@ afterEach(() => capture.close());
 async function sent(spec: SinkSpec, secrets: Record<string, string>) {
   const [opened] = openSinks(OPTIONS, { ours: { url: capture.url, ...spec } }, (name) => secrets[name]);
   expect(await opened?.sink.send(spans)).toEqual({ type: 'taken', rejected: 0 });
-  const [request] = capture.requests;
+  const request = capture.requests.findLast(({ headers }) => headers['content-type'] !== undefined);
   if (!request) throw new Error('nothing arrived');
   const byName = Object.fromEntries(capture.spans.map((captured) => [captured.name, captured]));
   return { request, chat: byName['chat gpt-4o-mini'], root: byName['invoke_agent support'], step: byName['step 1'], resource: capture.spans[0]?.resource };
@@ -167,11 +169,38 @@ const feedback: Feedback = {
 async function fedBack(spec: SinkSpec, secrets: Record<string, string>) {
   const [opened] = openSinks(OPTIONS, { ours: { url: capture.url, ...spec } }, (name) => secrets[name]);
   expect(await opened?.sink.sendFeedback(feedback)).toEqual({ type: 'taken', rejected: 0 });
-  const [request] = capture.requests;
+  const request = capture.requests.find(({ method }) => method === 'POST');
   if (!request) throw new Error('nothing arrived');
   const isJson = request.headers['content-type'] === 'application/json';
   return { path: request.path, headers: request.headers, body: isJson ? JSON.parse(request.body.toString('utf8')) : null };
 }
+
+test('LangSmith gets usage as its own client sends it: with what was cached, and the cost', async () => {
+  const { chat, step } = await sent({ type: 'langsmith' }, { LANGSMITH_API_KEY: 'k' });
+  const usage = { input_tokens: 1_200, output_tokens: 300, total_tokens: 1_500, input_token_details: { cache_read: 1_000 }, total_cost: 0.000285 };
+  expect(JSON.parse(String(chat?.attributes['langsmith.usage_metadata']))).toMatchObject(usage);
+  expect(step?.attributes).not.toHaveProperty('langsmith.usage_metadata');
+});
+
+test('feedback for LangSmith names its project where that can be looked up', async () => {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => parts.push(part));
+    request.on('end', () => {
+      asked.push(`${request.method} ${request.url} ${Buffer.concat(parts).toString()}`);
+      response.end(JSON.stringify(request.method === 'GET' ? [{ id: 'project-1' }] : {}));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const [opened] = openSinks(OPTIONS, { ours: { type: 'langsmith', project: 'agents', url } }, () => 'k');
+  for (const _ of [1, 2]) expect(await opened?.sink.sendFeedback(feedback)).toEqual({ type: 'taken', rejected: 0 });
+  server.closeAllConnections();
+  server.close();
+  expect(asked.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual(['GET /sessions?name=agents&limit=1', 'POST /feedback', 'POST /feedback']);
+  expect(asked[2]).toContain('"session_id":"project-1"');
+});
 
 test('feedback for LangSmith: about the run whose id the span states, with an id of its own', async () => {
   const { path, headers, body } = await fedBack({ type: 'langsmith' }, { LANGSMITH_API_KEY: 'k' });
