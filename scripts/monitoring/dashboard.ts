@@ -262,6 +262,8 @@ export function dashboardAsJson(): string {
     schemaVersion: 39,
     refresh: '30s',
     time: { from: 'now-6h', to: 'now' },
+    templating: { list: [] },
+    annotations: { list: [] },
     panels,
   };
   return `${JSON.stringify(dashboard, null, 2)}\n`;
