@@ -1,6 +1,7 @@
 import type { ActivityPorts } from '../activities/ports.ts';
 import { openEngine } from '../adapters/redaction/engine.ts';
 import { loggedStore } from '../adapters/stores/logged-store.ts';
+import { RunFacts } from '../adapters/stores/metered/metered-runs.ts';
 import { openMetrics } from '../adapters/stores/metered/open-metrics.ts';
 import { describeStore, openStore } from '../adapters/stores/open-store.ts';
 import { loadProject, toProject, withWorkflows } from '../adapters/tasks/project.ts';
@@ -82,7 +83,7 @@ export async function startTollgateWorker(
       ...(settings.healthFile === undefined ? {} : { healthFile: settings.healthFile }),
       searchAttributesOff,
       reconcileEveryMinutes,
-      ports: adapt({ ...ports, ...(metrics.metrics ? { onFirstChunk: firstChunks(metrics.metrics) } : {}) }),
+      ports: adapt({ ...ports, ...(metrics.metrics ? { onFirstChunk: firstChunks(metrics.metrics, new RunFacts(store)) } : {}) }),
       codec: payloadCodec(settings, store),
       retain: retainer(settings, store, logger),
       keepRecord: recordKeeper(settings, project.spec, store, logger),
