@@ -10,7 +10,7 @@ import type { AttemptRecord } from '../../domain/store/port.ts';
 import { findLiteLlm, type LiteLlmProxy, startLiteLlm } from '../support/litellm.ts';
 import { Stage } from '../support/stage.ts';
 
-const found = findLiteLlm();
+const found = await findLiteLlm();
 if ('missing' in found) process.stdout.write(`skipped: a LiteLLM proxy before the simulated provider, because ${found.missing}\n`);
 const isMissing = 'missing' in found;
 

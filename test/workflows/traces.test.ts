@@ -1,4 +1,7 @@
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { AgentRunResult } from '../../contracts/agent-run.ts';
 import { GEN_AI, TOLLGATE } from '../../telemetry/names.ts';
@@ -51,6 +54,7 @@ beforeAll(async () => {
     OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test',
     TOLLGATE_TRACE_SINKS: 'phoenix',
     PHOENIX_COLLECTOR_ENDPOINT: dead.url,
+    TOLLGATE_LOG_LEVEL: 'info',
   });
   await stage.open({ scenarios });
 });
@@ -173,6 +177,28 @@ test("a caller's trace has the run in it, below the caller's span", async () => 
   expect(traceProblems(spans, spanId)).toEqual([]);
   expect(spans.every((span) => span.traceId === traceId)).toBe(true);
   expect(spans).toHaveLength(3);
+});
+
+test("every line that a worker logs about a run has the run's trace id, whichever worker it is; runs show --logs shows them", async () => {
+  const logs = readdirSync(stage.folder).filter((name) => name.startsWith('worker-'));
+  mkdirSync(join(stage.folder, 'logs'));
+  for (const name of logs) copyFileSync(join(stage.folder, name), join(stage.folder, 'logs', name));
+  const shown = (...args: string[]) => {
+    const done = spawnSync(process.execPath, ['client/cli/bin.mjs', 'runs', 'show', ...args], { env: stage.environment, encoding: 'utf8', timeout: 60_000 });
+    expect([done.status, done.stderr]).toEqual([0, '']);
+    return done.stdout;
+  };
+  for (const id of ['refund', 'killed', 'called']) {
+    const run = await stage.run(id);
+    const { traceId } = traceOf(run);
+    const lines = JSON.parse(shown(id, '--logs', '--json')) as { msg: string; traceId?: string; step?: number; attemptId?: string }[];
+    expect([id, lines.filter((line) => line.traceId !== traceId)]).toEqual([id, []]);
+    const attempts = await stage.store.listAttempts(run.runKey);
+    const said = (msg: string) => lines.filter((line) => line.msg === msg);
+    expect(said('attempt').map(({ step, attemptId }) => [step, attemptId])).toEqual(attempts.map(({ step, attemptId }) => [step, attemptId]));
+    expect([said('run started').length, said('run ended').length]).toEqual([1, 1]);
+  }
+  expect(shown('called', '--logs')).toContain(`traceId=${'ab'.repeat(16)}`);
 });
 
 test('a sink that is down keeps nobody waiting, and gets everything once it is back', async () => {
