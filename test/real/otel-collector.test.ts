@@ -7,9 +7,10 @@ import type { AttemptRecord, RunRecord } from '../../domain/store/port.ts';
 import { GEN_AI, TOLLGATE } from '../../telemetry/names.ts';
 import { spanIdOf, traceOf } from '../../telemetry/trace-ids.ts';
 import { Collector, findCollector } from '../support/collector.ts';
-import { findLiteLlm, type LiteLlmProxy, startLiteLlm } from '../support/litellm.ts';
+import { findLiteLlm, type LiteLlmProxy } from '../support/litellm.ts';
 import { type CapturedSpan, sumOf, traceProblems } from '../support/otlp-capture.ts';
 import { type BillLine, Stage } from '../support/stage.ts';
+import { gatewayCalls, startTracedGateway } from '../support/traced/gateway.ts';
 import { CALLER, playTracedRuns, SCENARIOS } from '../support/traced/play.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -43,12 +44,7 @@ describe.skipIf(missing.length > 0)('at a real OpenTelemetry Collector, with Lit
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
     });
     await stage.open({ scenarios: SCENARIOS, workers: 0 });
-    proxy = await startLiteLlm(gatewayFound, gatewayConfiguration(stage.providerUrl), folder, {
-      OTEL_EXPORTER: 'otlp_http',
-      OTEL_ENDPOINT: collector.url,
-      OTEL_SERVICE_NAME: 'litellm',
-      OTEL_BSP_SCHEDULE_DELAY: '200',
-    });
+    proxy = await startTracedGateway(gatewayFound, stage.providerUrl, collector.url, folder);
     const variables = { TRACED_GATEWAY_URL: proxy.url, TRACED_GATEWAY_KEY: proxy.key, TRACED_PROVIDER_URL: stage.providerUrl };
     await Promise.all([stage.startWorker(variables), stage.startWorker(variables)]);
     await playTracedRuns(stage);
@@ -71,10 +67,15 @@ describe.skipIf(missing.length > 0)('at a real OpenTelemetry Collector, with Lit
   const top = () => runs.filter(({ parentRunKeys }) => parentRunKeys.length === 0);
   const lines = (attemptId: string): readonly BillLine[] => stage.billLines().filter(({ clientRequestId }) => clientRequestId === attemptId);
   const billOf = (of: readonly AttemptRecord[]) => of.flatMap(({ attemptId }) => lines(attemptId)).reduce((sum, { nanoUsd }) => sum + nanoUsd, 0);
+  const answered = () => attempts.filter(({ outcome, endpoint }) => outcome?.type === 'reply' && endpoint === 'gateway');
   const ofAttempt = (attemptId: string) => ours.filter(({ attributes }) => attributes[TOLLGATE.attemptId] === attemptId);
 
   test('every run is in one trace with one root and no orphan; children are in that of their parent, and all generations of a run in one', async () => {
-    expect(top().map(({ runKey }) => runKey.agentRunId).toSorted()).toEqual(['called', 'family', 'killed', 'long', 'lost', 'rounds']);
+    expect(
+      top()
+        .map(({ runKey }) => runKey.agentRunId)
+        .toSorted(),
+    ).toEqual(['called', 'family', 'killed', 'long', 'lost', 'rounds']);
     expect(new Set(ours.map(({ traceId }) => traceId)).size).toBe(6);
     for (const run of top()) {
       const { traceId, parentSpanId } = traceOf(run);
@@ -142,26 +143,32 @@ describe.skipIf(missing.length > 0)('at a real OpenTelemetry Collector, with Lit
   test("a caller's trace goes through the run to the gateway, whose own spans hang below our calls", () => {
     const called = spans.filter(({ traceId }) => traceId === CALLER.traceId);
     expect(called.filter(({ parentSpanId }) => parentSpanId === CALLER.spanId).map(({ name }) => name)).toEqual(['invoke_agent desk']);
-    for (const run of top().filter(({ runKey }) => runKey.agentRunId !== 'lost')) {
-      const calls = ours.filter((span) => isCall(span) && span.traceId === traceOf(run).traceId && span.attributes[TOLLGATE.outcome] === 'ok');
-      for (const { spanId, traceId } of calls) {
-        const below = spans.filter((span) => !isOurs(span) && span.traceId === traceId && span.parentSpanId === spanId);
-        expect([run.runKey.agentRunId, below.map(({ resource }) => resource['service.name'])]).toEqual([run.runKey.agentRunId, ['litellm']]);
-      }
+    for (const attempt of answered()) {
+      const [call] = ofAttempt(attempt.attemptId).filter(isCall);
+      const below = spans.filter(({ parentSpanId, traceId }) => parentSpanId === call?.spanId && traceId === call.traceId);
+      expect(below.every((span) => !isOurs(span))).toBe(true);
+      const [theirs] = below.filter(({ name }) => name === 'Received Proxy Server Request');
+      // It counts what we count.
+      const [request] = spans.filter(({ parentSpanId, name }) => parentSpanId === theirs?.spanId && name === 'litellm_request');
+      expect(request?.attributes[GEN_AI.inputTokens]).toBe(attempt.usage?.inputTokens);
+      expect(Math.round(Number(request?.attributes['gen_ai.cost.total_cost']) * 1e9)).toBe(attempt.money.settledNanoUsd);
+    }
+  });
+
+  test('the gateway knows of each call whom it was for, by the headers that it takes', () => {
+    const calls = gatewayCalls(folder);
+    const idsOf = (of: readonly { readonly attemptId: unknown }[]) => of.map(({ attemptId }) => String(attemptId)).toSorted();
+    // It may have answered one more: to the worker that was dead by then.
+    const known = calls.filter(({ spend_logs_metadata }) => answered().some(({ attemptId }) => attemptId === spend_logs_metadata.attemptId));
+    expect(idsOf(known.map(({ spend_logs_metadata }) => ({ attemptId: spend_logs_metadata.attemptId })))).toEqual(idsOf(answered()));
+    for (const { request_tags, end_user, trace_id, spend_logs_metadata } of calls) {
+      const run = runs.find(({ runKey }) => runKey.agentRunId === spend_logs_metadata.agentRunId);
+      if (!run) throw new Error('it names a run');
+      expect(request_tags).toEqual(expect.arrayContaining([`task:${run.task}`, `tenant:${run.tenant}`, `feature:${run.feature}`]));
+      expect([end_user, trace_id]).toEqual(['alice', (run.parentRunKeys.at(-1) ?? run.runKey).agentRunId]);
     }
   });
 });
-
-/** LiteLLM before the provider, which retries nothing, names our attempts to it, and sends spans of its own. */
-function gatewayConfiguration(providerUrl: string): object {
-  const upstream = (model: string) => ({ model: `openai/${model}`, api_base: providerUrl, api_key: 'simulated', timeout: 20 });
-  return {
-    model_list: ['gpt-5-mini', 'gpt-5-nano'].map((model) => ({ model_name: model, litellm_params: upstream(model) })),
-    litellm_settings: { num_retries: 0, telemetry: false, callbacks: ['otel'] },
-    router_settings: { num_retries: 0, disable_cooldowns: true },
-    general_settings: { master_key: 'os.environ/LITELLM_MASTER_KEY', forward_client_headers_to_llm_api: true },
-  };
-}
 
 async function generationsOf(stage: Stage, workflowId: string): Promise<number> {
   const executions: string[] = [];

@@ -27,7 +27,7 @@ export default defineConfig({
     provider: { baseUrl: read('TRACED_PROVIDER_URL'), provider: 'simulated' },
   },
   tasks: [
-    defineTask({ ...common, name: 'desk', prompt: 'DESK', tools: [look, pay], gates: { irreversible: { role: 'lead' } } }),
+    defineTask({ ...common, name: 'desk', prompt: 'DESK', tools: [look, pay], limits: { modelTimeoutMs: 20_000 }, gates: { irreversible: { role: 'lead' } } }),
     defineTask({ ...common, name: 'slow', prompt: 'SLOW', tools: [look] }),
     defineTask({ ...common, name: 'long', prompt: 'LONG', tools: [note], limits: { maxHistoryEvents: 50 } }),
     defineTask({ ...common, name: 'lost', prompt: 'LOST', models: ['direct'] }),
