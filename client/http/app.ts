@@ -49,6 +49,8 @@ export interface HttpApiOptions {
   readonly codec?: Pick<CodecRouteOptions, 'codec' | 'origin'>;
   /** The Temporal Web UI, to which the page links. */
   readonly temporalUi?: { readonly url: string; readonly namespace: string };
+  /** Where a trace is shown, with `{traceId}` in the place of its id. */
+  readonly traceUrl?: string;
   /** Verifies people; absent where no issuer is configured. */
   readonly people?: People;
   /** Requests in a minute. */
@@ -220,8 +222,9 @@ function withoutOrigin(request: FastifyRequest): RequestOrigin {
   return { ...originOf(request), headers };
 }
 
-function sendProblem({ scrub }: HttpApiOptions, error: unknown, request: FastifyRequest, reply: FastifyReply) {
-  const answer = scrubbed(toProblem(error, request.id), scrub);
+function sendProblem({ scrub, people }: HttpApiOptions, error: unknown, request: FastifyRequest, reply: FastifyReply) {
+  const found = scrubbed(toProblem(error, request.id), scrub);
+  const answer = found.status === 401 && people?.login ? { ...found, login: '/login' } : found;
   if (answer.status >= 500 && !(error instanceof TollgateError)) request.log.error({ err: error }, 'request failed');
   reply.headers(SECURITY_HEADERS);
   if (answer.status === 401) reply.header('www-authenticate', 'Bearer realm="tollgate"');
