@@ -168,7 +168,7 @@ function assemble(run: RunRecord, summary: RunSummary, output: string | null, jo
     simulated: journal.snapshot?.candidates.some((candidate) => candidate.provider === 'simulated') ?? false,
     steps: reportSteps(journal),
     attempts: journal.attempts.map((attempt) => reportAttempt(attempt, journal.snapshot)),
-    gates: [...journal.gates].sort((a, b) => a.createdAtMs - b.createdAtMs).map(reportGate),
+    gates: [...journal.gates].sort((a, b) => a.createdAtMs - b.createdAtMs).map((gate) => reportGate(gate)),
   };
 }
 
