@@ -28,6 +28,8 @@ export interface AttemptReport {
   readonly step: number;
   readonly model: string;
   readonly provider: string;
+  /** `answer`: a question at a gate was answered, beside the run's steps. */
+  readonly mode?: 'answer';
   /** `ok`, a class of the error taxonomy, or `inFlight` while nobody knows. */
   readonly outcome: string;
   readonly message?: string;
@@ -209,6 +211,7 @@ export function reportAttempt(attempt: AttemptRecord, snapshot: TaskSnapshot | n
     step: attempt.step,
     model: attempt.model,
     provider: attempt.provider,
+    ...(attempt.mode === 'answer' ? { mode: attempt.mode } : {}),
     outcome: outcome === null ? 'inFlight' : outcome.type === 'reply' ? 'ok' : outcome.verdict.class,
     ...(outcome?.type === 'failed' ? { message: outcome.message } : {}),
     costUsd: settled === null ? null : formatUsd(settled),

@@ -236,6 +236,7 @@ const attemptSchema = z.looseObject({
   step: z.int(),
   model: text,
   provider: text,
+  mode: z.literal('answer').exactOptional().describe('Set where a question at a gate was answered, beside the steps of the run.'),
   outcome: text,
   message: text.exactOptional(),
   costUsd: usd.nullable(),
