@@ -83,6 +83,7 @@ function Row({ entry, selectedId, picked, onPick, mayDecide }: InboxListProps & 
       <span class="row-foot"><bdi>${plainText(tenant)}</bdi> · <bdi>${plainText(task)}</bdi>
         ${gate.kind !== 'action' && html` <span class="badge">${wordingOf(gate).kind}</span>`}
         ${gate.approvers > 1 && html` <span class="badge">${gate.approvals} of ${gate.approvers}</span>`}
+        ${gate.claim && html` <span class="badge"><bdi>${plainText(gate.claim.displayName ?? gate.claim.by)}</bdi> looks at it</span>`}
         ${entry.standing === 'youHaveDecided' && html` <span class="badge">you decided</span>`}
       </span>
     </a>
