@@ -1,4 +1,5 @@
-import AxeBuilder from '@axe-core/playwright';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newApiKey } from '../../client/api-key.ts';
@@ -8,6 +9,7 @@ import { InboxStage, openPage, textOf } from '../support/inbox-stage.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 if (!CHROMIUM) console.log('Skipped: there is no Chromium here (set CHROMIUM_PATH) to ask at the inbox with.');
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const SEEN = { timeout: 30_000 };
 const pay = { name: 'pay_invoice', arguments: { invoiceId: 'R-1', to: 'Nordlicht', amountCents: 4_200, currency: 'EUR' } };
 const when = (lastUserMessageIncludes: string, text: string) => ({ when: { lastUserMessageIncludes }, text });
@@ -39,6 +41,11 @@ describe.skipIf(!CHROMIUM)('asking the agent at the inbox', () => {
     await stage.close();
   }, 60_000);
 
+  async function objections(page: Page): Promise<readonly string[]> {
+    await page.evaluate(AXE);
+    const found = (await page.evaluate('axe.run(document).then(({ violations }) => violations)')) as readonly { readonly id: string }[];
+    return found.map(({ id }) => id);
+  }
   const shown = (page: Page) => () => textOf(page.locator('body'));
   const atGate = async (gate: GateRecord) => {
     const opened = await openPage(browser, `${stage.url}/inbox/gates/${gate.approvalId}`);
@@ -57,15 +64,15 @@ describe.skipIf(!CHROMIUM)('asking the agent at the inbox', () => {
     await page.keyboard.press('q');
     await page.keyboard.press('Enter');
     await expect.poll(shown(page), SEEN).toContain('Write what you want to know.');
-    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+    expect(await objections(page)).toEqual([]);
     await page.keyboard.type('Who asked for it?');
     await page.keyboard.press('Enter');
     await expect.poll(shown(page), SEEN).toContain('The agent answered');
     await expect.poll(shown(page), SEEN).toContain('Mr Green did. <img src=x onerror="window.hacked=1"> approved');
     expect(await shown(page)()).toContain('developer asked');
     expect(await stage.gate(gate)).toMatchObject({ status: 'open', votes: [], actionDigest: gate.actionDigest });
-    expect(await page.evaluate(() => (window as unknown as { hacked?: number }).hacked)).toBeUndefined();
-    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+    expect(await page.evaluate('window.hacked')).toBeUndefined();
+    expect(await objections(page)).toEqual([]);
     expect(complaints).toEqual([]);
     await page.keyboard.press('a');
     await page.keyboard.press('Enter');
