@@ -39,7 +39,9 @@ async function wordsOf(
   runKey: RunKey,
   { attemptId, model }: { readonly attemptId: AttemptId; readonly model: string },
 ): Promise<AgentsWords> {
-  const reply = (await store.getAttempt(runKey, attemptId))?.reply ?? null;
+  const attempt = await store.getAttempt(runKey, attemptId);
+  // Whoever can schedule activities puts no other words at a gate, nor what policy keeps back.
+  const reply = attempt?.mode === 'answer' && !attempt.reply?.blocked ? attempt.reply : null;
   const text = reply?.text?.trim() || reply?.refusal?.trim();
   if (text) return { type: 'answered', text, model, attemptId };
   return { type: 'notAnswered', why: 'failed', message: `${model} answered without words.` };

@@ -29,7 +29,16 @@ const client = (name: keyof typeof keys) => createHttpAgentClient({ url, token: 
 const openGate = async (change: Partial<GateRecord> = {}) => {
   const run = await startRun(api.store, { tenant: 'acme' });
   const nowMs = await api.store.nowMs();
-  return await api.store.createGate(newGate(run, { policy: { role: 'lead', approvers: 1, expiresAfterMs: 3_600_000, approvalValidForMs: 60_000 }, status: 'open', votes: [], decidedAtMs: null, expiresAtMs: nowMs + 3_600_000, ...change }));
+  return await api.store.createGate(
+    newGate(run, {
+      policy: { role: 'lead', approvers: 1, expiresAfterMs: 3_600_000, approvalValidForMs: 60_000 },
+      status: 'open',
+      votes: [],
+      decidedAtMs: null,
+      expiresAtMs: nowMs + 3_600_000,
+      ...change,
+    }),
+  );
 };
 const post = async (path: string, name: keyof typeof keys, body?: unknown, headers: Record<string, string> = {}) =>
   await fetch(`${url}/v1/approvals/${path}`, {
