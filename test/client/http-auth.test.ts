@@ -28,6 +28,9 @@ const BODIES: Readonly<Record<string, object>> = {
   giveFeedback: { score: 1 },
   signDecision: { verdict: 'approve', actionDigest: 'b'.repeat(64) },
   decideApproval: { verdict: 'approve', actionDigest: 'b'.repeat(64) },
+  askAtGate: { actionDigest: 'b'.repeat(64), text: 'Why?' },
+  takeGate: {},
+  releaseGate: {},
 };
 
 /** Every route of the OpenAPI document that is not public: none can be forgotten. */
@@ -57,6 +60,7 @@ test('every route but health and the OpenAPI document asks for a key once there 
   const all = await doors();
   expect(all.map(({ name, scope }) => `${name} ${scope}`).toSorted()).toEqual([
     'addUserMessage start',
+    'askAtGate decide',
     'cancelRun start',
     'decideApproval decide',
     'decideBatch decide',
@@ -85,6 +89,7 @@ test('every route but health and the OpenAPI document asks for a key once there 
     'listStandingApprovals read',
     'listStops read',
     'reconcile start',
+    'releaseGate decide',
     'reportUsage read',
     'resetBound decide',
     'revokeDelegation decide',
@@ -93,6 +98,7 @@ test('every route but health and the OpenAPI document asks for a key once there 
     'signStandingApproval decide',
     'startRun start',
     'streamAudit read',
+    'takeGate decide',
     'throwStop decide',
     'writeOff decide',
   ]);
@@ -123,7 +129,7 @@ test('what belongs to another tenant is not there, on every route, in the very w
     return { status: response.statusCode, words: hidden.reduce((text, id) => text.replaceAll(id, '…'), response.body) };
   };
   const about = (await doors()).filter(({ isAboutOne }) => isAboutOne);
-  expect(about.length).toBe(12);
+  expect(about.length).toBe(15);
   for (const door of about) {
     const url = String(door.request.url);
     const foreign = await wordsOf(door, url);
@@ -132,7 +138,7 @@ test('what belongs to another tenant is not there, on every route, in the very w
     expect(foreign.status).toBe(404);
     if (door.name !== 'followRun') expect([door.name, await statusOf(door, own.secret)]).toEqual([door.name, expect.toSatisfy((status) => status < 300)]);
   }
-  expect(api.done.filter((line) => line.startsWith('key:shop')).length, 'done by the key of the tenant itself').toBe(4);
+  expect(api.done.filter((line) => line.startsWith('key:shop')).length, 'done by the key of the tenant itself').toBe(5);
   const as = { headers: { authorization: `Bearer ${stranger.secret}` } };
   for (const url of ['/v1/runs', '/v1/runs?tenant=acme', '/v1/approvals']) expect((await api.app.inject({ url, ...as })).json()).toEqual([]);
 });
