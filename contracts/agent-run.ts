@@ -156,8 +156,24 @@ export interface OpenGate {
   readonly moments?: GateMoments;
   /** Decisions handled so far, refused ones included. */
   readonly tries: number;
+  /** The same, by whose they were. */
+  readonly triesOf?: GateTries;
   /** The call it belongs to; null for a gate about the run as a whole. */
   readonly callIndex: number | null;
+}
+
+/** What was sent to a gate, by whose it was: each person has tries of their own. */
+export interface GateTries {
+  /** Decisions that nobody is shown to have signed. */
+  readonly unproven: number;
+  /** Digests of the others: one that is sent again is no other try. */
+  readonly by: readonly { readonly person: string; readonly decisions: readonly string[] }[];
+}
+
+/** A decision that somebody signed for this very gate. */
+export interface Tried {
+  readonly person: string;
+  readonly decision: string;
 }
 
 /** The position of a run: what the next decision depends on, and what continue-as-new carries over. */
@@ -396,8 +412,11 @@ export interface RecordDecisionInput {
   readonly version: 1;
   readonly runKey: RunKey;
   readonly request: DecisionRequest;
+  /** What was tried at the gate before, and how much each may. Unset: an older worker counted, and let it through. */
+  readonly tries?: GateTries & { readonly max: number };
 }
-export type RecordDecisionOutcome = DecisionAnswer;
+/** `tried`: whose try it was; null: nobody's. Unset in the answers of older workers. */
+export type RecordDecisionOutcome = DecisionAnswer & { readonly tried?: Tried | null };
 
 export interface CloseGateInput {
   readonly version: 1;

@@ -129,9 +129,9 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
   await registerHeaders(app, isHttps);
   const limiter = await registerLimits(app, rates);
   const { login } = people ?? {};
-  const sessions = login ? await registerSessions(app, { ...login, keys: login.sessionKeys, isHttps }) : null;
-  const callerOf = (request: FastifyRequest, origin = originOf(request)) =>
-    authenticate(authPorts(app, options, publicUrl), { ...origin, session: sessions?.read(request) ?? null });
+  const sessions = login ? await registerSessions(app, { ...login, keys: login.sessionKeys, isHttps, ended: options.store }) : null;
+  const callerOf = async (request: FastifyRequest, origin = originOf(request)) =>
+    authenticate(authPorts(app, options, publicUrl), { ...origin, session: (await sessions?.read(request)) ?? null });
   addHooks(app, limiter, callerOf);
 
   const api = toApi(app, options, callerOf);
