@@ -15,7 +15,7 @@ import { parseSamples, type Sample, sumOf } from '../support/prometheus-text.ts'
 import { Stage } from '../support/stage.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const found = findLiteLlm();
+const found = await findLiteLlm();
 if ('missing' in found) process.stdout.write(`skipped: a LiteLLM proxy before the simulated provider, because ${found.missing}\n`);
 const isMissing = 'missing' in found;
 

@@ -1,5 +1,10 @@
+import { execFile } from 'node:child_process';
+import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { logsOfRun } from '../../client/cli/run-logs.ts';
 import type { AgentRunResult } from '../../contracts/agent-run.ts';
 import { GEN_AI, TOLLGATE } from '../../telemetry/names.ts';
 import { spanIdOf, traceOf } from '../../telemetry/trace-ids.ts';
@@ -52,6 +57,7 @@ beforeAll(async () => {
     OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test',
     TOLLGATE_TRACE_SINKS: 'phoenix',
     PHOENIX_COLLECTOR_ENDPOINT: dead.url,
+    TOLLGATE_LOG_LEVEL: 'info',
   });
   await stage.open({ scenarios });
 });
@@ -174,6 +180,26 @@ test("a caller's trace has the run in it, below the caller's span", async () => 
   expect(traceProblems(spans, spanId)).toEqual([]);
   expect(spans.every((span) => span.traceId === traceId)).toBe(true);
   expect(spans).toHaveLength(3);
+});
+
+test("every line that a worker logs about a run has the run's trace id, whichever worker it is; runs show --logs shows them", async () => {
+  const logs = readdirSync(stage.folder).filter((name) => name.startsWith('worker-'));
+  mkdirSync(join(stage.folder, 'logs'));
+  for (const name of logs) copyFileSync(join(stage.folder, name), join(stage.folder, 'logs', name));
+  for (const id of ['refund', 'killed', 'called']) {
+    const run = await stage.run(id);
+    const { traceId } = traceOf(run);
+    const lines = logsOfRun(stage.folder, id);
+    expect([id, lines.filter((line) => line.traceId !== traceId)]).toEqual([id, []]);
+    const attempts = await stage.store.listAttempts(run.runKey);
+    const said = (msg: string) => lines.filter((line) => line.msg === msg);
+    expect(said('attempt').map(({ step, attemptId }) => [step, attemptId])).toEqual(attempts.map(({ step, attemptId }) => [step, attemptId]));
+    expect([said('run started').length, said('run ended').length]).toEqual([1, 1]);
+  }
+  const args = ['client/cli/bin.mjs', 'runs', 'show', 'called', '--logs'];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { env: stage.environment });
+  expect(stdout).toMatch(/ info {2}worker run started traceId=(ab){16} task=test /);
+  expect(stdout).toMatch(/ info {2}worker attempt traceId=(ab){16} step=1 attemptId=/);
 });
 
 test('a sink that is down keeps nobody waiting, and gets everything once it is back', async () => {
