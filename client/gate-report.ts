@@ -1,4 +1,4 @@
-import type { RoleLimit } from '../contracts/gate-policy.ts';
+import type { GatePolicy, Quorum, RoleLimit } from '../contracts/gate-policy.ts';
 import type { JsonValue } from '../contracts/json.ts';
 import { claimAt } from '../domain/approval/claim.ts';
 import { countApprovals, type GateAnswer, type GateQuestion, type GateRecord, type Vote } from '../domain/approval/gate.ts';
@@ -39,6 +39,8 @@ export interface GateReport {
   /** Another role may decide from then on. */
   readonly escalatesTo?: { readonly role: string; readonly at: string; readonly escalated: boolean };
   readonly remindsAt?: string;
+  /** What would be asked if the rules that are only tried out counted. */
+  readonly tried?: { readonly role: string; readonly approvers: number; readonly needs?: readonly Quorum[]; readonly limits?: readonly RoleLimit[] };
   /** Changes of the arguments by people, oldest first. */
   readonly edits?: readonly EditReport[];
   /** Who is looking at it. */
@@ -129,14 +131,19 @@ function reportVote({ approver, displayName, onBehalfOf, roles, verdict, comment
 }
 
 /** What the policy asks beside a role and a number. */
-function reportTerms({ policy: { needs, limits, escalateTo }, terms, escalatedAtMs, remindsAtMs }: GateRecord): Partial<GateReport> {
+function reportTerms({ policy: { needs, limits, escalateTo }, tried, terms, escalatedAtMs, remindsAtMs }: GateRecord): Partial<GateReport> {
   const escalatesAtMs = terms?.escalatesAtMs ?? null;
   return {
     ...(needs ? { needs } : {}),
     ...(limits ? { limits } : {}),
     ...(escalateTo && escalatesAtMs !== null ? { escalatesTo: { role: escalateTo.role, at: iso(escalatesAtMs), escalated: escalatedAtMs !== undefined } } : {}),
     ...(remindsAtMs === undefined ? {} : { remindsAt: iso(remindsAtMs) }),
+    ...(tried ? { tried: reportTried(tried) } : {}),
   };
+}
+
+function reportTried({ role, approvers, needs, limits }: GatePolicy): NonNullable<GateReport['tried']> {
+  return { role, approvers, ...(needs ? { needs } : {}), ...(limits ? { limits } : {}) };
 }
 
 /** What people did with it beside voting. */

@@ -160,8 +160,24 @@ export interface OpenGate {
   readonly asked?: number;
   /** The agent's last answer to a question here: the next question is asked from there. */
   readonly answerAttemptId?: AttemptId;
+  /** The same, by whose they were. */
+  readonly triesOf?: GateTries;
   /** The call it belongs to; null for a gate about the run as a whole. */
   readonly callIndex: number | null;
+}
+
+/** What was sent to a gate, by whose it was: each person has tries of their own. */
+export interface GateTries {
+  /** Decisions that nobody is shown to have signed. */
+  readonly unproven: number;
+  /** Digests of the others: one that is sent again is no other try. */
+  readonly by: readonly { readonly person: string; readonly decisions: readonly string[] }[];
+}
+
+/** A decision that somebody signed for this very gate. */
+export interface Tried {
+  readonly person: string;
+  readonly decision: string;
 }
 
 /** The position of a run: what the next decision depends on, and what continue-as-new carries over. */
@@ -405,8 +421,11 @@ export interface RecordDecisionInput {
   readonly version: 1;
   readonly runKey: RunKey;
   readonly request: DecisionRequest;
+  /** What was tried at the gate before, and how much each may. Unset: an older worker counted, and let it through. */
+  readonly tries?: GateTries & { readonly max: number };
 }
-export type RecordDecisionOutcome = DecisionAnswer;
+/** `tried`: whose try it was; null: nobody's. Unset in the answers of older workers. */
+export type RecordDecisionOutcome = DecisionAnswer & { readonly tried?: Tried | null };
 
 /** Verifies a question at a gate and writes it down, there and as a transcript node. */
 export interface RecordQuestionInput {

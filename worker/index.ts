@@ -67,7 +67,7 @@ export async function startTollgateWorker(
   try {
     await store.syncQuotas(quotasOf(project.spec));
     installRuntime({ logger, level: settings.logLevel, metricsAddress: settings.metrics.temporal });
-    const { home, taskQueue, searchAttributesOff, reconcileEveryMinutes } = settings;
+    const { home, taskQueue, callStacks, searchAttributesOff, reconcileEveryMinutes } = settings;
     const mcpServers = mcpServersOf(settings, project, logger);
     const [temporal, ports] = await Promise.all([temporalTarget(settings), wirePorts(settings, project, store, mcpServers)]);
     // Before the first run, so that nothing ends unseen.
@@ -78,6 +78,7 @@ export async function startTollgateWorker(
       taskQueue,
       home,
       versioning: settings,
+      callStacks,
       ...(settings.healthFile === undefined ? {} : { healthFile: settings.healthFile }),
       searchAttributesOff,
       reconcileEveryMinutes,

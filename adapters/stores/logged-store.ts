@@ -31,7 +31,7 @@ export function loggedStore(store: Store, logger: Logger): Store {
       const { runKey, step, attemptId, model, reason } = skip;
       logger.warn({ ...runKey, step, attemptId, model, reason }, 'candidate passed over');
     },
-    journalRead: async (call, outcome) => logCall(logger, await store.journalRead(call, outcome)),
+    journalRead: async (...read) => logCall(logger, await store.journalRead(...read)),
     finishToolCall: async (runKey, callKey, outcome) => logCall(logger, await store.finishToolCall(runKey, callKey, outcome)),
     createGate: async (gate) => {
       const stored = await store.createGate(gate);

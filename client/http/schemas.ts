@@ -202,6 +202,7 @@ export const gateSchema = named(
       .describe('What holders of a role may approve and edit to.'),
     escalatesTo: z.looseObject({ role: text, at: when, escalated: z.boolean() }).exactOptional().describe('Another role may decide from then on.'),
     remindsAt: when.exactOptional(),
+    tried: z.looseObject({ role: text, approvers: z.int() }).exactOptional().describe('What would be asked if the rules that are only tried out counted.'),
     edits: z
       .array(z.looseObject({ editor: text, at: when, comment: text.nullable(), fromArguments: anyJson, fromDigest: text }))
       .exactOptional()
@@ -361,6 +362,7 @@ export const problemSchema = named(
       problems: z.array(z.looseObject({ path: text, message: text })).exactOptional(),
       reason: text.exactOptional().describe('Why a decision was refused.'),
       gateStatus: text.nullable().exactOptional(),
+      login: text.exactOptional().describe('Where a person can log in by browser.'),
     })
     .describe('RFC 9457'),
 );

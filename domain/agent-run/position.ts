@@ -1,10 +1,11 @@
-import type { InvalidOutput, OpenGate, PinnedTask, PlannedCall, ReplyCall, RunEnd, RunPosition, TranscriptHead } from '../../contracts/agent-run.ts';
+import type { InvalidOutput, OpenGate, PinnedTask, PlannedCall, ReplyCall, RunEnd, RunPosition, TranscriptHead, Tried } from '../../contracts/agent-run.ts';
 import type { EditedGate, GateMoments, GateStatus } from '../../contracts/approval.ts';
 import type { Exhausted, LedgerTotals, NanoUsd, ScopeKind } from '../../contracts/budget.ts';
 import { invariant } from '../../contracts/failures.ts';
 import type { ApprovalId, AttemptId } from '../../contracts/ids.ts';
 import type { ErrorVerdict } from '../../contracts/model.ts';
 import type { QuotaDenial } from '../../contracts/quota.ts';
+import { NO_TRIES, withTry } from '../approval/tries.ts';
 import { callKeyOf } from '../tool/tool-call.ts';
 import { endOfFailedStep, isUnavailability } from './run-end.ts';
 
@@ -132,6 +133,12 @@ export function questionHead(position: RunPosition, approvalId: ApprovalId, node
 /** After the agent answered a question at a gate, if the gate is still there: the transcript that the run goes on from stays as it is. */
 export function setAnswered(position: RunPosition, approvalId: ApprovalId, answerAttemptId: AttemptId): RunPosition {
   return { ...position, gates: position.gates.map((gate) => (gate.approvalId === approvalId ? { ...gate, answerAttemptId } : gate)) };
+}
+
+/** Counts it with those of the one whose it was. */
+export function countTryOf(position: RunPosition, approvalId: ApprovalId, tried: Tried | null, max: number): RunPosition {
+  const counted = (gate: OpenGate): OpenGate => ({ ...gate, triesOf: withTry(gate.triesOf ?? NO_TRIES, tried, max) });
+  return { ...position, gates: position.gates.map((gate) => (gate.approvalId === approvalId ? counted(gate) : gate)) };
 }
 
 /** Forgets a gate; its call, if it has one, needs a new one. */

@@ -34,6 +34,8 @@ export interface GateRecord {
   readonly occurrence: number;
   readonly policy: GatePolicy;
   readonly policyVersion: string;
+  /** What would be asked if the rules that are only tried out counted; null or absent where that is the same. */
+  readonly tried?: GatePolicy | null;
   /** Why the run asks, and what is known, for a person. */
   readonly reason: string;
   readonly requester: string;

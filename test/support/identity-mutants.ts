@@ -60,15 +60,15 @@ export const IDENTITY_MUTANTS: readonly Mutant[] = [
   {
     name: 'a login that is finished once',
     file: 'client/http/session.ts',
-    safeguard: '|| ended.has(login.data.state)) return null;',
-    without: ') return null;',
+    safeguard: 'return (await ended.endSession(login.data.state, login.data.untilMs)) ? login.data : null;',
+    without: 'return login.data;',
     tests: [LOGIN],
   },
   {
     name: 'the session that ends with a logout',
     file: 'client/http/session.ts',
-    safeguard: '&& !ended.has(parsed.data.id)',
-    without: '',
+    safeguard: 'return (await ended.isSessionEnded(parsed.data.id)) ? null : parsed.data;',
+    without: 'return parsed.data;',
     tests: [LOGIN],
   },
   {

@@ -4,6 +4,7 @@ import { invariant } from '../../contracts/failures.ts';
 import type { AgentRunId, RunKey } from '../../contracts/ids.ts';
 import { emptyLedger, ZERO_NANO_USD } from '../../domain/budget/ledger.ts';
 import { describeRun, searchAttributeValues } from '../../domain/agent-run/description.ts';
+import { countTurn, NO_TURNS } from '../../domain/agent-run/turns.ts';
 import { messageRoom } from '../../domain/agent-run/user-message.ts';
 import { Mailbox } from './messages.ts';
 
@@ -22,6 +23,7 @@ export class RunState {
   #task: PinnedTask | null;
   #position: RunPosition | null;
   #published = '';
+  #turns = NO_TURNS;
 
   constructor(start: AgentRunInput) {
     const { workflowId, firstExecutionRunId } = workflowInfo();
@@ -62,6 +64,11 @@ export class RunState {
     if (this.#questionIds.has(questionId)) return false;
     this.#questionIds.add(questionId);
     return true;
+  }
+
+  /** Counts a turn of the loop. @throws where it turns without end. */
+  countTurn(): void {
+    this.#turns = countTurn(this.#turns, workflowInfo().historyLength);
   }
 
   carry(): CarriedState {

@@ -220,7 +220,7 @@ export function describeGateContract(subject: Subject): void {
     expect(await store.getLedger(key)).toMatchObject({ limitNanoUsd: 1_000 });
   });
 
-  test('the audit is read in the order it was written, by run and in pages', async () => {
+  test('the audit is read in the order it was written, of everything and by run', async () => {
     const { store } = subject();
     const key = await startRun(store);
     for (const type of ['a', 'b', 'c']) await store.appendAudit({ type, runKey: type === 'b' ? null : key, actor: 'x', data: [type, null, { deep: true }] });
@@ -231,7 +231,6 @@ export function describeGateContract(subject: Subject): void {
       ['c', key, ['c', null, { deep: true }]],
     ]);
     expect((await auditNotes(store, key)).map(({ type }) => type)).toEqual(['a', 'c']);
-    expect((await store.listAudit({ afterSequence: all[0]?.sequence ?? 0, limit: 1 })).map(({ type }) => type)).toEqual(['b']);
   });
 
   test('when a store was last restored is known from its audit', async () => {
