@@ -156,12 +156,12 @@ export interface OpenGate {
   readonly moments?: GateMoments;
   /** Decisions handled so far, refused ones included. */
   readonly tries: number;
+  /** The same, by whose they were. */
+  readonly triesOf?: GateTries;
   /** Questions handled so far, refused ones included. Unset: none. */
   readonly asked?: number;
   /** The agent's last answer to a question here: the next question is asked from there. */
   readonly answerAttemptId?: AttemptId;
-  /** The same, by whose they were. */
-  readonly triesOf?: GateTries;
   /** The call it belongs to; null for a gate about the run as a whole. */
   readonly callIndex: number | null;
 }

@@ -114,6 +114,12 @@ export function countTry(position: RunPosition, approvalId: ApprovalId): RunPosi
   return { ...position, gates: position.gates.map((gate) => (gate.approvalId === approvalId ? { ...gate, tries: gate.tries + 1 } : gate)) };
 }
 
+/** Counts it with those of the one whose it was. */
+export function countTryOf(position: RunPosition, approvalId: ApprovalId, tried: Tried | null, max: number): RunPosition {
+  const counted = (gate: OpenGate): OpenGate => ({ ...gate, triesOf: withTry(gate.triesOf ?? NO_TRIES, tried, max) });
+  return { ...position, gates: position.gates.map((gate) => (gate.approvalId === approvalId ? counted(gate) : gate)) };
+}
+
 /** Counts one more question at a gate, also a refused one. */
 export function countQuestion(position: RunPosition, approvalId: ApprovalId): RunPosition {
   return { ...position, gates: position.gates.map((gate) => (gate.approvalId === approvalId ? { ...gate, asked: (gate.asked ?? 0) + 1 } : gate)) };
@@ -133,12 +139,6 @@ export function questionHead(position: RunPosition, approvalId: ApprovalId, node
 /** After the agent answered a question at a gate, if the gate is still there: the transcript that the run goes on from stays as it is. */
 export function setAnswered(position: RunPosition, approvalId: ApprovalId, answerAttemptId: AttemptId): RunPosition {
   return { ...position, gates: position.gates.map((gate) => (gate.approvalId === approvalId ? { ...gate, answerAttemptId } : gate)) };
-}
-
-/** Counts it with those of the one whose it was. */
-export function countTryOf(position: RunPosition, approvalId: ApprovalId, tried: Tried | null, max: number): RunPosition {
-  const counted = (gate: OpenGate): OpenGate => ({ ...gate, triesOf: withTry(gate.triesOf ?? NO_TRIES, tried, max) });
-  return { ...position, gates: position.gates.map((gate) => (gate.approvalId === approvalId ? counted(gate) : gate)) };
 }
 
 /** Forgets a gate; its call, if it has one, needs a new one. */

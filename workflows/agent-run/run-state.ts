@@ -59,16 +59,16 @@ export class RunState {
     this.describe();
   }
 
+  /** Counts a turn of the loop. @throws where it turns without end. */
+  countTurn(): void {
+    this.#turns = countTurn(this.#turns, workflowInfo().historyLength);
+  }
+
   /** Whether the model is to be asked this question: it is once, however often it is sent. */
   takeQuestion(questionId: string): boolean {
     if (this.#questionIds.has(questionId)) return false;
     this.#questionIds.add(questionId);
     return true;
-  }
-
-  /** Counts a turn of the loop. @throws where it turns without end. */
-  countTurn(): void {
-    this.#turns = countTurn(this.#turns, workflowInfo().historyLength);
   }
 
   carry(): CarriedState {
