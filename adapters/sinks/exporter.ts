@@ -134,11 +134,12 @@ export class TraceExporter {
 
   /** A row that nothing can be made of must not hold up those behind it. */
   async #spansOf(source: SpanSource, rows: readonly Ended[]): Promise<{ readonly spans: readonly Span[]; readonly unreadable: number }> {
+    const spansOf = source.forBatch();
     const spans = new Map<string, Span>();
     let unreadable = 0;
     for (const row of rows) {
       try {
-        for (const span of await source.spansOf(row)) spans.set(span.spanId, span);
+        for (const span of await spansOf(row)) spans.set(span.spanId, span);
       } catch (error) {
         if (isOfStore(error)) throw error;
         unreadable += 1;
