@@ -118,6 +118,7 @@ export const METRIC_LABEL = {
   quota: 'tollgate.quota',
   per: 'tollgate.quota.per',
   unit: 'tollgate.quota.unit',
+  sink: 'tollgate.sink',
 } as const;
 
 /** Names of events on spans. */
@@ -129,9 +130,11 @@ export const METRIC = {
   tokenUsage: 'gen_ai.client.token.usage',
   operationDuration: 'gen_ai.client.operation.duration',
   timeToFirstChunk: 'gen_ai.client.operation.time_to_first_chunk',
+  spansExported: 'tollgate.trace.spans.exported',
   /** Spans that a sink did not take, or that were dropped because it was behind. */
   spansDropped: 'tollgate.trace.spans.dropped',
-  spansExported: 'tollgate.trace.spans.exported',
+  /** What has ended and waits for a sink, read from the store. */
+  spansPending: 'tollgate.trace.spans.pending',
   toolDuration: 'gen_ai.execute_tool.duration',
   /** Tokens by kind: `input` and `output` as billed, and those parts of them that are cached, written to a cache, or reasoning. */
   tokens: 'tollgate.tokens',

@@ -191,6 +191,21 @@ export const ROWS: readonly { readonly title: string; readonly panels: readonly 
         queries: [q('histogram_quantile(0.95, sum by (le) (rate(temporal_workflow_task_schedule_to_start_latency_seconds_bucket[5m])))', 'p95')],
       },
       { title: 'Processes that answer', unit: 'short', kind: 'stat', queries: [q('sum by (job) (up)', '{{job}}')] },
+      {
+        title: 'Spans of traces sent, and dropped',
+        unit: 'short',
+        kind: 'timeseries',
+        queries: [
+          q(orZero(rate(METRIC.spansExported, WINDOW, [LABEL.sink])), shown(LABEL.sink)),
+          q(orZero(rate(METRIC.spansDropped, WINDOW, [LABEL.sink])), `${shown(LABEL.sink)} dropped`),
+        ],
+      },
+      {
+        title: 'Spans that wait for their sink',
+        unit: 'short',
+        kind: 'timeseries',
+        queries: [q(orZero(gauge(METRIC.spansPending, [LABEL.sink])), shown(LABEL.sink))],
+      },
       { title: 'Store', unit: 'short', kind: 'stat', queries: [q(gauge(METRIC.storeUp, [], 'min'), 'up')] },
     ],
   },

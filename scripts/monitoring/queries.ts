@@ -25,6 +25,7 @@ export const LABEL = {
   quota: label(METRIC_LABEL.quota),
   per: label(METRIC_LABEL.per),
   unit: label(METRIC_LABEL.unit),
+  sink: label(METRIC_LABEL.sink),
 } as const;
 
 /** A metric of ours by its name in Prometheus. @throws where the code does not count it. */
