@@ -90,6 +90,7 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
     ...optional('token', variables.TOLLGATE_TOKEN),
     listen: { address: variables.TOLLGATE_LISTEN, isConfigured: Boolean(env.TOLLGATE_LISTEN) },
     ...optional('localDeveloper', variables.TOLLGATE_LOCAL_DEVELOPER),
+    callStacks: variables.TOLLGATE_CALL_STACKS,
     reconcileEveryMinutes: variables.TOLLGATE_RECONCILE_MINUTES,
     logLevel: variables.TOLLGATE_LOG_LEVEL,
     metrics: {

@@ -106,6 +106,8 @@ export const environmentSchema = z.object({
   TOLLGATE_DEPLOYMENT: versionPart.optional(),
   TOLLGATE_BUILD_ID: versionPart.optional(),
   TOLLGATE_HEALTH_FILE: path.optional(),
+  /** Whether a worker writes down where each promise of a run was made, for the page Call Stack of the Temporal Web UI. */
+  TOLLGATE_CALL_STACKS: flag.default(false),
   /** How often held money is reconciled, in minutes; 0 leaves it to `tollgate reconcile`. */
   TOLLGATE_RECONCILE_MINUTES: z.coerce.number().int().min(0).max(10_080).default(5),
   /** Where a worker serves its metrics to Prometheus, `host:port`, or a port on this machine alone; unset: nowhere. */
@@ -203,6 +205,8 @@ export interface Settings extends IdentitySettings {
   readonly buildId?: string;
   /** A file that a worker touches as long as Temporal and the store answer it. */
   readonly healthFile?: string;
+  /** Whether the Temporal Web UI can show a run's call stack; a step then costs the worker more. */
+  readonly callStacks: boolean;
   readonly temporalCliPath?: string;
   /** Where this person's programs keep what can be had again. */
   readonly userCache: string;

@@ -1,6 +1,7 @@
 import type { ActivityPorts } from '../activities/ports.ts';
 import { openEngine } from '../adapters/redaction/engine.ts';
 import { loggedStore } from '../adapters/stores/logged-store.ts';
+import { RunFacts } from '../adapters/stores/metered/metered-runs.ts';
 import { openMetrics } from '../adapters/stores/metered/open-metrics.ts';
 import { describeStore, openStore } from '../adapters/stores/open-store.ts';
 import { loadProject, toProject, withWorkflows } from '../adapters/tasks/project.ts';
@@ -69,7 +70,7 @@ export async function startTollgateWorker(
   try {
     await store.syncQuotas(quotasOf(project.spec));
     installRuntime({ logger, level: settings.logLevel, traces, metricsAddress: settings.metrics.temporal });
-    const { home, taskQueue, searchAttributesOff, reconcileEveryMinutes } = settings;
+    const { home, taskQueue, callStacks, searchAttributesOff, reconcileEveryMinutes } = settings;
     const mcpServers = mcpServersOf(settings, project, logger);
     const [temporal, ports] = await Promise.all([temporalTarget(settings), wirePorts(settings, project, store, mcpServers)]);
     // Before the first run, so that nothing ends unseen.
@@ -80,10 +81,11 @@ export async function startTollgateWorker(
       taskQueue,
       home,
       versioning: settings,
+      callStacks,
       ...(settings.healthFile === undefined ? {} : { healthFile: settings.healthFile }),
       searchAttributesOff,
       reconcileEveryMinutes,
-      ports: adapt({ ...ports, ...(metrics.metrics ? { onFirstChunk: firstChunks(metrics.metrics) } : {}) }),
+      ports: adapt({ ...ports, ...(metrics.metrics ? { onFirstChunk: firstChunks(metrics.metrics, new RunFacts(store)) } : {}) }),
       codec: payloadCodec(settings, store),
       retain: retainer(settings, store, logger),
       keepRecord: recordKeeper(settings, project.spec, store, logger),

@@ -1,4 +1,4 @@
-import { DefaultLogger, type LogLevel, Runtime } from '@temporalio/worker';
+import { DefaultLogger, type LogLevel, Runtime, type Logger as SdkLogger } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { RunTraces } from '../telemetry/run-traces.ts';
 
@@ -16,13 +16,14 @@ export interface RuntimeOptions {
  * There is one runtime in a process: one that is there already stays as it is, and an address that is taken costs the metrics only.
  */
 export function installRuntime({ logger, level, traces, metricsAddress }: RuntimeOptions): void {
-  const base = { logger: throughPino(logger, traces), telemetryOptions: { logging: { filter: coreFilter(level), forward: {} } } };
+  const base = { logger: throughPino(logger, level, traces), telemetryOptions: { logging: { filter: coreFilter(level), forward: {} } } };
   const metrics =
     metricsAddress === undefined
       ? {}
       : { metrics: { prometheus: { bindAddress: metricsAddress, unitSuffix: true, countersTotalSuffix: true, useSecondsForDurations: true } } };
   try {
-    Runtime.install({ ...base, telemetryOptions: { ...base.telemetryOptions, ...metrics } });
+    const runtime = Runtime.install({ ...base, telemetryOptions: { ...base.telemetryOptions, ...metrics } });
+    dropBelow(runtime.logger, sdkLevel(level));
   } catch (error) {
     logger.warn({ error: String(error), metricsAddress }, 'the Temporal SDK was set up before, or can not listen there: it keeps what it has');
     if (metricsAddress !== undefined) installRuntime({ logger, level, traces });
@@ -42,9 +43,24 @@ const PINO_LEVEL: Readonly<Record<LogLevel, 'trace' | 'debug' | 'info' | 'warn' 
   ERROR: 'error',
 };
 
-function throughPino(logger: Logger, traces: RunTraces): DefaultLogger {
+const LEVELS = Object.keys(PINO_LEVEL) as LogLevel[];
+
+/**
+ * The SDK keeps each line for a tenth of a second, to sort it among those of its native part, and looks at its level only then.
+ * It has several at every task, one with the whole of it, that nobody reads: they are dropped before.
+ */
+function dropBelow(logger: SdkLogger, level: LogLevel): void {
+  for (const lower of LEVELS.slice(0, LEVELS.indexOf(level))) logger[PINO_LEVEL[lower]] = () => undefined;
+}
+
+function sdkLevel(level: string): LogLevel {
+  const found = LEVELS.find((name) => PINO_LEVEL[name] === level);
+  return found ?? 'ERROR';
+}
+
+function throughPino(logger: Logger, level: string, traces: RunTraces): DefaultLogger {
   const sdk = logger.child({ part: 'temporal' });
-  return new DefaultLogger('TRACE', ({ level, message, meta = {} }) => {
+  return new DefaultLogger(sdkLevel(level), ({ level, message, meta = {} }) => {
     // A task's token and namespace say nothing to a person.
     const { workflowId, workflowRunId: _run, taskToken: _token, namespace: _namespace, ...rest } = meta as Readonly<Record<string, unknown>>;
     const about = workflowId === undefined ? {} : { agentRunId: workflowId, traceId: traces.ofNewest(String(workflowId)) };

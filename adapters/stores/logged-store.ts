@@ -42,7 +42,7 @@ export function loggedStore(store: Store, logger: Logger, traces: RunTraces): St
       const { runKey, step, attemptId, model, reason } = skip;
       logger.warn({ ...(await idsOf(runKey)), step, attemptId, model, reason }, 'candidate passed over');
     },
-    journalRead: async (call, outcome) => logCall(await store.journalRead(call, outcome)),
+    journalRead: async (...read) => logCall(await store.journalRead(...read)),
     finishToolCall: async (runKey, callKey, outcome) => logCall(await store.finishToolCall(runKey, callKey, outcome)),
     createGate: async (gate) => {
       const stored = await store.createGate(gate);

@@ -18,6 +18,8 @@ export const LABEL = {
   toolStatus: label(TOLLGATE.toolStatus),
   skipReason: label(TOLLGATE.skipReason),
   tokenKind: label(METRIC_LABEL.tokenKind),
+  direction: label(METRIC_LABEL.direction),
+  sink: label(METRIC_LABEL.sink),
   scope: label(METRIC_LABEL.scope),
   finding: label(METRIC_LABEL.finding),
   action: label(METRIC_LABEL.action),
@@ -25,7 +27,6 @@ export const LABEL = {
   quota: label(METRIC_LABEL.quota),
   per: label(METRIC_LABEL.per),
   unit: label(METRIC_LABEL.unit),
-  sink: label(METRIC_LABEL.sink),
 } as const;
 
 /** A metric of ours by its name in Prometheus. @throws where the code does not count it. */

@@ -119,23 +119,6 @@ test('a gate is counted when it opens and when it ends, a decision whenever it i
   expect(sumOf(samples, 'tollgate_feedback_total', { tollgate_feedback_label: 'slow', tollgate_feedback_verdict: 'bad' })).toBe(1);
 });
 
-test('spans that a sink took and those that were dropped are counted, and what waits for it is a gauge', async () => {
-  await store.registerSinks(['ops'], 1e12);
-  const other = await startRun(store);
-  for (const ended of [key, other]) await store.endRun(ended, END, 0);
-  const rows = await store.claimEnded('ops', { holder: 'h', leaseMs: 1_000, limit: 1 });
-  await store.settleEnded(
-    'ops',
-    rows.map(({ id }) => id),
-    { exported: 3, dropped: 2 },
-  );
-  const samples = await counted();
-  const of = (name: string) => sumOf(samples, name, { tollgate_sink: 'ops' });
-  expect([of('tollgate_trace_spans_exported_total'), of('tollgate_trace_spans_dropped_total'), of('tollgate_trace_spans_pending')]).toEqual([3, 2, 1]);
-  await store.trimEnded('ops', 0);
-  expect(sumOf(await counted(), 'tollgate_trace_spans_dropped_total', { tollgate_sink: 'ops' })).toBe(3);
-});
-
 test('gauges are what the store has, also without anything counted, and a store that is gone is a value', async () => {
   await plain.setQuota({ tenant: '*', feature: null, per: 'day', unit: 'nanoUsd', limit: 1_000 }, 'command');
   await plain.changeBreaker({ endpoint: 'openai', model: 'm' }, (_, nowMs) => ({ status: 'open', openedAtMs: nowMs, openForMs: 1_000, reason: 'timeout' }));

@@ -10,6 +10,7 @@ import { GEN_AI, TOLLGATE } from '../../telemetry/names.ts';
 import { spanIdOf, traceOf } from '../../telemetry/trace-ids.ts';
 import { type CapturedSpan, OtlpCapture, sumOf, traceProblems } from '../support/otlp-capture.ts';
 import { Stage } from '../support/stage.ts';
+import { newFeedback } from '../support/store-contract/feedback-contract.ts';
 import { httpTools } from '../support/tools.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -213,4 +214,22 @@ test('a sink that is down keeps nobody waiting, and gets everything once it is b
   expect(spans.find(({ name }) => name.startsWith('chat'))?.attributes).toMatchObject({ 'openinference.span.kind': 'LLM', 'session.id': 'killed' });
   expect(dead.requests[0]?.headers).toMatchObject({ 'x-project-name': 'tollgate' });
   expect(dead.requests[0]?.headers).not.toHaveProperty('x-collector-key');
+});
+
+test('feedback on a run goes from the worker to both sinks, in the way of each, without what was said', async () => {
+  const handle = await stage.start({ prompt: 'PLAIN' }, { id: 'judged' });
+  await handle.result();
+  const run = await stage.run('judged');
+  await stage.store.putFeedback(newFeedback(run.runKey, { scorePerMille: -1_000, label: 'wrong', comment: 'it said plum' }));
+  const [span] = await waitFor('feedback at the collector', async () => {
+    const found = capture.spans.filter(({ name }) => name === 'feedback');
+    return found.length > 0 ? found : null;
+  });
+  const root = spanIdOf(run.runKey, { type: 'run' });
+  expect(span).toMatchObject({ traceId: traceOf(run).traceId, parentSpanId: root, events: ['gen_ai.evaluation.result'] });
+  expect(span?.attributes).toMatchObject({ 'tollgate.feedback.score': -1, [TOLLGATE.task]: 'test' });
+  const annotation = await waitFor('feedback at the other sink', async () => dead.requests.find(({ path }) => path.startsWith('/v1/span_annotations')));
+  const [{ span_id: about, result }] = JSON.parse(annotation.body.toString('utf8')).data;
+  expect([about, result]).toEqual([root, { score: -1, label: 'wrong' }]);
+  for (const { body } of [...capture.requests, ...dead.requests]) expect(body.includes('it said plum')).toBe(false);
 });

@@ -75,6 +75,7 @@ export async function undo(run: RunState, end: RunEnd): Promise<RunEnd> {
 
 /** What the run does next. */
 export function nextAction(run: RunState): NextAction {
+  run.countTurn();
   run.publish();
   return decideNextAction(run.position, run.task, Date.now());
 }

@@ -67,6 +67,9 @@ async function spansOf(store: SpanReads, view: RunView, ended: Ended): Promise<r
     }
     case 'run':
       return await spansOfEnd(store, view, atMs);
+    case 'feedback':
+      // Is sent by itself: adapters/sinks/feedback.ts.
+      return [];
   }
 }
 

@@ -3,7 +3,6 @@ import type { Metrics } from '../../../telemetry/metrics.ts';
 import { meteredCalls, meteredGates } from './metered-gates.ts';
 import { meteredLedger } from './metered-ledger.ts';
 import { meteredRuns, RunFacts } from './metered-runs.ts';
-import { meteredSinks } from './metered-sinks.ts';
 
 /**
  * A store that counts what is written to it, once for each event, in the process that writes it. What was there already, a
@@ -17,6 +16,5 @@ export function meteredStore(store: Store, metrics: Metrics): Store {
     ...meteredLedger(store, metrics, facts),
     ...meteredGates(store, metrics, facts),
     ...meteredCalls(store, metrics, facts),
-    ...meteredSinks(store, metrics),
   };
 }

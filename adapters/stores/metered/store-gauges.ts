@@ -39,8 +39,16 @@ export async function readStoreGauges(store: Store): Promise<readonly GaugeValue
         value: BREAKER_VALUE[state.status],
         labels: { [TOLLGATE.endpoint]: endpoint, [GEN_AI.requestModel]: model },
       })),
-      ...sinks.map(({ sink, pending }) => ({ name: METRIC.spansPending, value: pending, labels: { [METRIC_LABEL.sink]: sink } })),
       ...windows.flatMap((window) => quotaValues(window, quotas)),
+      ...sinks.flatMap(({ sink, pending, oldestAtMs, exported, dropped }): GaugeValue[] => {
+        const labels = { [METRIC_LABEL.sink]: sink };
+        return [
+          { name: METRIC.sinkPending, value: pending, labels },
+          { name: METRIC.sinkOldestAge, value: age(oldestAtMs), labels },
+          { name: METRIC.sinkExported, value: exported, labels },
+          { name: METRIC.sinkDropped, value: dropped, labels },
+        ];
+      }),
     ];
   } catch {
     return [{ name: METRIC.storeUp, value: 0 }];
