@@ -21,8 +21,12 @@ import type {
   RaiseBudgetOutcome,
   ReadAnswerInput,
   ReadAnswerOutcome,
+  RecordAnswerInput,
+  RecordAnswerOutcome,
   RecordDecisionInput,
   RecordDecisionOutcome,
+  RecordQuestionInput,
+  RecordQuestionOutcome,
   RefuseCallInput,
   ResolveInDoubtInput,
   TakeOverInput,
@@ -49,6 +53,10 @@ export interface Activities {
   openGate(input: OpenGateInput): Promise<OpenGateOutcome>;
   /** Verifies and audits what a person decided. */
   recordDecision(input: RecordDecisionInput): Promise<RecordDecisionOutcome>;
+  /** Verifies, redacts and audits what a person asks the agent at a gate. */
+  recordQuestion(input: RecordQuestionInput): Promise<RecordQuestionOutcome>;
+  /** Writes the agent's answer beside the question. Nothing else of the gate changes. */
+  recordAnswer(input: RecordAnswerInput): Promise<RecordAnswerOutcome>;
   /** Writes down that a gate is to be reminded of, or that another role may decide. */
   tendGate(input: TendGateInput): Promise<TendGateOutcome>;
   closeGate(input: CloseGateInput): Promise<CloseGateOutcome>;

@@ -21,5 +21,5 @@ export interface ActivityPorts {
   /** Whether the person who asked for a run may decide where the policy does not say. */
   readonly requesterMayDecideByDefault: boolean;
   /** Told when the first part of a streamed reply has arrived, and how long that took. Must not throw. */
-  readonly onFirstChunk?: (attempt: Pick<AttemptRecord, 'model' | 'provider'>, tookMs: number) => void;
+  readonly onFirstChunk?: (attempt: Pick<AttemptRecord, 'runKey' | 'model' | 'provider'>, tookMs: number) => void;
 }

@@ -99,7 +99,7 @@ export async function reportGateContext(store: Store, viewer: Viewer, gate: Gate
     ...standingOf(gate, viewer, run.tenant, nowMs),
     run: { ...summary, requester: run.requester },
     step: asking?.step ?? null,
-    ...(await lastWords(store, asking ?? attempts.at(-1))),
+    ...(await lastWords(store, asking ?? attempts.findLast(({ mode }) => mode !== 'answer'))),
     done: done.slice(-MAX_ACTIONS),
     calls: attempts.length,
     spentUsd: formatUsd(attempts.reduce((sum, { money }) => sum + (money.status === 'released' ? 0 : (money.settledNanoUsd ?? 0)), 0)),

@@ -1,9 +1,12 @@
 import { DefaultLogger, type LogLevel, Runtime, type Logger as SdkLogger } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import type { RunTraces } from '../telemetry/run-traces.ts';
 
 export interface RuntimeOptions {
   readonly logger: Logger;
   readonly level: string;
+  /** Of the runs that lines are about. */
+  readonly traces: RunTraces;
   /** Where the SDK serves metrics of its own, `host:port`. */
   readonly metricsAddress?: string | undefined;
 }
@@ -12,8 +15,8 @@ export interface RuntimeOptions {
  * Has the Temporal SDK log through ours, where every line is redacted, and serve its metrics of queues, pollers and slots.
  * There is one runtime in a process: one that is there already stays as it is, and an address that is taken costs the metrics only.
  */
-export function installRuntime({ logger, level, metricsAddress }: RuntimeOptions): void {
-  const base = { logger: throughPino(logger, level), telemetryOptions: { logging: { filter: coreFilter(level), forward: {} } } };
+export function installRuntime({ logger, level, traces, metricsAddress }: RuntimeOptions): void {
+  const base = { logger: throughPino(logger, level, traces), telemetryOptions: { logging: { filter: coreFilter(level), forward: {} } } };
   const metrics =
     metricsAddress === undefined
       ? {}
@@ -23,7 +26,7 @@ export function installRuntime({ logger, level, metricsAddress }: RuntimeOptions
     dropBelow(runtime.logger, sdkLevel(level));
   } catch (error) {
     logger.warn({ error: String(error), metricsAddress }, 'the Temporal SDK was set up before, or can not listen there: it keeps what it has');
-    if (metricsAddress !== undefined) installRuntime({ logger, level });
+    if (metricsAddress !== undefined) installRuntime({ logger, level, traces });
   }
 }
 
@@ -55,11 +58,12 @@ function sdkLevel(level: string): LogLevel {
   return found ?? 'ERROR';
 }
 
-function throughPino(logger: Logger, level: string): DefaultLogger {
+function throughPino(logger: Logger, level: string, traces: RunTraces): DefaultLogger {
   const sdk = logger.child({ part: 'temporal' });
   return new DefaultLogger(sdkLevel(level), ({ level, message, meta = {} }) => {
     // A task's token and namespace say nothing to a person.
     const { workflowId, workflowRunId: _run, taskToken: _token, namespace: _namespace, ...rest } = meta as Readonly<Record<string, unknown>>;
-    sdk[PINO_LEVEL[level]]({ ...(workflowId === undefined ? {} : { agentRunId: workflowId }), ...rest }, message);
+    const about = workflowId === undefined ? {} : { agentRunId: workflowId, traceId: traces.ofNewest(String(workflowId)) };
+    sdk[PINO_LEVEL[level]]({ ...about, ...rest }, message);
   });
 }

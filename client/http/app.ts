@@ -7,6 +7,7 @@ import type { LoginFlow, TokenVerifier } from '../../domain/identity/port.ts';
 import type { ApiKeyScope, Store } from '../../domain/store/port.ts';
 import type { Identity } from '../decision.ts';
 import type { RunsDoor } from '../runs-door.ts';
+import { attentionRoutes } from './attention-routes.ts';
 import { auditRoutes } from './audit-routes.ts';
 import { approvalRoutes } from './approval-routes.ts';
 import { type AuthPorts, authenticate, type Caller, demandScope, isLoopbackHost, type RequestOrigin } from './auth.ts';
@@ -139,6 +140,7 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
   await app.register(healthRoutes(options));
   await app.register(runRoutes(api));
   await app.register(approvalRoutes(api));
+  await app.register(attentionRoutes(api));
   await app.register(standingRoutes(api));
   await app.register(moneyRoutes(api));
   await app.register(quotaRoutes(api, options));

@@ -127,11 +127,21 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
       const gate = await visibleGate(approvalId);
       return gate ? await door.withdraw(approvalId, { actionDigest: gate.actionDigest, ...options }) : unknownGate(approvalId);
     },
+    async ask(approvalId, question) {
+      const gate = await visibleGate(approvalId);
+      return gate ? await door.ask(approvalId, { actionDigest: gate.actionDigest, ...question }) : { ...unknown(approvalId), gateStatus: null };
+    },
+    take: async (approvalId) => ((await visibleGate(approvalId)) ? await door.take(approvalId) : unknown(approvalId)),
+    release: async (approvalId) => ((await visibleGate(approvalId)) ? await door.release(approvalId) : unknown(approvalId)),
     async signDecision(approvalId, decision) {
       if (!(await visibleGate(approvalId))) throw noSuchGate(approvalId);
       return await door.signDecision(approvalId, decision);
     },
   };
+}
+
+function unknown(approvalId: string) {
+  return { type: 'refused', reason: 'unknownGate', message: noSuchGate(approvalId).message } as const;
 }
 
 /** @throws TollgateError `forbidden` where the caller is there for one tenant. */

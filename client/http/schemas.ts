@@ -149,6 +149,21 @@ const voteSchema = z.looseObject({
   at: when,
 });
 const stoppedSchema = z.looseObject({ stopId: text, by: text, reason: text, at: when });
+const questionSchema = z.looseObject({
+  questionId: text,
+  by: text,
+  displayName: text.exactOptional(),
+  text,
+  at: when,
+  actionDigest: text,
+  answer: z
+    .discriminatedUnion('type', [
+      z.looseObject({ type: z.literal('answered'), text, model: text, at: when }),
+      z.looseObject({ type: z.literal('notAnswered'), why: text, message: text, at: when }),
+    ])
+    .exactOptional()
+    .describe('Absent while the agent is asked. Words of a model: they decide nothing.'),
+});
 export const gateSchema = named(
   'Gate',
   z.looseObject({
@@ -192,8 +207,8 @@ export const gateSchema = named(
       .array(z.looseObject({ editor: text, at: when, comment: text.nullable(), fromArguments: anyJson, fromDigest: text }))
       .exactOptional()
       .describe('Changes of the arguments by people, oldest first.'),
-    claim: z.looseObject({ by: text, until: when }).exactOptional().describe('Who is looking at it; binds nobody.'),
-    questions: z.array(z.looseObject({ by: text, text, at: when })).exactOptional(),
+    claim: z.looseObject({ by: text, displayName: text.exactOptional(), until: when }).exactOptional().describe('Who is looking at it; binds nobody.'),
+    questions: z.array(questionSchema).exactOptional().describe('What approvers asked the agent, and what it answered, oldest first.'),
     approveCommand: text.exactOptional(),
   }),
 );
@@ -222,6 +237,7 @@ const attemptSchema = z.looseObject({
   step: z.int(),
   model: text,
   provider: text,
+  mode: z.literal('answer').exactOptional().describe('Set where a question at a gate was answered, beside the steps of the run.'),
   outcome: text,
   message: text.exactOptional(),
   costUsd: usd.nullable(),

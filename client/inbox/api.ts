@@ -137,3 +137,20 @@ function problemOf(response: Response, text: string): Problem {
   }
   return { status: response.status, title: response.statusText, detail: `The API answered with status ${response.status}.` };
 }
+
+/** Whoever looks at the page; null before that is known. */
+export function whoLooks(): Me | null {
+  return me;
+}
+
+/** What became of something that was sent; where the API can't be reached, that is what became of it. */
+export async function postAt(path: string, body?: unknown): Promise<{ readonly type: 'done' } | { readonly type: 'refused'; readonly problem: Problem }> {
+  try {
+    const response = await post(path, body);
+    const text = await response.text();
+    return response.ok ? { type: 'done' } : { type: 'refused', problem: problemOf(response, text) };
+  } catch (error) {
+    if (error instanceof ApiError) return { type: 'refused', problem: error.problem };
+    throw error;
+  }
+}

@@ -1,6 +1,7 @@
 import type { VNode } from 'preact';
 import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import { getText } from './api.ts';
+import { Attention } from './attention.ts';
 import { ArgumentsTable, RawJson } from './arguments.ts';
 import { changedPaths, type Json, statusText, usdText } from './format.ts';
 import { html } from './html.ts';
@@ -69,6 +70,7 @@ export function GateView({ approvalId, onShown, actions, isRaw, onRaw, mayDecide
     <${Happening} gate=${gate} values=${values} changed=${changed} isRaw=${isRaw} onRaw=${onRaw} />
     <${Why} data=${data} values=${values} />
     <div class="columns"><${RunSoFar} data=${data} /><${Policy} data=${data} /></div>
+    <${Attention} key=${gate.approvalId} data=${data} mayDecide=${mayDecide} onChange=${refresh} />
     <${ActionBar} data=${data} actions=${actions} mayDecide=${mayDecide} />
   </article>`;
 }
@@ -172,15 +174,13 @@ function RunSoFar({ data }: { readonly data: GateContext }): VNode {
 }
 
 function Policy({ data: { gate, grant } }: { readonly data: GateContext }): VNode {
-  const { approvers, approvals, role, votes, needs = [], limits = [], escalatesTo, claim, questions = [] } = gate;
+  const { approvers, approvals, role, votes, needs = [], limits = [], escalatesTo } = gate;
   return html`<section class="card" aria-labelledby="policy">
     <h2 id="policy">What policy asks</h2>
     <p><strong>${gate.standing ? approvers : `${approvals} of ${approvers}`}</strong> ${approvers === 1 ? 'approval' : 'approvals by different people'} with the role <strong><${Text} text=${role} /></strong>.</p>
     ${needs.map((need) => html`<p key=${need.role}>And <strong>${need.approvers}</strong> with the role <strong><${Text} text=${need.role} /></strong>.</p>`)}
     ${limits.map((limit, index) => html`<p key=${index} class="muted">The role <${Text} text=${limit.role} /> may decide only where <code><${Text} text=${JSON.stringify(limit.when)} /></code>.</p>`)}
     ${escalatesTo && html`<p class="muted">${escalatesTo.escalated ? 'The role ' : html`In <${Countdown} at=${escalatesTo.at} /> the role `}<strong><${Text} text=${escalatesTo.role} /></strong> may decide too.</p>`}
-    ${claim && html`<p class="notice"><strong><${Text} text=${claim.by} /></strong> is looking at it.</p>`}
-    ${questions.map(({ by, text, at }) => html`<figure key=${at}><figcaption><${Text} text=${by} /> asked, <${Ago} at=${at} /></figcaption><blockquote class="quiet"><${Text} text=${text} /></blockquote></figure>`)}
     <${Tried} gate=${gate} />
     <${Grant} grant=${grant} />
     ${votes.length === 0 && !gate.standing && html`<p class="muted">Nobody has decided yet.</p>`}

@@ -85,6 +85,7 @@ function Row({ entry, selectedId, picked, onPick, mayDecide }: InboxListProps & 
         ${gate.approvers > 1 && html` <span class="badge">${gate.approvals} of ${gate.approvers}</span>`}
         ${gate.stopped && html` <span class="badge care">stopped</span>`}
         ${entry.onBehalfOf && html` <span class="badge">for <bdi>${plainText(entry.onBehalfOf)}</bdi></span>`}
+        ${gate.claim && html` <span class="badge"><bdi>${plainText(gate.claim.displayName ?? gate.claim.by)}</bdi> looks at it</span>`}
         ${entry.standing === 'youHaveDecided' && html` <span class="badge">you decided</span>`}
       </span>
     </a>

@@ -120,6 +120,27 @@ export function countTryOf(position: RunPosition, approvalId: ApprovalId, tried:
   return { ...position, gates: position.gates.map((gate) => (gate.approvalId === approvalId ? counted(gate) : gate)) };
 }
 
+/** Counts one more question at a gate, also a refused one. */
+export function countQuestion(position: RunPosition, approvalId: ApprovalId): RunPosition {
+  return { ...position, gates: position.gates.map((gate) => (gate.approvalId === approvalId ? { ...gate, asked: (gate.asked ?? 0) + 1 } : gate)) };
+}
+
+/** Where the model is asked a question from: the agent's last answer at the gate, else all that the run knows. */
+export function questionHead(position: RunPosition, approvalId: ApprovalId, nodeId: string): TranscriptHead {
+  const { replyAttemptId, head, calls, gates, undoing, messageNodeIds = [] } = position;
+  const earlier = gates.find((gate) => gate.approvalId === approvalId)?.answerAttemptId;
+  if (earlier !== undefined) return { attemptId: earlier, nodeIds: [nodeId] };
+  // A plan that undoes stands where a reply stands, and is none.
+  if (replyAttemptId === null || undoing) return { ...head, nodeIds: [...head.nodeIds, ...messageNodeIds, nodeId] };
+  const results = calls.flatMap((call) => (call.status === 'done' && call.nodeId !== undefined ? [call.nodeId] : []));
+  return { attemptId: replyAttemptId, nodeIds: [...results, nodeId] };
+}
+
+/** After the agent answered a question at a gate, if the gate is still there: the transcript that the run goes on from stays as it is. */
+export function setAnswered(position: RunPosition, approvalId: ApprovalId, answerAttemptId: AttemptId): RunPosition {
+  return { ...position, gates: position.gates.map((gate) => (gate.approvalId === approvalId ? { ...gate, answerAttemptId } : gate)) };
+}
+
 /** Forgets a gate; its call, if it has one, needs a new one. */
 export function dropGate(position: RunPosition, approvalId: ApprovalId): RunPosition {
   const calls = position.calls.map((call): PlannedCall => {

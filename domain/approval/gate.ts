@@ -3,7 +3,7 @@ import type { GateRecord, Vote } from './gate-record.ts';
 import { distinctVotes, personsOf } from './persons.ts';
 import { rolesOf, seatsFilled, seatsOf, type Standing, standingOf } from './quorum.ts';
 
-export type { GateClaim, GateEdit, GateQuestion, GateRecord, Vote } from './gate-record.ts';
+export type { GateAnswer, GateClaim, GateEdit, GateQuestion, GateRecord, Vote } from './gate-record.ts';
 export { holdsRole } from './quorum.ts';
 
 export interface DecisionTransition {

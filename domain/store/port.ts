@@ -1,4 +1,4 @@
-import type { AgentRunEndStatus, AgentRunStatus, RunEnd, TranscriptHead } from '../../contracts/agent-run.ts';
+import type { AgentRunEndStatus, AgentRunStatus, CallMode, RunEnd, TranscriptHead } from '../../contracts/agent-run.ts';
 import type { DecisionAnswer, GateStatus } from '../../contracts/approval.ts';
 import type { LedgerTotals, NanoUsd, ScopeKind } from '../../contracts/budget.ts';
 import type { AgentRunId, ApprovalId, AttemptId, ContentDigest, RunKey } from '../../contracts/ids.ts';
@@ -162,7 +162,7 @@ export interface NewAttempt {
   readonly attemptId: AttemptId;
   readonly step: number;
   readonly ordinal: number;
-  readonly mode: 'step' | 'wrapUp';
+  readonly mode: CallMode;
   readonly model: string;
   readonly provider: string;
   readonly endpoint: string;

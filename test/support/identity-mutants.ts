@@ -9,6 +9,20 @@ const CLAIMS = 'test/domain/claims.test.ts';
 /** Safeguards of who decides. */
 export const IDENTITY_MUTANTS: readonly Mutant[] = [
   {
+    name: 'who may ask the agent at a gate',
+    file: 'domain/approval/question.ts',
+    safeguard: '  if (objection) return objection;\n',
+    without: '',
+    tests: ['test/domain/question.test.ts'],
+  },
+  {
+    name: 'who may take a gate',
+    file: 'domain/approval/claim.ts',
+    safeguard: '  if (objection) return refused(...objection);\n',
+    without: "  if (objection?.[0] === 'closed') return refused(...objection);\n",
+    tests: ['test/domain/question.test.ts'],
+  },
+  {
     name: 'the audience of a token',
     file: 'adapters/identity/token-verifier.ts',
     safeguard: '          audience,\n          algorithms',

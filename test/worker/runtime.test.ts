@@ -1,6 +1,7 @@
 import { Runtime } from '@temporalio/worker';
 import { expect, test } from 'vitest';
 import { createLogger } from '../../telemetry/logger.ts';
+import { RunTraces } from '../../telemetry/run-traces.ts';
 import { installRuntime } from '../../worker/runtime.ts';
 
 test('what the SDK says below the level is not even looked at, and what it says above it comes through our logger', () => {
@@ -10,7 +11,7 @@ test('what the SDK says below the level is not even looked at, and what it says 
     info: (_fields: object, message: string) => lines.push(message),
     warn: (_fields: object, message: string) => lines.push(message),
   })) as never;
-  installRuntime({ logger, level: 'info' });
+  installRuntime({ logger, level: 'info', traces: new RunTraces() });
   const sdk = Runtime.instance().logger;
   let looks = 0;
   const fields = {

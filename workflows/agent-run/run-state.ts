@@ -17,6 +17,9 @@ export class RunState {
   carriesOn = false;
   /** Children started and not yet ended. */
   childrenInFlight = 0;
+  /** Questions at gates that the model is asked, or is about to be asked. */
+  answersUnderWay = 0;
+  readonly #questionIds = new Set<string>();
   #task: PinnedTask | null;
   #position: RunPosition | null;
   #published = '';
@@ -59,6 +62,13 @@ export class RunState {
   /** Counts a turn of the loop. @throws where it turns without end. */
   countTurn(): void {
     this.#turns = countTurn(this.#turns, workflowInfo().historyLength);
+  }
+
+  /** Whether the model is to be asked this question: it is once, however often it is sent. */
+  takeQuestion(questionId: string): boolean {
+    if (this.#questionIds.has(questionId)) return false;
+    this.#questionIds.add(questionId);
+    return true;
   }
 
   carry(): CarriedState {

@@ -3,7 +3,7 @@ import { endedSessionTables } from '../ended-sessions.ts';
 import { feedbackTables } from '../feedback.ts';
 import { notificationTables } from '../notification-sql.ts';
 import { quotaTables } from '../quota-tables.ts';
-import { postgresTraceTriggers, traceTables } from '../trace-tables.ts';
+import { postgresFeedbackQueue, postgresTraceTriggers, traceTables } from '../trace-tables.ts';
 
 export interface Migration {
   readonly name: string;
@@ -358,5 +358,11 @@ export const MIGRATIONS: readonly Migration[] = [
     name: 'sessions ended before their time',
     worksFrom: 1,
     sql: endedSessionTables({ integer: 'BIGINT', table: '' }),
+  },
+  {
+    // Older workers take no feedback; what they register are sinks of spans.
+    name: 'feedback for sinks',
+    worksFrom: 1,
+    sql: postgresFeedbackQueue(),
   },
 ];

@@ -5,7 +5,7 @@ import { endedSessionTables } from '../ended-sessions.ts';
 import { feedbackTables } from '../feedback.ts';
 import { notificationTables } from '../notification-sql.ts';
 import { quotaTables } from '../quota-tables.ts';
-import { sqliteTraceTriggers, traceTables } from '../trace-tables.ts';
+import { sqliteFeedbackQueue, sqliteTraceTriggers, traceTables } from '../trace-tables.ts';
 
 /** Oldest first. A released one is never changed; the file's `user_version` counts those applied. */
 export const MIGRATIONS: readonly string[] = [
@@ -288,6 +288,7 @@ export const MIGRATIONS: readonly string[] = [
   notificationTables({ integer: 'INTEGER', id: 'INTEGER PRIMARY KEY AUTOINCREMENT', table: ' STRICT' }),
   // A logout holds for every process of the API.
   endedSessionTables({ integer: 'INTEGER', table: ' STRICT' }),
+  sqliteFeedbackQueue(),
 ];
 
 /** Brings the file up to this version, inside the caller's transaction; answers from and to which. @throws TollgateError where a newer Tollgate wrote it. */
