@@ -2,6 +2,7 @@ import { addMessage } from './agent-run/add-message.ts';
 import { addNote, readAnswer } from './agent-run/notes.ts';
 import { finishRun } from './agent-run/finish-run.ts';
 import { pinTask } from './agent-run/pin-task.ts';
+import { recordRepair } from './agent-run/record-repair.ts';
 import { openGate } from './approval/open-gate.ts';
 import { tendGate } from './approval/tend-gate.ts';
 import { raiseBudget, recordDecision } from './approval/record-decision.ts';
@@ -29,6 +30,7 @@ export function createActivities(ports: ActivityPorts): Activities {
     readAnswer: (input) => answering(() => readAnswer(ports, input)),
     openGate: (input) => answering(() => openGate(ports, input)),
     recordDecision: (input) => answering(() => recordDecision(ports, input)),
+    recordRepair: (input) => answering(() => recordRepair(ports, input)),
     tendGate: (input) => answering(() => tendGate(ports, input)),
     closeGate: ({ runKey, approvalId, status }) => answering(async () => ({ gateStatus: await ports.store.closeGate(runKey, approvalId, status) })),
     refuseCall: (input) => answering(() => refuseCall(ports, input)),

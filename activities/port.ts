@@ -23,6 +23,8 @@ import type {
   ReadAnswerOutcome,
   RecordDecisionInput,
   RecordDecisionOutcome,
+  RecordRepairInput,
+  RecordRepairOutcome,
   RefuseCallInput,
   ResolveInDoubtInput,
   TakeOverInput,
@@ -49,6 +51,8 @@ export interface Activities {
   openGate(input: OpenGateInput): Promise<OpenGateOutcome>;
   /** Verifies and audits what a person decided. */
   recordDecision(input: RecordDecisionInput): Promise<RecordDecisionOutcome>;
+  /** Verifies, makes and audits what an operator does to the run. */
+  recordRepair(input: RecordRepairInput): Promise<RecordRepairOutcome>;
   /** Writes down that a gate is to be reminded of, or that another role may decide. */
   tendGate(input: TendGateInput): Promise<TendGateOutcome>;
   closeGate(input: CloseGateInput): Promise<CloseGateOutcome>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { repairStatementSchema } from './repair.ts';
 
 // What people sign beside decisions at gates. A statement is never taken for a decision, nor one kind for another: each
 // shape is strict, and says what it is.
@@ -119,7 +120,7 @@ export const revocationSchema = z.strictObject({
 });
 export type Revocation = z.infer<typeof revocationSchema>;
 
-export const statementSchema = z.discriminatedUnion('statement', [standingGrantSchema, delegationSchema, stopSchema, resumeSchema, revocationSchema]);
+export const statementSchema = z.discriminatedUnion('statement', [standingGrantSchema, delegationSchema, stopSchema, resumeSchema, revocationSchema, repairStatementSchema]);
 export type Statement = z.infer<typeof statementSchema>;
 
 /** A statement as it travels, signed like a decision: `<base64url of the JSON>.<base64url of its Ed25519 signature>`. */

@@ -2,4 +2,6 @@
 export const PATCHES = {
   /** Gates that are decided when they are opened, and that have moments before they expire. From 2027-12-01 on no run can need it. */
   gateOutcomes: 'gate-outcomes',
+  /** Repairs by operators. Set by a run's first one, so that no older worker goes on from there. From 2027-12-01 on no run can need it. */
+  repairs: 'repairs',
 } as const;

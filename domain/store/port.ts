@@ -21,6 +21,7 @@ import type { NotificationStore } from '../notification/store-port.ts';
 import type { OverviewStore } from '../overview/store-port.ts';
 import type { QuotaStore } from '../quota/store-port.ts';
 import type { ErasureStore } from '../erasure/store-port.ts';
+import type { RepairStore } from '../repair/store-port.ts';
 import type { ReportStore } from '../report/store-port.ts';
 import type { VaultStore } from '../redaction/store-port.ts';
 import type { TraceStore } from '../trace/store-port.ts';
@@ -51,6 +52,7 @@ export interface Store
     VaultStore,
     TraceStore,
     FeedbackStore,
+    RepairStore,
     ReportStore {
   /** Milliseconds since 1970 on the store's clock, which decides expiry. */
   nowMs(): Promise<number>;
@@ -85,7 +87,7 @@ export interface NewRun {
 }
 
 export interface RunRecord extends Omit<NewRun, 'limitTokens' | 'pinned'> {
-  /** `awaitingApproval` is derived: running, and a gate is open. */
+  /** `awaitingApproval` is derived: running, and a gate is open. `paused` is too: running, and an operator holds it. */
   readonly status: AgentRunStatus;
   readonly startedAtMs: number;
   readonly endedAtMs: number | null;
@@ -304,6 +306,8 @@ export type ConsumeResult =
   | { readonly type: 'repeated'; readonly earlier: ToolCallRecord }
   /** A stop switch holds it back; nothing was consumed. */
   | { readonly type: 'stopped'; readonly message: string }
+  /** An operator holds the run; nothing was consumed. */
+  | { readonly type: 'paused'; readonly message: string }
   | { readonly type: 'refused'; readonly gateStatus: GateStatus; readonly message: string };
 
 export interface ToolCallOutcome {

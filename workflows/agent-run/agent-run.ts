@@ -2,7 +2,7 @@ import { condition, uuid4 } from '@temporalio/workflow';
 import type { AgentRunInput, AgentRunResult, OpenGate, RunEnd } from '../../contracts/agent-run.ts';
 import { assertNever } from '../../contracts/failures.ts';
 import type { AttemptId } from '../../contracts/ids.ts';
-import { decideNextAction, type GateSubject, leftMs, type NextAction } from '../../domain/agent-run/next-action.ts';
+import { decideNextAction, type GateSubject, type NextAction } from '../../domain/agent-run/next-action.ts';
 import {
   acceptReply,
   countWait,
@@ -76,6 +76,7 @@ export async function undo(run: RunState, end: RunEnd): Promise<RunEnd> {
 /** What the run does next. */
 export function nextAction(run: RunState): NextAction {
   run.publish();
+  if (run.repairsUnderWay > 0) return { type: 'awaitResume' };
   return decideNextAction(run.position, run.task, Date.now());
 }
 
@@ -90,6 +91,8 @@ export function take(run: RunState, action: Exclude<NextAction, { type: 'finish'
       return passGates(run, action.open);
     case 'takeOver':
       return takeOver(run, action.gate);
+    case 'awaitResume':
+      return awaitResume(run);
     case 'waitForModels':
       return waitForModels(run, action.waitMs);
     default:
@@ -103,15 +106,7 @@ async function takeStep(run: RunState, action: Extract<NextAction, { type: 'call
   if (action.mode === 'wrapUp') run.move((position) => ({ ...position, wrappingUp: true }));
   run.move(enterMessages);
 
-  const { runKey, task, position } = run;
-  const outcome = await callModel({
-    runKey,
-    task,
-    step: position.step,
-    head: position.head,
-    mode: action.mode,
-    deadlineMs: Date.now() + leftMs(position, task, Date.now()),
-  });
+  const outcome = await callModel({ run, mode: action.mode });
   switch (outcome.type) {
     case 'reply':
       return run.move((current) => acceptReply(current, outcome));
@@ -152,10 +147,17 @@ async function takeOver(run: RunState, { approvalId }: Pick<OpenGate, 'approvalI
   }
 }
 
-/** A message from outside ends the wait: people are there. */
+/** A message from outside, or an operator, ends the wait: people are there. */
 async function waitForModels(run: RunState, waitMs: number): Promise<void> {
-  await condition(() => run.mailbox.hasMail, waitMs);
+  await condition(() => run.mailbox.hasMail || run.position.unavailable?.isOver === true, waitMs);
   run.move(tryModelsAgain);
+}
+
+/** Waits until an operator lets the run go on. People decide meanwhile, and what time does to gates it does. */
+async function awaitResume(run: RunState): Promise<void> {
+  const isOver = () => !run.isHeld || run.mailbox.hasMail || (run.carriesOn && mustContinueAsNew(run));
+  if (run.position.gates.some(({ status }) => status === 'open')) await awaitDecision(run, isOver);
+  else await condition(isOver);
 }
 
 async function passGates(run: RunState, open: readonly GateSubject[]): Promise<void> {

@@ -17,6 +17,7 @@ import { createLedgerStore } from './ledger-store.ts';
 import { createNotificationStore } from './notification-store.ts';
 import { createOverviewStore } from './overview-store.ts';
 import { createQuotaStore } from './quota-store.ts';
+import { createRepairStore } from './repair-store.ts';
 import { createReportStore } from './report-store.ts';
 import { createRunStore } from './run-store.ts';
 import { checkSchema } from './schema.ts';
@@ -56,6 +57,7 @@ export async function openPostgresStore(options: DatabaseOptions): Promise<Store
     ...createVaultStore(db),
     ...createTraceStore(db),
     ...createFeedbackStore(db),
+    ...createRepairStore(db),
     ...createReportStore(db),
     nowMs: () => db.nowMs(),
     ensureRoom: (bytes) => ensureRoom(db, bytes),

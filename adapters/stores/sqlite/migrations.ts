@@ -3,6 +3,7 @@ import { TollgateError } from '../../../contracts/failures.ts';
 import { APPEND_ONLY, grantTables } from '../grant-tables.ts';
 import { feedbackTables } from '../feedback.ts';
 import { notificationTables } from '../notification-sql.ts';
+import { repairTables } from '../repair-tables.ts';
 import { quotaTables } from '../quota-tables.ts';
 import { sqliteTraceTriggers, traceTables } from '../trace-tables.ts';
 
@@ -285,6 +286,7 @@ const MIGRATIONS: readonly string[] = [
     BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
   `,
   notificationTables({ integer: 'INTEGER', id: 'INTEGER PRIMARY KEY AUTOINCREMENT', table: ' STRICT' }),
+  repairTables({ integer: 'INTEGER', id: 'INTEGER PRIMARY KEY AUTOINCREMENT', table: ' STRICT' }),
 ];
 
 /** Brings the file up to this version, inside the caller's transaction; answers from and to which. @throws TollgateError where a newer Tollgate wrote it. */
