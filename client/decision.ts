@@ -110,7 +110,8 @@ function rejected(cause: unknown): DecisionAnswer {
   return { type: 'refused', reason, gateStatus: null, message: cause instanceof Error ? cause.message : 'The run rejected the decision.' };
 }
 
-async function isRunning(client: Client, runKey: RunKey): Promise<boolean> {
+/** Whether this very run goes on, in whichever execution. */
+export async function isRunning(client: Client, runKey: RunKey): Promise<boolean> {
   try {
     const description = await client.workflow.getHandle(runKey.agentRunId).describe();
     return description.status.name === 'RUNNING' && description.raw.workflowExecutionInfo?.firstRunId === runKey.firstExecutionRunId;

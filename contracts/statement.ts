@@ -120,7 +120,14 @@ export const revocationSchema = z.strictObject({
 });
 export type Revocation = z.infer<typeof revocationSchema>;
 
-export const statementSchema = z.discriminatedUnion('statement', [standingGrantSchema, delegationSchema, stopSchema, resumeSchema, revocationSchema, repairStatementSchema]);
+export const statementSchema = z.discriminatedUnion('statement', [
+  standingGrantSchema,
+  delegationSchema,
+  stopSchema,
+  resumeSchema,
+  revocationSchema,
+  repairStatementSchema,
+]);
 export type Statement = z.infer<typeof statementSchema>;
 
 /** A statement as it travels, signed like a decision: `<base64url of the JSON>.<base64url of its Ed25519 signature>`. */

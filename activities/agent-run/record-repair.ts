@@ -108,11 +108,7 @@ async function plan(ports: ActivityPorts, input: RecordRepairInput, repair: Repa
       return refusal('modelNotAllowed', `The task's chain has no model "${repair.model}", and a run asks no other. It has: ${chain}.`);
     }
     case 'raiseBudget':
-      return planned(
-        { type: 'raiseBudget' },
-        { type: 'raise', nanoUsd: nanoUsd(repair.amountNanoUsd) },
-        await openGates(ports, input.runKey, 'budget'),
-      );
+      return planned({ type: 'raiseBudget' }, { type: 'raise', nanoUsd: nanoUsd(repair.amountNanoUsd) }, await openGates(ports, input.runKey, 'budget'));
     case 'skipStep':
       return await planSkip(ports, input, repair.step, planned);
   }
@@ -168,12 +164,12 @@ async function refuse(
   said: Said | null,
   { reason, message }: { readonly reason: RepairRefusal; readonly message: string },
 ): Promise<Refused> {
-  const asked: JsonObject = said ? auditData(said) : { type: request.type === 'signed' ? request.of : request.repair.type };
+  const asked: JsonObject = said ? auditData(said) : { repair: request.type === 'signed' ? request.of : request.repair.type };
   await store.appendAudit({ type: 'repair.refused', runKey, actor: said?.actor ?? 'unknown', data: { ...asked, refusal: reason, message } });
   return refusal(reason, message);
 }
 
 function auditData({ repairId, repair, reason, isUnverified }: Said): JsonObject {
   const { type, ...details } = repair;
-  return { repairId, type, ...details, reason, unverified: isUnverified };
+  return { repairId, repair: type, ...details, reason, unverified: isUnverified };
 }

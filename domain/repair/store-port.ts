@@ -44,12 +44,7 @@ export interface RepairStore {
    * Makes a repair: runs `rule` on the locked run, changes what it says, and writes the row with its audit entry. Once it has
    * answered that the run is paused, no irreversible action of the run, or of one below it, begins.
    */
-  makeRepair(
-    repair: Omit<RepairRecord, 'atMs'>,
-    change: RepairChange,
-    rule: (run: RunUnderRepair) => RepairVerdict,
-    audit: AuditEntry,
-  ): Promise<RepairResult>;
+  makeRepair(repair: Omit<RepairRecord, 'atMs'>, change: RepairChange, rule: (run: RunUnderRepair) => RepairVerdict, audit: AuditEntry): Promise<RepairResult>;
   /** Of one run, oldest first. */
   listRepairs(runKey: RunKey): Promise<readonly RepairRecord[]>;
   controlOf(runKey: RunKey): Promise<RunControl>;

@@ -426,7 +426,7 @@ export interface AuditStore extends AuditChainStore {
 
 // ── API keys ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-export type ApiKeyScope = 'start' | 'read' | 'decide';
+export type ApiKeyScope = 'start' | 'read' | 'decide' | 'repair';
 
 export interface NewApiKey {
   readonly keyId: string;

@@ -42,7 +42,7 @@ describe('the rule that is asked in the transaction', () => {
   const voted = approvedGate(runKey());
   async function authority(stops: readonly StopRecord[]) {
     const ports = {
-      store: { stopsFor: async () => stops, nowMs: async () => NOW },
+      store: { stopsFor: async () => stops, nowMs: async () => NOW, controlOf: async () => ({ pausedBy: null, skippedReplyId: null }) },
       requesterMayDecideByDefault: true,
       verifier: {
         verify: () => ({

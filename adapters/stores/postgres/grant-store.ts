@@ -114,7 +114,11 @@ export async function holdStops(session: Session): Promise<void> {
 
 /** What the rule about an action is asked with, inside the transaction that writes its intent. */
 export async function actionFacts(session: Session, { runKey, standing }: GateRecord, tool: string): Promise<ActionFacts> {
-  return { stops: await stopsFor(session, runKey, tool), standing: standing ? await lockStanding(session, standing.standingId) : null, pausedBy: (await controlOf(session, runKey)).pausedBy };
+  return {
+    stops: await stopsFor(session, runKey, tool),
+    standing: standing ? await lockStanding(session, standing.standingId) : null,
+    pausedBy: (await controlOf(session, runKey)).pausedBy,
+  };
 }
 
 /** Books one use of a gate's standing approval, audited: the last thing of its transaction. */

@@ -13,8 +13,7 @@ import { findRunRow, lockRun, unknownRun } from './run-store.ts';
 export function createRepairStore(db: Database): RepairStore {
   return {
     makeRepair: (...repair) => db.transaction((session) => make(session, ...repair)),
-    listRepairs: async (runKey) =>
-      (await db.all(sql.SELECT_REPAIRS, { run: (await findRunRow(db, runKey)) ?? -1 })).map((row) => sql.toRepair(row, runKey)),
+    listRepairs: async (runKey) => (await db.all(sql.SELECT_REPAIRS, { run: (await findRunRow(db, runKey)) ?? -1 })).map((row) => sql.toRepair(row, runKey)),
     controlOf: (runKey) => controlOf(db, runKey),
   };
 }

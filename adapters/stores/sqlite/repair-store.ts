@@ -12,8 +12,7 @@ import { findRunRow, runRow } from './run-store.ts';
 export function createRepairStore(db: Connection): RepairStore {
   return {
     makeRepair: async (...repair) => db.write(() => make(db, ...repair)),
-    listRepairs: async (runKey) =>
-      db.read(() => db.all(sql.SELECT_REPAIRS, { run: findRunRow(db, runKey) ?? -1 })).map((row) => sql.toRepair(row, runKey)),
+    listRepairs: async (runKey) => db.read(() => db.all(sql.SELECT_REPAIRS, { run: findRunRow(db, runKey) ?? -1 })).map((row) => sql.toRepair(row, runKey)),
     controlOf: async (runKey) => db.read(() => controlOf(db, runKey)),
   };
 }
