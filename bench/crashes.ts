@@ -93,10 +93,11 @@ async function killUntil(stand: Stand, workers: BenchProcess[], untilMs: number,
   let kills = 0;
   while (performance.now() < untilMs && !isOver()) {
     await new Promise((resolve) => setTimeout(resolve, KILL_EVERY_MS));
-    const victim = workers.shift();
+    const [victim] = workers;
     if (!victim || isOver()) break;
     await victim.stop('SIGKILL');
     kills += 1;
+    workers.shift();
     workers.push(await stand.addWorker());
   }
   return kills;

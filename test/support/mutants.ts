@@ -22,6 +22,7 @@ const STANDING_RULES = 'test/domain/standing.test.ts';
 const DELEGATION_RULES = 'test/domain/delegation.test.ts';
 const AUTHORITY = 'test/activities/authority.test.ts';
 const SQLITE = 'test/adapters/sqlite-store.test.ts';
+const LOG_SYNC = 'test/adapters/sqlite-log-sync.test.ts';
 const OWN_WORKFLOWS = 'test/workflows/own-workflows.test.ts';
 
 export const MUTANTS: readonly Mutant[] = [
@@ -31,6 +32,20 @@ export const MUTANTS: readonly Mutant[] = [
     safeguard: 'reserveAttempt: async (attempt) => db.write(() => reserve(db, attempt)),',
     without: 'reserveAttempt: async (attempt) => reserve(db, attempt),',
     tests: [PROCESSES],
+  },
+  {
+    name: 'the wait for the disk',
+    file: 'adapters/stores/sqlite/log-sync.ts',
+    safeguard: 'this.#waiting.push(tell);',
+    without: 'tell();',
+    tests: [LOG_SYNC],
+  },
+  {
+    name: 'the end of a store whose disk failed',
+    file: 'adapters/stores/sqlite/connection.ts',
+    safeguard: 'this.#log.ensureWorks();',
+    without: '',
+    tests: [LOG_SYNC],
   },
   {
     name: 'the lock of consuming an approval',

@@ -3,12 +3,13 @@ import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Row } from '../rows.ts';
+import { type DiskSync, LogSync } from './log-sync.ts';
 import { migrate } from './migrations.ts';
 import { isBusy, toStoreError, translated } from './store-errors.ts';
 
 /** How long a write waits for another process, in milliseconds. It blocks the event loop, so it stays below every heartbeat timeout. */
 const BUSY_TIMEOUT_MS = 2_500;
-/** Writes that wait for the same commit. More would hold the lock, and the event loop, for too long. */
+/** Writes in the same commit. More would hold the lock, and the event loop, for too long. */
 const MAX_GROUP = 64;
 const OPEN_TRIES = 40;
 const OPEN_RETRY_MS = 50;
@@ -19,6 +20,7 @@ export interface ConnectionOptions {
   readonly path: string;
   readonly maxPages?: number | undefined;
   readonly now?: (() => number) | undefined;
+  readonly disk?: DiskSync | undefined;
 }
 
 /** Opens a connection; processes that create the same file at once all get one. @throws TollgateError `storeUnavailable` or `storeFull`. */
@@ -53,9 +55,13 @@ interface WaitingWrite {
   reject(reason: unknown): void;
 }
 
+/** Tells who asked for a write how it ended; `trouble` is why it is not known to be on the disk. */
+type Settle = (trouble?: unknown) => void;
+
 /** One SQLite file: statements prepared once, writes in write-locked transactions, errors in our own words. */
 export class Connection {
   readonly #database: DatabaseSync;
+  readonly #log: LogSync;
   #waiting: WaitingWrite[] = [];
   readonly #statements = new Map<string, ReturnType<DatabaseSync['prepare']>>();
   readonly #path: string;
@@ -69,6 +75,7 @@ export class Connection {
     this.#database = translated(options.path, () => new DatabaseSync(options.path, { timeout: BUSY_TIMEOUT_MS }));
     try {
       this.migration = translated(options.path, () => this.#prepareFile(options));
+      this.#log = translated(options.path, () => new LogSync(this.#database.location() ?? options.path, options.disk));
     } catch (error) {
       this.#database.close();
       throw error;
@@ -76,8 +83,8 @@ export class Connection {
   }
 
   #prepareFile({ path, maxPages }: ConnectionOptions): Connection['migration'] {
-    // FULL is what the journal promises: a reply written down survives power loss.
-    this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
+    // A reply written down survives power loss: every write waits for the log to be on the disk (`LogSync`).
+    this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON');
     // What a row gives up is overwritten: an erasure leaves nothing in free space.
     this.#database.exec('PRAGMA secure_delete = ON');
     if (maxPages !== undefined) this.#database.exec(`PRAGMA max_page_count = ${Math.trunc(maxPages)}`);
@@ -86,11 +93,12 @@ export class Connection {
 
   /**
    * Runs `body` in one transaction that holds the write lock from its start, and answers once it is on the disk. Writes
-   * that are asked for at the same time share one commit: waiting for the disk is most of what a write costs. Each is
-   * whole or not there, whatever becomes of the others, and sees those before it.
+   * that are asked for at the same time share one commit, and commits made while the disk was busy share one sync. Each
+   * write is whole or not there, whatever becomes of the others, and sees those before it.
    */
   write<T>(body: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
+      this.#log.ensureWorks();
       this.#waiting.push({ body, resolve: resolve as (value: unknown) => void, reject });
       if (this.#waiting.length === 1) setImmediate(() => this.#commitWaiting());
     });
@@ -107,7 +115,8 @@ export class Connection {
   #writeAlone(writes: readonly WaitingWrite[]): void {
     for (const { body, resolve, reject } of writes) {
       try {
-        resolve(this.#transact(body));
+        const value = this.#transact(body);
+        this.#log.afterSync((error) => (error ? reject(error) : resolve(value)));
       } catch (error) {
         reject(error);
       }
@@ -115,7 +124,7 @@ export class Connection {
   }
 
   #writeTogether(group: readonly WaitingWrite[]): void {
-    let settle: (() => void)[];
+    let settle: Settle[];
     try {
       settle = this.#transact(() => group.map((write) => this.#inSavepoint(write)));
     } catch (error) {
@@ -124,16 +133,18 @@ export class Connection {
       else this.#writeAlone(group);
       return;
     }
-    for (const tell of settle) tell();
+    this.#log.afterSync((error) => {
+      for (const tell of settle) tell(error);
+    });
   }
 
   /** Runs one write of a group; what it throws undoes it alone. */
-  #inSavepoint({ body, resolve, reject }: WaitingWrite): () => void {
+  #inSavepoint({ body, resolve, reject }: WaitingWrite): Settle {
     this.run('SAVEPOINT one');
     try {
       const value = body();
       this.run('RELEASE one');
-      return () => resolve(value);
+      return (trouble) => (trouble ? reject(trouble) : resolve(value));
     } catch (error) {
       // Some errors make SQLite roll the whole transaction back.
       if (!this.#database.isTransaction) throw error;
@@ -215,6 +226,7 @@ export class Connection {
   /** Writes that still wait are written first. */
   close(): void {
     if (this.#database.isOpen) this.#commitWaiting();
+    this.#log.close();
     this.#statements.clear();
     if (this.#database.isOpen) this.#database.close();
   }
