@@ -14,6 +14,11 @@ const scenarios = [
   { id: 'pay', match: { system: 'PAY' }, turns: [pay, { text: 'paid' }] },
   { id: 'look', match: { system: 'LOOK' }, turns: [look, { text: 'looked' }] },
   { id: 'two', match: { system: 'TWO' }, turns: [{ ...look, faults: [{ type: 'slow' as const, delayMs: 2_500 }] }, { text: 'looked' }] },
+  {
+    id: 'busy',
+    match: { system: 'BUSY' },
+    turns: [{ text: 'at last', faults: [{ type: 'rateLimit' as const, attempt: 1, retryAfterMs: 8_000 }] }],
+  },
   { id: 'note', match: { system: 'NOTE' }, turns: [note, { text: 'went on' }] },
   { id: 'mixed', match: { system: 'MIXED' }, turns: [{ toolCalls: [...note.toolCalls, ...pay.toolCalls] }, { text: 'went on' }] },
 ];
@@ -221,5 +226,41 @@ describe('skipStep', () => {
     destination.isCut = () => false;
     destination.answersOutcomes = () => true;
     await handle.cancel();
+  });
+});
+
+describe('another model, and more money', () => {
+  const SLOW = { prompt: 'BUSY', models: [{ model: 'gpt-5-mini' }, { model: 'gpt-5-nano' }] };
+
+  test('useModel ends the wait for a model that is busy, and the chosen one answers; a model outside the chain is refused', async () => {
+    const handle = await stage.start(SLOW as never, { id: 'use-model' });
+    await waitFor(
+      'its first failure',
+      async () => (await stage.store.latestRun('use-model' as never)) && (await attemptsOf(handle))[0]?.outcome?.type === 'failed',
+    );
+    expect(await repairRun(stage, handle, { type: 'useModel', model: 'gpt-4o' })).toMatchObject({ type: 'refused', reason: 'modelNotAllowed' });
+    expect(await repairRun(stage, handle, { type: 'useModel', model: 'gpt-5-nano' })).toMatchObject({ type: 'accepted' });
+    expect(await resultOf(handle)).toMatchObject({ status: 'completed', output: 'at last' });
+    const models = (await attemptsOf(handle)).map(({ model }) => model);
+    expect(models.at(0)).toBe('gpt-5-mini');
+    expect(models.at(-1)).toBe('gpt-5-nano');
+  });
+
+  test('raiseBudget lets a run go on that waits for more; its gate is withdrawn, and nobody is charged beyond the limit', async () => {
+    const handle = await stage.start(
+      { prompt: 'LOOK', tools: httpTools(destination.url, { look: 'read' }), onBudgetExhausted: 'ask', budgetLimitNanoUsd: 1_000 } as never,
+      { id: 'raise' },
+    );
+    const { runKey, approvalId, kind } = await stage.openGate(handle);
+    expect(kind).toBe('budget');
+    expect(await repairRun(stage, handle, { type: 'raiseBudget', amountNanoUsd: NANO }, { actor: 'tester' })).toMatchObject({ type: 'accepted' });
+    expect(await resultOf(handle)).toMatchObject({ status: 'completed', output: 'looked', ledger: { limitNanoUsd: NANO + 1_000 } });
+    expect(await stage.store.getGate(runKey, approvalId)).toMatchObject({ status: 'withdrawn' });
+    expect(await stage.bill('raise')).toBe((await stage.store.getLedger(runKey))?.settledNanoUsd);
+  });
+
+  test('a run that ended takes no repair', async () => {
+    const handle = stage.client.workflow.getHandle('raise');
+    await expect(repairRun(stage, handle, pause)).rejects.toThrow(/completed|not found/i);
   });
 });
