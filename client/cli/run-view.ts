@@ -62,7 +62,7 @@ function renderFeedback({ feedback = [] }: RunReport, style: Style): string[] {
 function renderRepairs({ repairs = [] }: RunReport, style: Style): string[] {
   return repairs.map(({ type, step, model, amountUsd, actor, reason, unverified, at }) => {
     const what = [type, step, model, amountUsd === undefined ? undefined : `${amountUsd} USD`].filter((part) => part !== undefined).join(' ');
-    return `repair  ${what} · ${inline(actor, 100)}${unverified ? ' (unverified)' : ''} · ${at}${style('dim', `  ${inline(reason, 200)}`)}`;
+    return `repair  ${what} · ${visible(actor)}${unverified ? ' (unverified)' : ''} · ${at}${style('dim', `  ${inline(reason, 200)}`)}`;
   });
 }
 

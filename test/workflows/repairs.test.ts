@@ -241,6 +241,8 @@ describe('another model, and more money', () => {
     expect(await repairRun(stage, handle, { type: 'useModel', model: 'gpt-4o' })).toMatchObject({ type: 'refused', reason: 'modelNotAllowed' });
     expect(await repairRun(stage, handle, { type: 'useModel', model: 'gpt-5-nano' })).toMatchObject({ type: 'accepted' });
     expect(await resultOf(handle)).toMatchObject({ status: 'completed', output: 'at last' });
+    const [busy, chosen] = await attemptsOf(handle);
+    expect(Number(chosen?.reservedAtMs) - Number(busy?.endedAtMs)).toBeLessThan(7_000);
     const models = (await attemptsOf(handle)).map(({ model }) => model);
     expect(models.at(0)).toBe('gpt-5-mini');
     expect(models.at(-1)).toBe('gpt-5-nano');
