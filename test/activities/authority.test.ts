@@ -1,3 +1,4 @@
+import type { AgentRunId } from '../../contracts/ids.ts';
 import { describe, expect, test } from 'vitest';
 import { authorityOver } from '../../activities/approval/authority.ts';
 import { permitsByStanding, type StandingJudge } from '../../activities/approval/standing.ts';
@@ -78,6 +79,15 @@ describe('the rule that is asked in the transaction', () => {
     const forged = newStop({}, { resume: { signed: 'x.y', actor: 'mallory', reason: 'ha', atMs: NOW } });
     expect(unaware.mayBegin(voted, NOW, { stops: [forged], standing: null, pausedBy: null })).toMatchObject({ type: 'stopped' });
     expect(unaware.mayBegin(voted, NOW, { stops: [newStop({ tenant: 'globex' })], standing: null, pausedBy: null })).toEqual({ type: 'permitted' });
+  });
+
+  test('holds an approved action while an operator holds its run, or one that it belongs to', async () => {
+    const unaware = await authority([]);
+    for (const pausedBy of [voted.runKey.agentRunId, 'its-parent' as AgentRunId])
+      expect(unaware.mayBegin(voted, NOW, { stops: [], standing: null, pausedBy })).toMatchObject({
+        type: 'paused',
+        message: expect.stringContaining(pausedBy),
+      });
   });
 
   test('an action whose first sending failed is not sent again while it is stopped', async () => {

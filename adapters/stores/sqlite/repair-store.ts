@@ -47,16 +47,8 @@ function make(db: Connection, ...[repair, change, rule, audit]: Parameters<Repai
 }
 
 function apply(db: Connection, run: number, runKey: RunKey, change: RepairChange): void {
-  switch (change.type) {
-    case 'pause':
-      return void db.run(sql.PAUSE_RUN, { run, now: db.now() });
-    case 'resume':
-      return void db.run(sql.RESUME_RUN, { run });
-    case 'skip':
-      return void db.run(sql.SKIP_REPLY, { run, replyAttemptId: change.replyAttemptId });
-    case 'raise':
-      return raiseRunLimit(db, runKey, { nanoUsd: change.nanoUsd, tokens: 0 });
-    case 'none':
-      return;
-  }
+  if (change.type === 'pause') db.run(sql.PAUSE_RUN, { run, now: db.now() });
+  else if (change.type === 'resume') db.run(sql.RESUME_RUN, { run });
+  else if (change.type === 'skip') db.run(sql.SKIP_REPLY, { run, replyAttemptId: change.replyAttemptId });
+  else if (change.type === 'raise') raiseRunLimit(db, runKey, { nanoUsd: change.nanoUsd, tokens: 0 });
 }
