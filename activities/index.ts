@@ -5,6 +5,8 @@ import { pinTask } from './agent-run/pin-task.ts';
 import { recordRepair } from './agent-run/record-repair.ts';
 import { openGate } from './approval/open-gate.ts';
 import { tendGate } from './approval/tend-gate.ts';
+import { recordAnswer } from './approval/record-answer.ts';
+import { recordQuestion } from './approval/record-question.ts';
 import { raiseBudget, recordDecision } from './approval/record-decision.ts';
 import { reconcileBatch } from './budget/reconcile-batch.ts';
 import { takeOver } from './approval/take-over.ts';
@@ -31,6 +33,8 @@ export function createActivities(ports: ActivityPorts): Activities {
     openGate: (input) => answering(() => openGate(ports, input)),
     recordDecision: (input) => answering(() => recordDecision(ports, input)),
     recordRepair: (input) => answering(() => recordRepair(ports, input)),
+    recordQuestion: (input) => answering(() => recordQuestion(ports, input)),
+    recordAnswer: (input) => answering(() => recordAnswer(ports, input)),
     tendGate: (input) => answering(() => tendGate(ports, input)),
     closeGate: ({ runKey, approvalId, status }) => answering(async () => ({ gateStatus: await ports.store.closeGate(runKey, approvalId, status) })),
     refuseCall: (input) => answering(() => refuseCall(ports, input)),

@@ -21,10 +21,14 @@ import type {
   RaiseBudgetOutcome,
   ReadAnswerInput,
   ReadAnswerOutcome,
+  RecordAnswerInput,
+  RecordAnswerOutcome,
   RecordDecisionInput,
   RecordDecisionOutcome,
   RecordRepairInput,
   RecordRepairOutcome,
+  RecordQuestionInput,
+  RecordQuestionOutcome,
   RefuseCallInput,
   ResolveInDoubtInput,
   TakeOverInput,
@@ -53,6 +57,10 @@ export interface Activities {
   recordDecision(input: RecordDecisionInput): Promise<RecordDecisionOutcome>;
   /** Verifies, makes and audits what an operator does to the run. */
   recordRepair(input: RecordRepairInput): Promise<RecordRepairOutcome>;
+  /** Verifies, redacts and audits what a person asks the agent at a gate. */
+  recordQuestion(input: RecordQuestionInput): Promise<RecordQuestionOutcome>;
+  /** Writes the agent's answer beside the question. Nothing else of the gate changes. */
+  recordAnswer(input: RecordAnswerInput): Promise<RecordAnswerOutcome>;
   /** Writes down that a gate is to be reminded of, or that another role may decide. */
   tendGate(input: TendGateInput): Promise<TendGateOutcome>;
   closeGate(input: CloseGateInput): Promise<CloseGateOutcome>;

@@ -24,5 +24,5 @@ export interface ActivityPorts {
   /** Who may repair a run. Unset: the roles of the default configuration. */
   readonly repairRoles?: RepairRoles;
   /** Told when the first part of a streamed reply has arrived, and how long that took. Must not throw. */
-  readonly onFirstChunk?: (attempt: Pick<AttemptRecord, 'model' | 'provider'>, tookMs: number) => void;
+  readonly onFirstChunk?: (attempt: Pick<AttemptRecord, 'runKey' | 'model' | 'provider'>, tookMs: number) => void;
 }

@@ -11,6 +11,7 @@ import type { DecisionSigner } from '../domain/approval/key-port.ts';
 import { editContext, messageContext, startContext } from '../domain/redaction/sealing-context.ts';
 import { tokensIn } from '../domain/redaction/token-text.ts';
 import type { RunFilter, Store } from '../domain/store/port.ts';
+import { type AttentionDoor, createAttentionDoor } from './attention-door.ts';
 import { type DecisionResult, type Identity, sendDecision, settled, toDecisionRequest } from './decision.ts';
 import { type InputOf, knownTask, putTask, type StartableTask } from './known-task.ts';
 import { type Feedback, type FeedbackGiven, giveFeedback } from './feedback.ts';
@@ -92,7 +93,7 @@ export interface EditOptions {
 }
 
 /** Starts, reads and steers agent runs. Every error is a TollgateError whose message says what to do. */
-export interface AgentClient {
+export interface AgentClient extends AttentionDoor {
   /** Starts a run, or returns the one of that id that is going on. Everything that can be checked is checked first. */
   start<Task extends StartableTask>(task: Task, input: InputOf<Task>, options?: StartOptions): Promise<StartedRun>;
   /** Waits for the end of a run, through every continue-as-new. Also a run that failed is an answer. */
@@ -179,6 +180,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     edit: (approvalId, editOptions) => sendEdit(options, approvalId as ApprovalId, editOptions),
     withdraw: (approvalId, decideOptions = {}) => decide(approvalId, 'withdraw', decideOptions),
     signDecision: (approvalId, decision) => signDecision(options, approvalId, decision),
+    ...createAttentionDoor({ ...options, reaching: (call) => reaching(client, call) }),
     addUserMessage: (agentRunId, text, messageOptions = {}) => sendMessage(options, agentRunId as AgentRunId, text, messageOptions),
     repair: (agentRunId, repair, repairOptions) => repairRun(options, agentRunId as AgentRunId, repair, repairOptions),
     signRepair: (agentRunId, repair, repairOptions) => signRepairOf(options, agentRunId as AgentRunId, repair, repairOptions),
@@ -197,7 +199,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     },
     async pendingApprovals() {
       const gates = await needStore(store, 'listing approvals').listGates({ status: 'open', limit: MAX_LISTED });
-      return gates.map(reportGate);
+      return gates.map((gate) => reportGate(gate));
     },
   };
 }

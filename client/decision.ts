@@ -110,7 +110,7 @@ function rejected(cause: unknown): DecisionAnswer {
   return { type: 'refused', reason, gateStatus: null, message: cause instanceof Error ? cause.message : 'The run rejected the decision.' };
 }
 
-/** Whether this very run goes on, in whichever execution. */
+/** Whether the run goes on, in whatever execution of its chain. */
 export async function isRunning(client: Client, runKey: RunKey): Promise<boolean> {
   try {
     const description = await client.workflow.getHandle(runKey.agentRunId).describe();

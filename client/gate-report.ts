@@ -1,6 +1,7 @@
-import type { RoleLimit } from '../contracts/gate-policy.ts';
+import type { GatePolicy, Quorum, RoleLimit } from '../contracts/gate-policy.ts';
 import type { JsonValue } from '../contracts/json.ts';
-import { countApprovals, type GateRecord, type Vote } from '../domain/approval/gate.ts';
+import { claimAt } from '../domain/approval/claim.ts';
+import { countApprovals, type GateAnswer, type GateQuestion, type GateRecord, type Vote } from '../domain/approval/gate.ts';
 
 /** A gate with everything an approver needs. */
 export interface GateReport {
@@ -38,14 +39,33 @@ export interface GateReport {
   /** Another role may decide from then on. */
   readonly escalatesTo?: { readonly role: string; readonly at: string; readonly escalated: boolean };
   readonly remindsAt?: string;
+  /** What would be asked if the rules that are only tried out counted. */
+  readonly tried?: { readonly role: string; readonly approvers: number; readonly needs?: readonly Quorum[]; readonly limits?: readonly RoleLimit[] };
   /** Changes of the arguments by people, oldest first. */
   readonly edits?: readonly EditReport[];
   /** Who is looking at it. */
-  readonly claim?: { readonly by: string; readonly until: string };
-  readonly questions?: readonly { readonly by: string; readonly text: string; readonly at: string }[];
+  readonly claim?: { readonly by: string; readonly displayName?: string; readonly until: string };
+  /** What approvers asked the agent, oldest first. */
+  readonly questions?: readonly QuestionReport[];
   /** Set while the gate waits: what approves exactly this action. */
   readonly approveCommand?: string;
 }
+
+export interface QuestionReport {
+  readonly questionId: string;
+  readonly by: string;
+  readonly displayName?: string;
+  readonly text: string;
+  readonly at: string;
+  /** What the gate showed when it was asked. */
+  readonly actionDigest: string;
+  /** Unset while the agent is asked. It is words of a model, and decides nothing. */
+  readonly answer?: AnswerReport;
+}
+
+export type AnswerReport =
+  | { readonly type: 'answered'; readonly text: string; readonly model: string; readonly at: string }
+  | { readonly type: 'notAnswered'; readonly why: string; readonly message: string; readonly at: string };
 
 /** A switch that holds something back: who threw it, when and why. */
 export interface StoppedReport {
@@ -76,8 +96,8 @@ export interface EditReport {
   readonly fromDigest: string;
 }
 
-/** A stored gate as the doors show it. Times in ISO 8601. */
-export function reportGate(gate: GateRecord): GateReport {
+/** A stored gate as the doors show it. Times in ISO 8601. `nowMs` says whether somebody is still looking at it. */
+export function reportGate(gate: GateRecord, nowMs = Date.now()): GateReport {
   return {
     approvalId: gate.approvalId,
     agentRunId: gate.runKey.agentRunId,
@@ -100,7 +120,7 @@ export function reportGate(gate: GateRecord): GateReport {
     votes: gate.votes.map(reportVote),
     ...(gate.standing ? { standing: gate.standing } : {}),
     ...reportTerms(gate),
-    ...reportAttention(gate),
+    ...reportAttention(gate, nowMs),
     ...(gate.status === 'open' ? { approveCommand: approveCommand(gate.approvalId, gate.actionDigest) } : {}),
   };
 }
@@ -111,25 +131,47 @@ function reportVote({ approver, displayName, onBehalfOf, roles, verdict, comment
 }
 
 /** What the policy asks beside a role and a number. */
-function reportTerms({ policy: { needs, limits, escalateTo }, terms, escalatedAtMs, remindsAtMs }: GateRecord): Partial<GateReport> {
+function reportTerms({ policy: { needs, limits, escalateTo }, tried, terms, escalatedAtMs, remindsAtMs }: GateRecord): Partial<GateReport> {
   const escalatesAtMs = terms?.escalatesAtMs ?? null;
   return {
     ...(needs ? { needs } : {}),
     ...(limits ? { limits } : {}),
     ...(escalateTo && escalatesAtMs !== null ? { escalatesTo: { role: escalateTo.role, at: iso(escalatesAtMs), escalated: escalatedAtMs !== undefined } } : {}),
     ...(remindsAtMs === undefined ? {} : { remindsAt: iso(remindsAtMs) }),
+    ...(tried ? { tried: reportTried(tried) } : {}),
   };
 }
 
+function reportTried({ role, approvers, needs, limits }: GatePolicy): NonNullable<GateReport['tried']> {
+  return { role, approvers, ...(needs ? { needs } : {}), ...(limits ? { limits } : {}) };
+}
+
 /** What people did with it beside voting. */
-function reportAttention({ edits, claim, questions }: GateRecord): Partial<GateReport> {
+function reportAttention(gate: GateRecord, nowMs: number): Partial<GateReport> {
+  const { edits, questions } = gate;
+  const claim = claimAt(gate, nowMs);
   return {
     ...(edits
       ? { edits: edits.map(({ editor, atMs, comment, fromArguments, fromDigest }) => ({ editor, at: iso(atMs), comment, fromArguments, fromDigest })) }
       : {}),
-    ...(claim ? { claim: { by: claim.by, until: iso(claim.untilMs) } } : {}),
-    ...(questions ? { questions: questions.map(({ by, text, atMs }) => ({ by, text, at: iso(atMs) })) } : {}),
+    ...(claim ? { claim: { by: claim.by, ...nameOf(claim), until: iso(claim.untilMs) } } : {}),
+    ...(questions ? { questions: questions.map(reportQuestion) } : {}),
   };
+}
+
+function nameOf({ displayName }: { readonly displayName?: string }): { readonly displayName?: string } {
+  return displayName === undefined ? {} : { displayName };
+}
+
+function reportQuestion(question: GateQuestion): QuestionReport {
+  const { questionId, by, text, atMs, actionDigest, answer } = question;
+  return { questionId, by, ...nameOf(question), text, at: iso(atMs), actionDigest, ...(answer ? { answer: reportAnswer(answer) } : {}) };
+}
+
+function reportAnswer(answer: GateAnswer): AnswerReport {
+  const at = iso(answer.atMs);
+  if (answer.type === 'answered') return { type: 'answered', text: answer.text, model: answer.model, at };
+  return { type: 'notAnswered', why: answer.why, message: answer.message, at };
 }
 
 /** The exact command that approves an action. */

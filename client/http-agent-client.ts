@@ -24,6 +24,7 @@ import {
 } from './http/schemas.ts';
 import { feedbackGivenSchema, usageSchema } from './http/report-schemas.ts';
 import { repairedSchema, repairUndecidedSchema, signedRepairSchema } from './http/repair-schemas.ts';
+import { createHttpAttentionDoor } from './http-attention-door.ts';
 import { createHttpMoneyDoor } from './http-money-door.ts';
 import { createHttpStandingDoor } from './http-standing-door.ts';
 import { type HttpAgentClientOptions, HttpProblem, HttpTransport, Patience, toTollgateError } from './http-transport.ts';
@@ -91,6 +92,7 @@ export function createHttpAgentClient(options: HttpAgentClientOptions): AgentCli
     usage: (query = {}) => translated(async () => (await http.json(usageSchema, { path: '/v1/report', query: { ...query } })) as unknown as UsageView),
     ...createHttpMoneyDoor(http),
     ...createHttpStandingDoor(http),
+    ...createHttpAttentionDoor(http, approvalPath),
     cancel: (agentRunId) =>
       translated(async () => ({ type: (await http.json(cancellationSchema, { method: 'POST', path: `${runPath(agentRunId)}/cancel` })).cancellation })),
   };

@@ -1,27 +1,25 @@
 import type { ModelReply } from '../contracts/model.ts';
-import { type GateRecord, mayRequesterDecide, standingAt } from '../domain/approval/gate.ts';
-import { standingOf as standingAtGate } from '../domain/approval/quorum.ts';
+import type { GateRecord } from '../domain/approval/gate.ts';
 import type { AttemptRecord, RunRecord, Store, ToolCallRecord } from '../domain/store/port.ts';
 import { formatUsd } from '../domain/budget/price.ts';
-import type { Identity } from './decision.ts';
 import { type GateReport, reportGate } from './gate-report.ts';
+import { standingOf, type Viewer, type ViewerStanding } from './gate-standing.ts';
 import { type RunSummary, summarizeRun } from './run-report.ts';
+import { reportStandingState } from './standing-door.ts';
+import type { StandingReport } from './standing-report.ts';
 import { reportSteps } from './step-report.ts';
+import { withStops } from './stopped-gates.ts';
 
 /** No text of the page's answers is longer; the gate's own arguments come whole. */
 const MAX_TEXT_LENGTH = 8_000;
 const MAX_ACTIONS = 100;
 const MAX_GATES = 100;
 
-/** Whether a gate waits for this very person, and if not, why not. `overLimit`: they may deny it, and change it to less. */
-export type Standing = 'waitsForYou' | 'overLimit' | 'otherRole' | 'yourOwnRun' | 'youHaveDecided' | 'closed';
-
-export interface WaitingGate {
+export interface WaitingGate extends ViewerStanding {
   readonly gate: GateReport;
   readonly task: string;
   readonly tenant: string;
   readonly feature: string;
-  readonly standing: Standing;
 }
 
 export interface InboxReport {
@@ -55,42 +53,33 @@ export interface GateContext extends WaitingGate {
   readonly spentUsd: string;
   /** What became of the action, once it has begun. */
   readonly action: { readonly status: string; readonly startedAt: string; readonly endedAt: string | null } | null;
+  /** The standing approval that approved it in place of people, with what is used of it. */
+  readonly grant: StandingReport | null;
   /** Other gates of the run that wait. */
   readonly others: readonly { readonly approvalId: string; readonly tool: string }[];
   readonly now: string;
 }
 
-export interface Viewer {
-  readonly identity: Identity;
-  /** Whether who asked for a run may decide where the policy does not say. */
-  readonly requesterMayDecide: boolean;
-}
-
 /** What waits, most urgent first, with what of it waits for this person. */
 export async function reportInbox(store: Store, viewer: Viewer, filter: { readonly tenant?: string; readonly limit: number }): Promise<InboxReport> {
   const [{ gates, total }, nowMs] = await Promise.all([store.listWaitingGates(filter), store.nowMs()]);
+  const shown = await withStops(
+    store,
+    gates.map(({ gate }) => ({ gate, report: reportGate(gate) })),
+  );
   return {
-    gates: gates.map(({ gate, ...run }) => ({ gate: reportGate(gate), ...run, standing: standingOf(gate, viewer, nowMs) })),
+    gates: gates.map(({ gate, ...run }, index) => ({ gate: shown[index] ?? reportGate(gate), ...run, ...standingOf(gate, viewer, run.tenant, nowMs) })),
     total,
     now: new Date(nowMs).toISOString(),
   };
 }
 
-/** A hint for the page alone: whether a decision counts, the gate says. */
-export function standingOf(gate: GateRecord, { identity, requesterMayDecide }: Viewer, nowMs: number): Standing {
-  if (gate.votes.some(({ approver }) => approver === identity.name)) return 'youHaveDecided';
-  if (gate.status !== 'open') return 'closed';
-  const may = standingAtGate(identity.roles, standingAt(gate, nowMs));
-  if (may === 'wrongRole') return 'otherRole';
-  const asked = gate.requester === identity.name || gate.terms?.editors.includes(identity.name);
-  if (asked && !mayRequesterDecide(gate, requesterMayDecide)) return 'yourOwnRun';
-  return may === 'overLimit' ? 'overLimit' : 'waitsForYou';
-}
-
 /** A gate in its run: why it asks, what it has done and spent. Shows tokens, never what they stand for. */
 export async function reportGateContext(store: Store, viewer: Viewer, gate: GateRecord, run: RunRecord): Promise<GateContext> {
   const { runKey } = gate;
-  const [summary, attempts, calls, gates, nowMs] = await Promise.all([
+  const [[shown], grant, summary, attempts, calls, gates, nowMs] = await Promise.all([
+    withStops(store, [{ gate, report: reportGate(gate) }]),
+    grantOf(store, gate),
     summarizeRun(store, run),
     store.listAttempts(runKey),
     store.listToolCalls(runKey),
@@ -103,21 +92,27 @@ export async function reportGateContext(store: Store, viewer: Viewer, gate: Gate
     toolCalls.filter(({ approvalId }) => approvalId !== gate.approvalId).map(({ tool, effect, status }) => ({ step, tool, effect, status })),
   );
   return {
-    gate: reportGate(gate),
+    gate: shown ?? reportGate(gate),
     task: run.task,
     tenant: run.tenant,
     feature: run.feature,
-    standing: standingOf(gate, viewer, nowMs),
+    ...standingOf(gate, viewer, run.tenant, nowMs),
     run: { ...summary, requester: run.requester },
     step: asking?.step ?? null,
-    ...(await lastWords(store, asking ?? attempts.at(-1))),
+    ...(await lastWords(store, asking ?? attempts.findLast(({ mode }) => mode !== 'answer'))),
     done: done.slice(-MAX_ACTIONS),
     calls: attempts.length,
     spentUsd: formatUsd(attempts.reduce((sum, { money }) => sum + (money.status === 'released' ? 0 : (money.settledNanoUsd ?? 0)), 0)),
     action: reportAction(calls.find(({ approvalId }) => approvalId === gate.approvalId)),
+    grant,
     others: gates.filter(({ status, approvalId }) => status === 'open' && approvalId !== gate.approvalId).map(({ approvalId, tool }) => ({ approvalId, tool })),
     now: new Date(nowMs).toISOString(),
   };
+}
+
+async function grantOf(store: Store, { standing }: GateRecord): Promise<StandingReport | null> {
+  const state = standing ? await store.getStanding(standing.standingId) : null;
+  return state ? await reportStandingState(store, state) : null;
 }
 
 async function lastWords(store: Store, attempt: AttemptRecord | undefined): Promise<Pick<GateContext, 'said' | 'asked'>> {

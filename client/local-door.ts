@@ -16,6 +16,7 @@ import type { TaskRegistry } from '../domain/task/registry-port.ts';
 import { type AgentClient, createAgentClient } from './agent-client.ts';
 import type { Identity } from './decision.ts';
 import { decideAll } from './decision-batch.ts';
+import { releaseGate, takeGate } from './gate-claim.ts';
 import { knownTask, type StartableTask, type StoredTask } from './known-task.ts';
 import { giveFeedback } from './feedback.ts';
 import { createMoneyDoor } from './money-door.ts';
@@ -91,6 +92,9 @@ export function createLocalDoor(ports: LocalDoorPorts): RunsDoor {
     deny: async (approvalId, options) => (await open({ signs: true })).deny(approvalId, options),
     edit: async (approvalId, options) => (await open({ signs: true })).edit(approvalId, options),
     withdraw: async (approvalId, options) => (await open({ signs: true })).withdraw(approvalId, options),
+    ask: async (approvalId, question) => (await open({ signs: true })).ask(approvalId, question),
+    take: async (approvalId) => await takeGate(await ports.openStore(), ports.identity(), approvalId as ApprovalId),
+    release: async (approvalId) => await releaseGate(await ports.openStore(), ports.identity(), approvalId as ApprovalId),
     decideBatch: async (batch) => await decideAll(await open({ signs: true }), batch),
     ...createStandingDoor({
       openStore: ports.openStore,

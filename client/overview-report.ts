@@ -1,5 +1,5 @@
 import { formatUsd } from '../domain/budget/price.ts';
-import type { GateTimes, SpendOfDay } from '../domain/overview/store-port.ts';
+import type { GateTimes, RunCount, SpendOfDay } from '../domain/overview/store-port.ts';
 import type { Store } from '../domain/store/port.ts';
 
 const DAY_MS = 86_400_000;
@@ -21,13 +21,24 @@ export interface WaitReport {
   readonly p95Ms: number | null;
 }
 
+/** Budgets of runs that draw on no other run's. */
+export interface BudgetReport {
+  readonly limitUsd: string;
+  /** Settled, held or written off. */
+  readonly usedUsd: string;
+}
+
+type PartReport = SpendReport & WaitReport & { readonly budgets: BudgetReport; readonly runs: Readonly<Record<string, number>> };
+
 export interface OverviewReport {
   readonly since: string;
   readonly now: string;
   /** One for each day, oldest first, also those without use. */
   readonly days: readonly (SpendReport & { readonly day: string })[];
-  readonly byTask: readonly (SpendReport & WaitReport & { readonly task: string; readonly runs: Readonly<Record<string, number>> })[];
-  readonly byTenant: readonly (SpendReport & WaitReport & { readonly tenant: string; readonly runs: Readonly<Record<string, number>> })[];
+  readonly byTask: readonly (PartReport & { readonly task: string })[];
+  readonly byTenant: readonly (PartReport & { readonly tenant: string })[];
+  /** Of the runs started in this time. */
+  readonly budgets: BudgetReport;
   readonly waiting: WaitReport & { readonly open: number };
   /** False where there was more than is summed here. */
   readonly isComplete: boolean;
@@ -53,6 +64,7 @@ export async function reportOverview(store: Store, { days, tenant }: { readonly 
         nanoUsd: sum(spend.filter((row) => row[key] === name)).settled,
         ...reportSpend(spend.filter((row) => row[key] === name)),
         ...reportWaits(gates.filter((row) => row[key] === name)),
+        budgets: reportBudgets(runs.filter((row) => row[key] === name)),
         runs: Object.fromEntries([...countByStatus(runs.filter((row) => row[key] === name))]),
       }))
       .sort((a, b) => b.nanoUsd - a.nanoUsd || a.name.localeCompare(b.name))
@@ -67,6 +79,7 @@ export async function reportOverview(store: Store, { days, tenant }: { readonly 
     })),
     byTask: by('task').map(({ name, ...rest }) => ({ task: name, ...rest })),
     byTenant: by('tenant').map(({ name, ...rest }) => ({ tenant: name, ...rest })),
+    budgets: reportBudgets(runs),
     waiting: { ...reportWaits(gates), open: total },
     isComplete: [spend, runs, gates].every(({ length }) => length < MAX_ROWS),
   };
@@ -76,6 +89,11 @@ function countByStatus(rows: readonly { readonly status: string; readonly runs: 
   const counts = new Map<string, number>();
   for (const { status, runs } of rows) counts.set(status, (counts.get(status) ?? 0) + runs);
   return counts;
+}
+
+function reportBudgets(rows: readonly RunCount[]): BudgetReport {
+  const total = (amount: (row: RunCount) => number) => formatUsd(rows.reduce((sum, row) => sum + amount(row), 0));
+  return { limitUsd: total(({ limitNanoUsd }) => limitNanoUsd), usedUsd: total(({ usedNanoUsd }) => usedNanoUsd) };
 }
 
 function sum(rows: readonly SpendOfDay[]): { readonly settled: number; readonly held: number; readonly attempts: number } {

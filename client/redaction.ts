@@ -50,7 +50,7 @@ export async function redactOutgoing<T extends string | JsonObject>(
   const key = await publicKey(text.tenant);
   const given = new GivenTokens(key !== null, text.shown);
   const value = mapStrings(raw as JsonValue, (part) => withoutInvisible(part));
-  const remote = await askRemotes(engine, text.tenant, value, AbortSignal.timeout(REMOTE_TIMEOUT_MS));
+  const remote = await askRemotes(engine, text.tenant, value, () => AbortSignal.timeout(REMOTE_TIMEOUT_MS));
   const { tenant, feature, task } = text;
   const options: RedactionOptions = {
     tenant,

@@ -29,6 +29,8 @@ export interface AttemptReport {
   readonly step: number;
   readonly model: string;
   readonly provider: string;
+  /** `answer`: a question at a gate was answered, beside the run's steps. */
+  readonly mode?: 'answer';
   /** `ok`, a class of the error taxonomy, or `inFlight` while nobody knows. */
   readonly outcome: string;
   readonly message?: string;
@@ -173,7 +175,7 @@ function assemble(run: RunRecord, summary: RunSummary, output: string | null, jo
     simulated: journal.snapshot?.candidates.some((candidate) => candidate.provider === 'simulated') ?? false,
     steps: reportSteps(journal),
     attempts: journal.attempts.map((attempt) => reportAttempt(attempt, journal.snapshot)),
-    gates: [...journal.gates].sort((a, b) => a.createdAtMs - b.createdAtMs).map(reportGate),
+    gates: [...journal.gates].sort((a, b) => a.createdAtMs - b.createdAtMs).map((gate) => reportGate(gate)),
   };
 }
 
@@ -214,6 +216,7 @@ export function reportAttempt(attempt: AttemptRecord, snapshot: TaskSnapshot | n
     step: attempt.step,
     model: attempt.model,
     provider: attempt.provider,
+    ...(attempt.mode === 'answer' ? { mode: attempt.mode } : {}),
     outcome: outcome === null ? 'inFlight' : outcome.type === 'reply' ? 'ok' : outcome.verdict.class,
     ...(outcome?.type === 'failed' ? { message: outcome.message } : {}),
     costUsd: settled === null ? null : formatUsd(settled),

@@ -1,4 +1,5 @@
 import type { AgentClient, StartedRun } from './agent-client.ts';
+import type { AttentionDoor } from './attention-door.ts';
 import type { BatchAnswer, BatchDecision } from './decision-batch.ts';
 import type { StoredTask } from './known-task.ts';
 import type { MoneyDoor } from './money-door.ts';
@@ -15,6 +16,7 @@ export interface RunsDoor
   extends RunReader,
     MoneyDoor,
     StandingDoor,
+    AttentionDoor,
     Pick<
       AgentClient,
       'approve' | 'deny' | 'withdraw' | 'edit' | 'signDecision' | 'cancel' | 'describe' | 'addUserMessage' | 'feedback' | 'repair' | 'signRepair'

@@ -130,7 +130,7 @@ function grantDoor(ports: StandingDoorPorts): Pick<StandingDoor, GrantPart> {
     const store = await openStore();
     const state = await store.getStanding(standingId);
     if (!state) throw noStanding(standingId);
-    return await reported(store, state);
+    return await reportStandingState(store, state);
   };
   const sign = async (record: Pick<StandingRecord, 'standingId' | 'terms'>, said: string | undefined, issuedAtMs: number) => {
     const { name: granter, roles } = identity();
@@ -173,7 +173,7 @@ function grantDoor(ports: StandingDoorPorts): Pick<StandingDoor, GrantPart> {
     async standings({ tenant, all = false } = {}) {
       const store = await openStore();
       const states = await store.listStandings({ ...(tenant === undefined ? {} : { tenant }), live: !all, limit: MAX_LISTED });
-      return await Promise.all(states.map((state) => reported(store, state)));
+      return await Promise.all(states.map((state) => reportStandingState(store, state)));
     },
     async revokeStanding(standingId, reason) {
       await show(standingId);
@@ -239,7 +239,8 @@ async function revoke({ openStore, signer, identity, scrub }: StandingDoorPorts,
   await store.revoke({ of, signed, actor, reason, atMs: issuedAtMs });
 }
 
-async function reported(store: Store, state: StandingState): Promise<StandingReport> {
+/** A standing approval with what is used of it now. */
+export async function reportStandingState(store: Store, state: StandingState): Promise<StandingReport> {
   const [revocation = null] = await store.listRevoked([state.record.standingId]);
   return reportStanding(state, revocation, state.record.grants.map(granterOf), await store.nowMs());
 }

@@ -33,8 +33,9 @@ interface StepJournal {
   readonly snapshot: TaskSnapshot | null;
 }
 
-/** What each step asked for and what came of it, from the journals alone. */
-export function reportSteps(journal: StepJournal): StepReport[] {
+/** What each step asked for and what came of it, from the journals alone. Answers to questions at gates are beside the steps. */
+export function reportSteps(whole: StepJournal): StepReport[] {
+  const journal = { ...whole, attempts: whole.attempts.filter(({ mode }) => mode !== 'answer') };
   const steps = [...new Set(journal.attempts.map((attempt) => attempt.step))].sort((a, b) => a - b);
   const last = steps.at(-1);
   return steps.map((step) => {

@@ -45,7 +45,14 @@ export interface UsageLine {
     readonly output: number;
     readonly reasoning: number;
   };
-  readonly attempts: { readonly count: number; readonly replies: number; readonly fallbacks: number; readonly inFlight: number };
+  readonly attempts: {
+    readonly count: number;
+    readonly replies: number;
+    readonly fallbacks: number;
+    readonly inFlight: number;
+    /** Usable replies of the attempts that ended; null where none has. */
+    readonly successRate: number | null;
+  };
   readonly latency: Percentiles | null;
   /** Null by model: a run has several. So are the two below. */
   readonly runs: {
@@ -136,7 +143,13 @@ function toLine({ key, attempts, runs, gates, feedback }: UsageGroup): UsageLine
       output: tokens.outputTokens,
       reasoning: tokens.reasoningTokens,
     },
-    attempts: { count: attempts.attempts, replies: attempts.replies, fallbacks: attempts.fallbacks, inFlight: attempts.inFlight },
+    attempts: {
+      count: attempts.attempts,
+      replies: attempts.replies,
+      fallbacks: attempts.fallbacks,
+      inFlight: attempts.inFlight,
+      successRate: ratio(attempts.replies, attempts.attempts - attempts.inFlight),
+    },
     latency: attempts.latency,
     runs: runs && { count: runs.runs, ended: { ...runs.ended }, successRate: successRate(runs.ended), budgetUsd: formatUsd(runs.limitNanoUsd) },
     gates: gates && { count: gates.gates, open: gates.open, approved: gates.approved, denied: gates.denied, expired: gates.expired, wait: gates.wait },

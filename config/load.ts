@@ -63,6 +63,7 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
     },
     taskQueue: variables.TOLLGATE_TASK_QUEUE,
     ...optional('temporalUiUrl', variables.TOLLGATE_TEMPORAL_UI_URL),
+    ...optional('traceUrl', variables.TOLLGATE_TRACE_URL),
     tenantWeights: variables.TOLLGATE_TENANT_WEIGHTS,
     ...optional('deployment', variables.TOLLGATE_DEPLOYMENT),
     ...optional('buildId', variables.TOLLGATE_BUILD_ID),
@@ -90,6 +91,7 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
     ...optional('token', variables.TOLLGATE_TOKEN),
     listen: { address: variables.TOLLGATE_LISTEN, isConfigured: Boolean(env.TOLLGATE_LISTEN) },
     ...optional('localDeveloper', variables.TOLLGATE_LOCAL_DEVELOPER),
+    callStacks: variables.TOLLGATE_CALL_STACKS,
     reconcileEveryMinutes: variables.TOLLGATE_RECONCILE_MINUTES,
     logLevel: variables.TOLLGATE_LOG_LEVEL,
     metrics: {

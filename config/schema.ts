@@ -7,6 +7,9 @@ import { SEARCH_ATTRIBUTES, type SearchAttributeTopic } from '../contracts/searc
 const flag = z.enum(['0', '1', 'true', 'false']).transform((value) => value === '1' || value === 'true');
 const path = z.string().min(1);
 const httpUrl = z.url({ protocol: /^https?$/ }).transform((value) => value.replace(/\/+$/, ''));
+const traceUrl = z
+  .url({ protocol: /^https?$/ })
+  .refine((value) => value.includes('{traceId}'), 'expected "{traceId}" in the place of the id, such as http://127.0.0.1:16686/trace/{traceId}');
 const transitKey = z.url({ protocol: /^https?$/ }).regex(/\/v1\/.+\/keys\/[^/?#]+$/, 'https://…/v1/<mount>/keys/<name>');
 const address = z.string().regex(/^[^\s/:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/, 'host:port, e.g. 127.0.0.1:7233');
 const metricsAddress = z
@@ -94,6 +97,8 @@ export const environmentSchema = z.object({
   TOLLGATE_LOCAL_DEVELOPER: flag.optional(),
   /** The Temporal Web UI, to which the inbox page links. */
   TOLLGATE_TEMPORAL_UI_URL: httpUrl.optional(),
+  /** Where a trace is shown, with `{traceId}` in its place; the inbox page links there. */
+  TOLLGATE_TRACE_URL: traceUrl.optional(),
   TOLLGATE_SIMULATED_URL: httpUrl.optional(),
   TOLLGATE_TASK_QUEUE: z.string().max(200).default('tollgate'),
   /** Shares of the workers by tenant where runs queue, `acme=3,globex=0.5`; the others weigh 1. */
@@ -101,6 +106,8 @@ export const environmentSchema = z.object({
   TOLLGATE_DEPLOYMENT: versionPart.optional(),
   TOLLGATE_BUILD_ID: versionPart.optional(),
   TOLLGATE_HEALTH_FILE: path.optional(),
+  /** Whether a worker writes down where each promise of a run was made, for the page Call Stack of the Temporal Web UI. */
+  TOLLGATE_CALL_STACKS: flag.default(false),
   /** How often held money is reconciled, in minutes; 0 leaves it to `tollgate reconcile`. */
   TOLLGATE_RECONCILE_MINUTES: z.coerce.number().int().min(0).max(10_080).default(5),
   /** Where a worker serves its metrics to Prometheus, `host:port`, or a port on this machine alone; unset: nowhere. */
@@ -198,12 +205,16 @@ export interface Settings extends IdentitySettings {
   readonly buildId?: string;
   /** A file that a worker touches as long as Temporal and the store answer it. */
   readonly healthFile?: string;
+  /** Whether the Temporal Web UI can show a run's call stack; a step then costs the worker more. */
+  readonly callStacks: boolean;
   readonly temporalCliPath?: string;
   /** Where this person's programs keep what can be had again. */
   readonly userCache: string;
   readonly openai: { readonly apiKey?: string; readonly baseUrl?: string };
   /** Base URL of the Temporal Web UI. */
   readonly temporalUiUrl?: string;
+  /** Where a trace is shown, with `{traceId}` in the place of its id. */
+  readonly traceUrl?: string;
   /** Base URL of a simulated provider, including `/v1`. */
   readonly simulatedUrl?: string;
   readonly databaseUrl?: string;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { DecisionAnswer, DecisionRequest, GateKind, GateMoments, GateStatus } from './approval.ts';
+import type { DecisionAnswer, DecisionRequest, GateKind, GateMoments, GateStatus, NoAnswer, QuestionAnswer, QuestionRequest } from './approval.ts';
 import type { Exhausted, LedgerTotals, NanoUsd, OnBudgetExhausted, OnModelsUnavailable, OnQuotaDenied, ScopeKind } from './budget.ts';
 import type { ActionDigest, ApprovalId, AttemptId, RunKey } from './ids.ts';
 import type { JsonObject, JsonValue } from './json.ts';
@@ -157,8 +157,28 @@ export interface OpenGate {
   readonly moments?: GateMoments;
   /** Decisions handled so far, refused ones included. */
   readonly tries: number;
+  /** The same, by whose they were. */
+  readonly triesOf?: GateTries;
+  /** Questions handled so far, refused ones included. Unset: none. */
+  readonly asked?: number;
+  /** The agent's last answer to a question here: the next question is asked from there. */
+  readonly answerAttemptId?: AttemptId;
   /** The call it belongs to; null for a gate about the run as a whole. */
   readonly callIndex: number | null;
+}
+
+/** What was sent to a gate, by whose it was: each person has tries of their own. */
+export interface GateTries {
+  /** Decisions that nobody is shown to have signed. */
+  readonly unproven: number;
+  /** Digests of the others: one that is sent again is no other try. */
+  readonly by: readonly { readonly person: string; readonly decisions: readonly string[] }[];
+}
+
+/** A decision that somebody signed for this very gate. */
+export interface Tried {
+  readonly person: string;
+  readonly decision: string;
 }
 
 /** The position of a run: what the next decision depends on, and what continue-as-new carries over. */
@@ -280,6 +300,12 @@ export interface PinTaskOutcome {
   readonly head: TranscriptHead;
 }
 
+/**
+ * `wrapUp` asks for a last answer without tools, from the money set aside; `answer` for the answer to a question at a gate,
+ * without tools and beside the transcript that the run goes on from.
+ */
+export type CallMode = 'step' | 'wrapUp' | 'answer';
+
 export interface CallModelInput {
   readonly version: 1;
   readonly runKey: RunKey;
@@ -289,8 +315,7 @@ export interface CallModelInput {
   readonly ordinal: number;
   readonly candidateIndex: number;
   readonly head: TranscriptHead;
-  /** `wrapUp` asks for a last answer without tools, from the money set aside. */
-  readonly mode: 'step' | 'wrapUp';
+  readonly mode: CallMode;
 }
 
 /** A tool call of a reply as the workflow needs it. Names and effects only: arguments stay in the store. */
@@ -408,8 +433,38 @@ export interface RecordDecisionInput {
   readonly version: 1;
   readonly runKey: RunKey;
   readonly request: DecisionRequest;
+  /** What was tried at the gate before, and how much each may. Unset: an older worker counted, and let it through. */
+  readonly tries?: GateTries & { readonly max: number };
 }
-export type RecordDecisionOutcome = DecisionAnswer;
+/** `tried`: whose try it was; null: nobody's. Unset in the answers of older workers. */
+export type RecordDecisionOutcome = DecisionAnswer & { readonly tried?: Tried | null };
+
+/** Verifies a question at a gate and writes it down, there and as a transcript node. */
+export interface RecordQuestionInput {
+  readonly version: 1;
+  readonly runKey: RunKey;
+  readonly request: QuestionRequest;
+}
+export interface RecordQuestionOutcome {
+  readonly answer: QuestionAnswer;
+  /** The node to ask the model from; unset where it is not to be asked: refused, or asked before. */
+  readonly nodeId?: string;
+}
+
+/** Writes the agent's answer to a question beside it, or why there is none. */
+export interface RecordAnswerInput {
+  readonly version: 1;
+  readonly runKey: RunKey;
+  readonly approvalId: ApprovalId;
+  readonly questionId: string;
+  readonly outcome:
+    | { readonly type: 'answered'; readonly attemptId: AttemptId; readonly model: string }
+    | { readonly type: 'notAnswered'; readonly why: NoAnswer; readonly message: string };
+}
+export interface RecordAnswerOutcome {
+  /** Whether the gate has the answer; false where the store has no such question. */
+  readonly isRecorded: boolean;
+}
 
 /** Verifies and makes a repair. The same `repairId` again is answered with what holds. */
 export interface RecordRepairInput {

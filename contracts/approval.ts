@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { JsonObject, JsonValue } from './json.ts';
 import { type GatePolicy, gatePolicySchema } from './gate-policy.ts';
 import type { ActionDigest, ApprovalId } from './ids.ts';
+import type { SignedStatement } from './statement.ts';
 import type { Travelled } from './travelled.ts';
 
 export { type GatePolicy, gatePolicySchema };
@@ -91,6 +92,30 @@ export interface EditedGate {
   readonly editorMayDecide: boolean;
   readonly moments?: GateMoments;
 }
+
+/** What the update `askQuestion` carries. Checked by a plain guard in domain; what is asked, and by whom, stands in what is signed. */
+export interface QuestionRequest {
+  readonly approvalId: ApprovalId;
+  readonly actionDigest: ActionDigest;
+  readonly questionId: string;
+  readonly signedQuestion: SignedStatement;
+  /** The values that redaction took out of the question. */
+  readonly redaction?: Travelled;
+}
+
+export type QuestionRefusal =
+  | Extract<DecisionRefusal, 'unknownGate' | 'wrongDigest' | 'closed' | 'expired' | 'wrongRole' | 'requesterMayNotDecide' | 'badSignature' | 'malformed'>
+  | 'tooManyQuestions'
+  | 'stopped'
+  | 'redactionBlocked';
+
+export type QuestionAnswer =
+  /** The question stands at the gate; the agent's answer will stand beside it. */
+  | { readonly type: 'accepted'; readonly questionId: string; readonly gateStatus: GateStatus; readonly message: string }
+  | { readonly type: 'refused'; readonly reason: QuestionRefusal; readonly gateStatus: GateStatus | null; readonly message: string };
+
+/** Why a question has no answer. */
+export type NoAnswer = 'budget' | 'failed';
 
 /** Moments at which a gate changes without anybody deciding; a durable timer wakes the run for each. */
 export interface GateMoments {

@@ -120,6 +120,26 @@ export const revocationSchema = z.strictObject({
 });
 export type Revocation = z.infer<typeof revocationSchema>;
 
+/** A person asks the agent of a run something about what one of its gates shows. It is no decision, and changes nothing. */
+export const questionSchema = z.strictObject({
+  version: z.literal(1),
+  statement: z.literal('question'),
+  questionId: id,
+  agentRunId: z.string().min(1).max(1_000),
+  firstExecutionRunId: id,
+  approvalId: id,
+  actionDigest: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Redacted by the client. */
+  text: z.string().min(1).max(4_000),
+  asker: name,
+  /** How people call the asker. Proves nothing. */
+  displayName: name.optional(),
+  roles,
+  /** After this moment it is not taken any more. */
+  expiresAtMs: atMs,
+});
+export type Question = z.infer<typeof questionSchema>;
+
 export const statementSchema = z.discriminatedUnion('statement', [
   standingGrantSchema,
   delegationSchema,
@@ -127,6 +147,7 @@ export const statementSchema = z.discriminatedUnion('statement', [
   resumeSchema,
   revocationSchema,
   repairStatementSchema,
+  questionSchema,
 ]);
 export type Statement = z.infer<typeof statementSchema>;
 

@@ -1,6 +1,6 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { RunStatusView, UserMessage } from './agent-run.ts';
-import type { DecisionAnswer, DecisionRequest } from './approval.ts';
+import type { DecisionAnswer, DecisionRequest, QuestionAnswer, QuestionRequest } from './approval.ts';
 import type { RepairAnswer, RepairType } from './repair.ts';
 
 export const TASK_QUEUE = 'tollgate';
@@ -34,6 +34,9 @@ export const repairUpdates = {
   useModel: defineUpdate<RepairAnswer, [RepairPayload]>('useModel'),
   raiseBudget: defineUpdate<RepairAnswer, [RepairPayload]>('raiseBudget'),
 } as const satisfies Record<RepairType, unknown>;
+
+/** Answers whether the question is taken; the agent's answer comes later, and stands at the gate. Rejected as a decision is. */
+export const askQuestionUpdate = defineUpdate<QuestionAnswer, [QuestionRequest]>('askQuestion');
 
 /** A message to a running run. Anybody may send it, so the payload is checked by a guard in domain. */
 export const addUserMessageSignal = defineSignal<[UserMessage]>('addUserMessage');

@@ -35,6 +35,9 @@ export const METRIC_TABLE: Readonly<Partial<Record<MetricName, MetricDefinition>
   [METRIC.settledUsd]: counter('Money that providers charged', 'USD'),
   [METRIC.writtenOffUsd]: counter('Held money that people gave up', 'USD'),
   [METRIC.overrunUsd]: counter('Money charged beyond what was reserved', 'USD'),
+  [METRIC.gatewayCostsCompared]: counter('Calls for which a gateway said what they cost, beside our own price'),
+  [METRIC.gatewayCostDifferences]: counter('Of these: calls for which it said something else than we settled, more or less'),
+  [METRIC.gatewayCostDifferenceUsd]: counter('By how much, more or less', 'USD'),
   [METRIC.rejections]: counter('Calls that were not sent because they did not fit, by the scope that was short'),
   [METRIC.runsStarted]: counter('Runs that were started'),
   [METRIC.runsEnded]: counter('Runs that ended, by how'),
@@ -57,6 +60,10 @@ export const METRIC_TABLE: Readonly<Partial<Record<MetricName, MetricDefinition>
   [METRIC.breakerState]: gauge('Breaker of a model at its endpoint: 0 closed, 1 half open, 2 open'),
   [METRIC.quotaUsed]: gauge('Settled, held and written off in the window under way, in USD or tokens'),
   [METRIC.quotaLimit]: gauge('What a quota allows in a window, in USD or tokens'),
+  [METRIC.sinkPending]: gauge('What has ended or was said and waits to be sent to a sink'),
+  [METRIC.sinkOldestAge]: gauge('How long the oldest of that has waited', 's'),
+  [METRIC.sinkExported]: gauge('Spans or feedback that a sink took, since it is known'),
+  [METRIC.sinkDropped]: gauge('Of these: what it refused, or what had to make room'),
 };
 
 /** The name that the Prometheus endpoint gives to a metric. */

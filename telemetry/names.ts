@@ -102,6 +102,7 @@ export const TOLLGATE = {
   gateApprovals: 'tollgate.gate.approvals',
   gateWaitMs: 'tollgate.gate.wait_ms',
   skipReason: 'tollgate.skip.reason',
+  feedbackScore: 'tollgate.feedback.score',
 } as const;
 
 /** Attributes that only metrics have. */
@@ -118,10 +119,25 @@ export const METRIC_LABEL = {
   quota: 'tollgate.quota',
   per: 'tollgate.quota.per',
   unit: 'tollgate.quota.unit',
+  /** By its name in the settings; that of its feedback ends in ` feedback`. */
+  sink: 'tollgate.sink',
+  /** `more` or `less`: what a gateway says that a call cost, against what we settled. */
+  direction: 'tollgate.gateway.cost.direction',
 } as const;
 
 /** Names of events on spans. */
-export const EVENT = { skipped: 'tollgate.candidate.skipped' } as const;
+export const EVENT = { skipped: 'tollgate.candidate.skipped', evaluation: 'gen_ai.evaluation.result' } as const;
+
+/** What an evaluation's event says, by the conventions. */
+export const EVALUATION = {
+  name: 'gen_ai.evaluation.name',
+  score: 'gen_ai.evaluation.score.value',
+  label: 'gen_ai.evaluation.score.label',
+  explanation: 'gen_ai.evaluation.explanation',
+} as const;
+
+/** What backends call the feedback of people that we pass on. */
+export const FEEDBACK_NAME = 'user_feedback';
 
 /** Metrics, by what they count. */
 export const METRIC = {
@@ -129,9 +145,6 @@ export const METRIC = {
   tokenUsage: 'gen_ai.client.token.usage',
   operationDuration: 'gen_ai.client.operation.duration',
   timeToFirstChunk: 'gen_ai.client.operation.time_to_first_chunk',
-  /** Spans that a sink did not take, or that were dropped because it was behind. */
-  spansDropped: 'tollgate.trace.spans.dropped',
-  spansExported: 'tollgate.trace.spans.exported',
   toolDuration: 'gen_ai.execute_tool.duration',
   /** Tokens by kind: `input` and `output` as billed, and those parts of them that are cached, written to a cache, or reasoning. */
   tokens: 'tollgate.tokens',
@@ -143,6 +156,10 @@ export const METRIC = {
   settledUsd: 'tollgate.cost.settled.usd',
   writtenOffUsd: 'tollgate.cost.written_off.usd',
   overrunUsd: 'tollgate.cost.overrun.usd',
+  /** Attempts for which a gateway said what they cost, and those for which that is not what we settled; by how much. */
+  gatewayCostsCompared: 'tollgate.gateway.cost.compared',
+  gatewayCostDifferences: 'tollgate.gateway.cost.differences',
+  gatewayCostDifferenceUsd: 'tollgate.gateway.cost.difference.usd',
   rejections: 'tollgate.reservations.rejected',
   runsStarted: 'tollgate.runs.started',
   runsEnded: 'tollgate.runs.ended',
@@ -167,6 +184,9 @@ export const METRIC = {
   breakerState: 'tollgate.breaker.state',
   quotaUsed: 'tollgate.quota.used',
   quotaLimit: 'tollgate.quota.limit',
-  /** Attempts for which a gateway reported another cost than we settled. */
-  gatewayCostDifferences: 'tollgate.gateway.cost.differences',
+  /** Of sinks of traces and of feedback: what waits for them, what they took, and what was dropped. */
+  sinkPending: 'tollgate.sink.pending',
+  sinkOldestAge: 'tollgate.sink.oldest.age',
+  sinkExported: 'tollgate.sink.exported',
+  sinkDropped: 'tollgate.sink.dropped',
 } as const;

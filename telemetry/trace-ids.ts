@@ -37,12 +37,21 @@ export type SpanSubject =
   | { readonly type: 'step'; readonly step: number }
   | { readonly type: 'attempt' | 'settlement'; readonly attemptId: string }
   | { readonly type: 'tool'; readonly callKey: string }
-  | { readonly type: 'gate'; readonly approvalId: string };
+  | { readonly type: 'gate'; readonly approvalId: string }
+  | { readonly type: 'feedback'; readonly feedbackId: string };
 
 /** A span's id by what it is about. Whoever writes the span, and however often, it is the same one. */
 export function spanIdOf(runKey: RunKey, subject: SpanSubject): string {
   const { type, ...rest } = subject;
   return hash(runKey, [type, ...Object.values(rest)].join(' ')).slice(0, 16);
+}
+
+/** The id of something about a run for backends that want a UUID: the same one whenever it is sent. */
+export function uuidOf(runKey: RunKey, subject: SpanSubject): string {
+  const { type, ...rest } = subject;
+  const hex = hash(runKey, ['uuid', type, ...Object.values(rest)].join(' '));
+  const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
+  return [hex.slice(0, 8), hex.slice(8, 12), `5${hex.slice(13, 16)}`, `${variant}${hex.slice(17, 20)}`, hex.slice(20, 32)].join('-');
 }
 
 /** What to hand on to whoever is called: their spans hang below that of `subject`. */

@@ -1,6 +1,7 @@
 import type { ActivityPorts } from '../activities/ports.ts';
 import { openEngine } from '../adapters/redaction/engine.ts';
 import { loggedStore } from '../adapters/stores/logged-store.ts';
+import { RunFacts } from '../adapters/stores/metered/metered-runs.ts';
 import { openMetrics } from '../adapters/stores/metered/open-metrics.ts';
 import { describeStore, openStore } from '../adapters/stores/open-store.ts';
 import { loadProject, toProject, withWorkflows } from '../adapters/tasks/project.ts';
@@ -11,6 +12,7 @@ import type { ProjectSpec } from '../domain/task/define.ts';
 import { readQuota } from '../domain/quota/quota-spec.ts';
 import type { QuotaRule } from '../contracts/quota.ts';
 import { createLogger } from '../telemetry/logger.ts';
+import { RunTraces } from '../telemetry/run-traces.ts';
 import { firstChunks } from './first-chunks.ts';
 import { installRuntime } from './runtime.ts';
 import { type RunningWorker, startWorker } from './start-worker.ts';
@@ -60,14 +62,15 @@ export async function startTollgateWorker(
   const scrubber = createScrubber(openEngine(project.spec.redaction ?? {}));
   const logger = createLogger({ level: settings.logLevel, name: 'worker', scrub: scrubber.json });
   const metrics = await openMetrics({ service: 'tollgate-worker', listen: settings.metrics.worker, otlpUrl: settings.metrics.otlpUrl, logger });
-  const store = await openStore(settings, (plain) => loggedStore(metrics.watch(plain), logger)).catch(async (error: unknown) => {
+  const traces = new RunTraces();
+  const store = await openStore(settings, (plain) => loggedStore(metrics.watch(plain), logger, traces)).catch(async (error: unknown) => {
     await metrics.close();
     throw error;
   });
   try {
     await store.syncQuotas(quotasOf(project.spec));
-    installRuntime({ logger, level: settings.logLevel, metricsAddress: settings.metrics.temporal });
-    const { home, taskQueue, searchAttributesOff, reconcileEveryMinutes } = settings;
+    installRuntime({ logger, level: settings.logLevel, traces, metricsAddress: settings.metrics.temporal });
+    const { home, taskQueue, callStacks, searchAttributesOff, reconcileEveryMinutes } = settings;
     const mcpServers = mcpServersOf(settings, project, logger);
     const [temporal, ports] = await Promise.all([temporalTarget(settings), wirePorts(settings, project, store, mcpServers)]);
     // Before the first run, so that nothing ends unseen.
@@ -78,10 +81,11 @@ export async function startTollgateWorker(
       taskQueue,
       home,
       versioning: settings,
+      callStacks,
       ...(settings.healthFile === undefined ? {} : { healthFile: settings.healthFile }),
       searchAttributesOff,
       reconcileEveryMinutes,
-      ports: adapt({ ...ports, ...(metrics.metrics ? { onFirstChunk: firstChunks(metrics.metrics) } : {}) }),
+      ports: adapt({ ...ports, ...(metrics.metrics ? { onFirstChunk: firstChunks(metrics.metrics, new RunFacts(store)) } : {}) }),
       codec: payloadCodec(settings, store),
       retain: retainer(settings, store, logger),
       keepRecord: recordKeeper(settings, project.spec, store, logger),

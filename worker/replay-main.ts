@@ -10,6 +10,7 @@ import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
 import { TollgateError } from '../contracts/failures.ts';
 import type { Keyring } from '../domain/encryption/port.ts';
+import { bundleOption } from './call-stacks.ts';
 import { translatedConnectError } from './connect-error.ts';
 import { type ReplayVerdict, replay } from './replay.ts';
 import { historiesInFolder, historiesInNamespace, type RunningRuns, runningRunsQuery, saveHistory, type StoredHistory } from './stored-histories.ts';
@@ -68,7 +69,7 @@ async function judge(settings: Settings, histories: AsyncIterable<StoredHistory>
   const { workflowsPath } = await loadProject(configPath, process.cwd());
   const codePath = await workflowBundle(join(home, 'cache'), workflowsPath);
   const verdicts: ReplayVerdict[] = [];
-  for await (const verdict of replay({ codePath }, histories, openingCodec(settings))) {
+  for await (const verdict of replay(await bundleOption(codePath, settings), histories, openingCodec(settings))) {
     verdicts.push(verdict);
     if (!json) print(verdict.breaks === null ? `replays  ${verdict.agentRunId}` : `BREAKS   ${verdict.agentRunId}  ${verdict.breaks}`);
   }

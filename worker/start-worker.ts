@@ -6,11 +6,13 @@ import { NativeConnection, type TLSConfig, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from '../activities/index.ts';
 import type { ActivityPorts } from '../activities/ports.ts';
+import { bundleOption } from './call-stacks.ts';
 import { translatedConnectError } from './connect-error.ts';
 import type { SearchAttributeTopic } from '../contracts/temporal.ts';
 import { ensureReconcileSchedule } from './reconcile-schedule.ts';
 import { registerSearchAttributes } from './search-attributes.ts';
 import { Sweeper } from './sweeper.ts';
+import { UnwatchedWorker } from './unwatched-worker.ts';
 import { dataConverter, workflowBundle } from './workflow-bundle.ts';
 
 const SWEEP_INTERVAL_MS = 5_000;
@@ -36,6 +38,8 @@ export interface WorkerOptions {
   readonly taskQueue: string;
   readonly home: string;
   readonly versioning: Versioning;
+  /** Whether the Temporal Web UI can show where a run stands in its code. */
+  readonly callStacks: boolean;
   /** Touched as long as Temporal and the store answer, for whoever watches the process. */
   readonly healthFile?: string;
   readonly searchAttributesOff: readonly SearchAttributeTopic[];
@@ -73,11 +77,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     logger.warn({ error: String(error) }, 'search attributes could not be registered; "tollgate doctor" says which are missing'),
   );
   const codePath = await workflowBundle(join(home, 'cache'), options.workflowsPath);
-  const worker = await Worker.create({
+  const worker = await (options.workflowsPath === undefined ? UnwatchedWorker : Worker).create({
     connection: native,
     namespace: temporal.namespace,
     taskQueue,
-    workflowBundle: { codePath },
+    workflowBundle: await bundleOption(codePath, options),
     ...versionOptions(options.versioning, codePath),
     dataConverter: dataConverter(options.codec),
     activities: { ...createActivities(ports) },

@@ -4,4 +4,6 @@ export const PATCHES = {
   gateOutcomes: 'gate-outcomes',
   /** Repairs by operators. Set by a run's first one, so that no older worker goes on from there. From 2027-12-01 on no run can need it. */
   repairs: 'repairs',
+  /** Each person has tries of their own at a gate; before, a gate had so many in all. From 2027-12-01 on no run can need it. */
+  triesByPerson: 'tries-by-person',
 } as const;

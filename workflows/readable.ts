@@ -1,5 +1,9 @@
 import type { Payload } from '@temporalio/workflow';
 
+/*
+ * All runs of a worker share what is kept here (`worker/workflow-bundle.ts`). A text is taken out in the very call of the SDK
+ * that it was made for, before any other run has its turn; that there is a codec is so for all of them.
+ */
 const ONE = new Uint8Array([0x31]);
 /** Few at a time: each is taken out when it is written. */
 const MAX_WAITING = 100;

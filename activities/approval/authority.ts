@@ -2,7 +2,7 @@ import { TollgateError } from '../../contracts/failures.ts';
 import type { ActionDigest } from '../../contracts/ids.ts';
 import type { TaskSnapshot } from '../../contracts/task.ts';
 import type { ActionFacts, ActionPermission } from '../../domain/approval/action-facts.ts';
-import { decidedAs, type GateRecord, isProven, permits } from '../../domain/approval/gate.ts';
+import { decidedAs, type GateRecord, isProven, isTooOld, permits } from '../../domain/approval/gate.ts';
 import type { AskedPolicy } from '../../domain/approval/policy.ts';
 import type { StopRecord } from '../../domain/approval/stop.ts';
 import type { OpenedTokens } from '../../domain/redaction/revealed-arguments.ts';
@@ -33,7 +33,7 @@ export interface Authority {
   demandRunning(): Promise<void>;
   /** The rule that is asked inside the transaction that consumes the approval and writes the intent. */
   mayBegin(row: GateRecord, nowMs: number, facts: ActionFacts): ActionPermission;
-  /** Whether signatures, and not rows alone, say that it was approved, and nobody holds it back: then an action whose first sending failed may be sent again. */
+  /** Whether signatures, and not rows alone, say that it was approved, not too long ago, and nobody holds it back: then an action whose first sending failed may be sent again. */
   mayBeSentAgain(): Promise<boolean>;
 }
 
@@ -77,8 +77,10 @@ export async function authorityOver(ports: ActivityPorts, { gate, digest, snapsh
     },
     async mayBeSentAgain() {
       if (why(await stopsNow()) !== null) return false;
-      if (!judge || !gate.standing) return isProven(gate, provenVotes(ports, gate, digest, stands), await store.nowMs(), ruling);
-      return isProvenByStanding(gate, await store.getStanding(gate.standing.standingId), judge, call.args);
+      const nowMs = await store.nowMs();
+      if (judge && gate.standing) return isProvenByStanding(gate, await store.getStanding(gate.standing.standingId), judge, call.args, nowMs);
+      const votes = provenVotes(ports, gate, digest, stands);
+      return isProven(gate, votes, nowMs, ruling) && !isTooOld(gate, votes, nowMs);
     },
   };
 }

@@ -47,8 +47,8 @@ export async function proposeEdit(ports: ActivityPorts, runKey: RunKey, gate: Ga
 
   const opened = await openedIn(ports, { runKey, tenant: run.tenant }, args);
   const earlier = await earlierActions(store, runKey, tool.name, args, opened);
-  const { policy } = askedPolicy(ports, snapshot, gate.kind, { tool: tool.name, tenant: run.tenant, arguments: args });
-  const edited = { editor: sent.editor, arguments: args, policy, occurrence: earlier.length, reason: reasonFor(earlier, gate.reason) };
+  const { policy, tried } = askedPolicy(ports, snapshot, gate.kind, { tool: tool.name, tenant: run.tenant, arguments: args });
+  const edited = { editor: sent.editor, arguments: args, policy, tried, occurrence: earlier.length, reason: reasonFor(earlier, gate.reason) };
   const proposedAtMs = await store.nowMs();
   const actionDigest: ActionDigest = actionDigestOf(withArguments(gate, edited, proposedAtMs), tool.volatileArguments, opened);
   return { ...edited, actionDigest, proposedAtMs };

@@ -5,7 +5,7 @@ import type { ToolDefinition } from '../../contracts/task.ts';
 import type { DecisionVerifier } from '../../domain/approval/key-port.ts';
 import { rolesOfVote } from '../../domain/approval/delegation.ts';
 import { bindingArguments } from '../../domain/approval/policy.ts';
-import type { GateRecord, Vote } from '../../domain/approval/gate.ts';
+import type { GateRecord, ProvenVote } from '../../domain/approval/gate.ts';
 import { boundArguments, type OpenedTokens } from '../../domain/redaction/revealed-arguments.ts';
 import { canonicalDigest } from '../digest.ts';
 import type { ActivityPorts } from '../ports.ts';
@@ -44,8 +44,8 @@ export function provenVotes(
   gate: GateRecord,
   digest: ActionDigest,
   stands = NOBODY_STANDS,
-): readonly Vote[] {
-  return gate.votes.flatMap((vote): Vote[] => {
+): readonly ProvenVote[] {
+  return gate.votes.flatMap((vote): ProvenVote[] => {
     const decision = verifier.verify(vote.signedDecision);
     const isForThis =
       decision !== null &&
@@ -55,7 +55,7 @@ export function provenVotes(
       decision.actionDigest === digest;
     if (!isForThis || (decision.verdict !== 'approve' && decision.verdict !== 'deny')) return [];
     const roles = rolesOfVote(vote, decision, stands.delegations, stands.tenant);
-    return [{ ...vote, approver: decision.approver, roles, verdict: decision.verdict }];
+    return [{ ...vote, approver: decision.approver, roles, verdict: decision.verdict, signedUntilMs: decision.expiresAtMs }];
   });
 }
 

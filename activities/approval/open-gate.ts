@@ -51,6 +51,7 @@ export async function openGate(ports: ActivityPorts, input: OpenGateInput): Prom
   const gate = await store.createGate({
     ...described,
     ...statusOf(standing, nowMs),
+    ...(asked.tried ? { tried: asked.tried } : {}),
     actionDigest: actionDigestOf(described, volatile, await openedIn(ports, { runKey, tenant: run.tenant }, subject.arguments)),
     attemptId: input.attemptId,
     callIndex: input.callIndex,

@@ -1,10 +1,11 @@
-import type { RaiseBudgetInput, RaiseBudgetOutcome, RecordDecisionInput } from '../../contracts/agent-run.ts';
+import type { RaiseBudgetInput, RaiseBudgetOutcome, RecordDecisionInput, RecordDecisionOutcome, Tried } from '../../contracts/agent-run.ts';
 import type { Decision, DecisionAnswer, DecisionRefusal, DecisionRequest } from '../../contracts/approval.ts';
 import type { RunKey } from '../../contracts/ids.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import { decideForOthers } from '../../domain/approval/delegation.ts';
 import { edit } from '../../domain/approval/edit.ts';
-import { decidedAs, type GateRecord, permits, type VerifiedDecision } from '../../domain/approval/gate.ts';
+import { decidedAs, type GateRecord, permits, refused, signedPart, type VerifiedDecision } from '../../domain/approval/gate.ts';
+import { triesLeft } from '../../domain/approval/tries.ts';
 import { nanoUsd } from '../../domain/budget/ledger.ts';
 import { NOTHING_OPENED } from '../../domain/redaction/revealed-arguments.ts';
 import { createScrubber } from '../../domain/redaction/scrub.ts';
@@ -18,9 +19,15 @@ import { proposeEdit } from './edit-gate.ts';
 import { actionDigestOf, provenVotes } from './gated-action.ts';
 
 const UNSIGNED_VALID_FOR_MS = 3_600_000;
+/** Enough to tell the decisions of one person at one gate apart. */
+const DIGITS_OF_TRY = 12;
 
-/** Verifies who decided, applies the decision to its gate, and audits it whatever comes of it. */
-export async function recordDecision(ports: ActivityPorts, { runKey, request: sent }: RecordDecisionInput): Promise<DecisionAnswer> {
+/**
+ * Verifies who decided, applies the decision to its gate, and audits it whatever comes of it; but no more often than the one
+ * whose it is may try, so that nobody fills the record.
+ */
+export async function recordDecision(ports: ActivityPorts, input: RecordDecisionInput): Promise<RecordDecisionOutcome> {
+  const { runKey, request: sent } = input;
   const { store, verifier } = ports;
   // Also a decision about a run that the store does not know is answered.
   const run = await runOfText(store, runKey).catch(() => ({}));
@@ -28,39 +35,71 @@ export async function recordDecision(ports: ActivityPorts, { runKey, request: se
     said.comment === undefined ? said : { ...said, comment: createScrubber(ports.redaction).text(said.comment, run) };
   const request = shown(sent);
   const signed = request.signedDecision ?? signUnverified(ports, runKey, request, await store.nowMs());
-  if (signed === null)
-    return refuse(
-      ports,
-      runKey,
-      request,
-      'unsignedNotAllowed',
-      'This configuration counts only signed decisions. Decide with "tollgate approve" or through the API, which sign for you.',
-    );
-  const decision = verifier.verify(signed);
-  if (!decision)
-    return refuse(
-      ports,
-      runKey,
-      request,
-      'badSignature',
-      'The decision is not signed by a key that this worker knows. Do client and worker use the same TOLLGATE_HOME?',
-    );
-  if (decision.verdict !== request.verdict || decision.approvalId !== request.approvalId)
-    return refuse(ports, runKey, request, 'badSignature', 'What was signed is not what was sent.');
+  const decision = signed === null ? null : verifier.verify(signed);
+  const objection = objectionToProof(request, signed, decision);
+  if (objection || signed === null || !decision) return await refuseUnproven(ports, { ...input, request }, objection ?? NOT_SIGNED);
 
+  const tried = triedBy(runKey, decision, signed);
+  const left = isLeft(input, tried);
+  if (left === 'tooMany') return await refuseTooMany(ports, { ...input, request }, tried);
   const stands = 'tenant' in run ? await delegationsTo(ports, decision.approver, run.tenant) : NOBODY_STANDS;
   const verified = { decision: shown(decision), signedDecision: signed, requesterMayDecideByDefault: ports.requesterMayDecideByDefault };
-  const apply =
+  const rule =
     decision.verdict === 'edit'
       ? await toEdit(ports, runKey, request, verified)
       : (gate: GateRecord, nowMs: number) => decideForOthers(gate, verified, stands.delegations, stands.tenant, nowMs);
-  const answer = await store.decideGate(runKey, request.approvalId, apply, (given) => ({
-    type: `decision.${given.type}`,
-    runKey,
-    actor: decision.approver,
-    data: auditData(request, given, decision),
-  }));
-  return answer ?? refuse(ports, runKey, request, 'unknownGate', `The store has no gate ${request.approvalId} of this run.`);
+  let isChanged = false;
+  const apply = (gate: GateRecord, nowMs: number) => {
+    const transition = rule(gate, nowMs);
+    isChanged = transition.gate !== null;
+    return transition;
+  };
+  const entry = (given: DecisionAnswer) => ({ type: `decision.${given.type}`, runKey, actor: decision.approver, data: auditData(request, given, decision) });
+  const answer = await store.decideGate(runKey, request.approvalId, apply, (given) => (left === 'again' && !isChanged ? null : entry(given)));
+  if (answer) return { ...answer, tried };
+  return await refuseUnproven(ports, { ...input, request }, ['unknownGate', `The store has no gate ${request.approvalId} of this run.`]);
+}
+
+type Objection = readonly [DecisionRefusal, string];
+
+const NOT_SIGNED: Objection = [
+  'unsignedNotAllowed',
+  'This configuration counts only signed decisions. Decide with "tollgate approve" or through the API, which sign for you.',
+];
+
+/** Why nobody is shown to have decided this; null where somebody is. */
+function objectionToProof(request: DecisionRequest, signed: string | null, decision: Decision | null): Objection | null {
+  if (signed === null) return NOT_SIGNED;
+  if (!decision) return ['badSignature', 'The decision is not signed by a key that this worker knows. Do client and worker use the same TOLLGATE_HOME?'];
+  if (decision.verdict === request.verdict && decision.approvalId === request.approvalId) return null;
+  return ['badSignature', 'What was signed is not what was sent.'];
+}
+
+/** Whose try it is: what somebody signed for another run says nothing of what they want here. */
+function triedBy({ agentRunId, firstExecutionRunId }: RunKey, decision: Decision, signed: string): Tried | null {
+  if (decision.agentRunId !== agentRunId || decision.firstExecutionRunId !== firstExecutionRunId) return null;
+  return { person: decision.approver, decision: canonicalDigest({ signed: signedPart(signed) }).slice(0, DIGITS_OF_TRY) };
+}
+
+function isLeft({ tries }: RecordDecisionInput, tried: Tried | null) {
+  return tries ? triesLeft(tries, tried, tries.max) : 'new';
+}
+
+/** The answer is the same however often; the record has it as often as there are tries. */
+async function refuseUnproven(ports: ActivityPorts, input: RecordDecisionInput, [reason, message]: Objection): Promise<RecordDecisionOutcome> {
+  const answer: DecisionAnswer = { type: 'refused', reason, gateStatus: null, message };
+  if (isLeft(input, null) !== 'tooMany') {
+    const { runKey, request } = input;
+    await ports.store.appendAudit({ type: 'decision.refused', runKey, actor: 'unknown', data: auditData(request, answer, null) });
+  }
+  return { ...answer, tried: null };
+}
+
+async function refuseTooMany({ store }: ActivityPorts, { runKey, request, tries }: RecordDecisionInput, tried: Tried | null): Promise<RecordDecisionOutcome> {
+  const gate = await store.getGate(runKey, request.approvalId);
+  const whose = tried ? tried.person : 'Decisions for other runs';
+  const message = `${whose} had ${tries?.max ?? 0} tries at this gate (limits.maxTriesPerGate), and has no more. Others may still decide.`;
+  return gate ? { ...refused(gate, 'tooManyTries', message).answer, tried } : { type: 'refused', reason: 'tooManyTries', gateStatus: null, message, tried };
 }
 
 /** What an edit does to the gate that it was worked out for; one that has changed since is told by its digest. */
@@ -93,12 +132,6 @@ function signUnverified({ unsignedSigner }: ActivityPorts, runKey: RunKey, reque
     expiresAtMs: nowMs + UNSIGNED_VALID_FOR_MS,
     unverified: true,
   });
-}
-
-async function refuse({ store }: ActivityPorts, runKey: RunKey, request: DecisionRequest, reason: DecisionRefusal, message: string): Promise<DecisionAnswer> {
-  const answer: DecisionAnswer = { type: 'refused', reason, gateStatus: null, message };
-  await store.appendAudit({ type: 'decision.refused', runKey, actor: 'unknown', data: auditData(request, answer, null) });
-  return answer;
 }
 
 function auditData(request: DecisionRequest, answer: DecisionAnswer, decision: Decision | null): JsonObject {

@@ -110,10 +110,10 @@ export function permitsByStanding(gate: GateRecord, facts: ActionFacts, judge: S
   return permission.type === 'refused' ? refuse(permission.why) : { type: 'permitted', standingMicro: permission.amountMicro };
 }
 
-/** Whether a gate that has an intent may be sent once more: by what is signed, and not revoked since. Its use is booked already. */
-export function isProvenByStanding(gate: GateRecord, state: StandingState | null, judge: StandingJudge, asked: JsonObject): boolean {
+/** Whether a gate that has an intent may be sent once more: by what is signed, and neither revoked nor over since. Its use is booked already. */
+export function isProvenByStanding(gate: GateRecord, state: StandingState | null, judge: StandingJudge, asked: JsonObject, nowMs: number): boolean {
   if (!state || !isAsAsked(gate, asked)) return false;
-  return judge({ ...state, uses: 0, totalMicro: 0 }, gate.decidedAtMs ?? Number.MAX_SAFE_INTEGER).type === 'permitted';
+  return judge({ ...state, uses: 0, totalMicro: 0 }, nowMs).type === 'permitted';
 }
 
 /** Nobody edits a gate that no person looks at. */

@@ -1,7 +1,6 @@
 import { activityInfo, Context } from '@temporalio/activity';
 import type { CallModelInput, CallModelOutcome, TranscriptHead } from '../../contracts/agent-run.ts';
 import { invariant, TollgateError } from '../../contracts/failures.ts';
-import type { TranscriptMessage } from '../../contracts/model.ts';
 import type { TaskSnapshot } from '../../contracts/task.ts';
 import { modelRequest } from '../../domain/agent-run/model-request.ts';
 import { isTooLargeFor } from '../../domain/model/context-window.ts';
@@ -21,6 +20,7 @@ import { admitToEndpoint, type EndpointAdmission, giveLeaseBack, reportRecovered
 import { type Amounts, boundByBytes, boundByTokens, setAside } from './bounds.ts';
 import { denied, passOver } from './passed-over.ts';
 import { type Dispatch, recoverAttempt, sendAttempt } from './send-attempt.ts';
+import { transcriptAt } from './transcript.ts';
 
 /** After this long from its reservation a sender no longer sends. Shorter than the heartbeat timeout, after which another may recover. */
 const DISPATCH_WINDOW_MS = 3_000;
@@ -94,7 +94,7 @@ async function reserve(ports: ActivityPorts, input: CallModelInput, run: RunFact
   let admission: EndpointAdmission | null = null;
   let rejected: Rejection | 'contextTooSmall' | null = null;
   for (let head: TranscriptHead | null = input.head; head; head = input.mode === 'wrapUp' ? await earlierHead(ports, input, head) : null) {
-    const messages = await transcriptAt(ports, input, head);
+    const messages = await transcriptAt(store, input.runKey, head);
     const request = modelRequest(snapshot, candidate, messages, input.mode);
     const earlier = await store.findReply(input.runKey, input.step, requestDigestOf(input, snapshotDigest, head));
     if (earlier) return { type: 'answer', outcome: await outcomeOfAttempt(ports, snapshot, earlier, true) };
@@ -183,15 +183,6 @@ function requestDigestOf({ candidateIndex, mode }: CallModelInput, snapshotDiges
 /** The place one step earlier: a last answer that no longer fits from the newest place may fit from there. */
 async function earlierHead({ store }: ActivityPorts, { runKey }: CallModelInput, head: TranscriptHead): Promise<TranscriptHead | null> {
   return head.attemptId === null ? null : ((await store.getAttempt(runKey, head.attemptId))?.head ?? null);
-}
-
-async function transcriptAt({ store }: ActivityPorts, { runKey }: CallModelInput, head: TranscriptHead): Promise<readonly TranscriptMessage[]> {
-  const loaded = await store.loadTranscript(runKey, head);
-  if (loaded.type === 'transcript') return loaded.messages;
-  throw new TollgateError(
-    'journalMissing',
-    `The store lacks ${loaded.what}, which history names. Nothing was sent. Was the store restored from a backup? Cancel the run, or restore the newer store.`,
-  );
 }
 
 async function noEndpoint({ store }: ActivityPorts, { runKey }: CallModelInput, endpoint: string): Promise<CallModelOutcome> {

@@ -50,7 +50,7 @@ type Ports = Pick<ActivityPorts, 'store' | 'redaction'>;
 export async function redactForRun<T extends JsonValue>(ports: Ports, run: RunOfText, exit: ExitOptions, value: T): Promise<Redacted<T>> {
   const { store, redaction } = ports;
   const keyed = await redaction.keyring.keyedHash(run.tenant);
-  const remote = await askRemotes(redaction, run.tenant, value, AbortSignal.timeout(REMOTE_TIMEOUT_MS));
+  const remote = await askRemotes(redaction, run.tenant, value, () => AbortSignal.timeout(REMOTE_TIMEOUT_MS));
   for (let tries = 1; tries <= MAX_TRIES; tries += 1) {
     const known = knownTokens(store, run.runKey);
     const tokens = new VaultTokens(known.tokens, (text) => keyed.hash('vault', text));

@@ -17,6 +17,7 @@ import type { ActivityPorts } from '../ports.ts';
 import { openedIn } from '../redaction/opened.ts';
 import { toRunOfText } from '../redaction/run-of-text.ts';
 import type { RunOfText } from '../redaction/run-redaction.ts';
+import { callJournal, readJournal } from './call-journal.ts';
 import { executeIrreversible } from './irreversible.ts';
 import { type LoadedCall, loadCall, resultMessage } from './loaded-call.ts';
 import { skipRepeatable } from './skip-call.ts';
@@ -104,22 +105,22 @@ async function executeRepeatable(
     occurrence: 0,
     dispatchDeadlineMs: (await store.nowMs()) + toolTimeoutMs,
   };
-  // A local read is over before anybody could look for it, so one write does. A recorded answer claims its line in the row.
-  const isBrief = activityInfo().isLocal && tool.effect === 'read' && tool.binding.type !== 'recorded';
-  const known = isBrief ? await store.getToolCall(runKey, callKey) : (await store.beginToolCall(row)).call;
+  // A recorded answer claims its line in the row.
+  const journal = tool.effect === 'read' && tool.binding.type !== 'recorded' ? await readJournal(store, row) : await callJournal(store, row);
+  const { known } = journal;
   if (known?.status === 'done' || known?.status === 'failed') return { type: 'done', isError: known.isError };
 
   const shown = showCall(tool, own, args, opened);
   demandValues(tool.name, shown);
   await auditReveal(ports, text, tool.name, callKey, shown);
-  const dispatched = await runtime.dispatch(tool, shown.args, toolContext(runKey, callKey, idempotencyKey, text, toolTimeoutMs));
+  const dispatched = await journal.during(() => runtime.dispatch(tool, shown.args, toolContext(runKey, callKey, idempotencyKey, text, toolTimeoutMs)));
   const isError = dispatched.type !== 'done';
   const said = dispatched.type === 'done' ? dispatched.result : { error: hintAtNeeds(dispatched.message, shown) };
   const received = await receiveResult(ports, text, tool.name, shown, said);
   if (dispatched.type === 'unknown' && activityInfo().attempt < MAX_TRIES) throw new TollgateError('toolFailed', `${tool.name}: ${errorText(received)}`);
   const message = resultMessage(call, received.value, isError, maxToolResultBytes, received.flags);
   const outcome: ToolCallOutcome = { status: isError ? 'failed' : 'done', result: received.value, isError, message };
-  await persist(() => (isBrief ? store.journalRead(row, outcome) : store.finishToolCall(runKey, callKey, outcome)));
+  await persist(() => journal.finish(outcome));
   return { type: 'done', isError };
 }
 

@@ -1,7 +1,7 @@
 import { JsonTraceSerializer } from '@opentelemetry/otlp-transformer';
 import { GEN_AI, OPERATION, TOLLGATE } from '../../telemetry/names.ts';
 import type { Attributes, Span } from '../../telemetry/span.ts';
-import { post, type Sink } from './sink.ts';
+import { post, type SpanSink } from './sink.ts';
 import { present, toWire } from './wire-span.ts';
 
 export interface HeliconeSinkOptions {
@@ -13,7 +13,7 @@ export interface HeliconeSinkOptions {
 }
 
 /** Helicone's trace log: OTLP's shape as JSON at an address of its own. It is a log of calls, so it gets the attempts alone. */
-export function createHeliconeSink({ name, url, headers, resource, timeoutMs }: HeliconeSinkOptions): Sink {
+export function createHeliconeSink({ name, url, headers, resource, timeoutMs }: HeliconeSinkOptions): SpanSink {
   const attributes = present(resource);
   return {
     name,

@@ -3,8 +3,10 @@ import { TollgateError } from '../../contracts/failures.ts';
 import type { SinkSpec } from '../../domain/task/define.ts';
 import type { Attributes } from '../../telemetry/span.ts';
 import { createOtlpSink } from './otlp-sink.ts';
-import type { Sink } from './sink.ts';
-import { planOf } from './vendors.ts';
+import type { Feedback } from './feedback.ts';
+import type { FeedbackRequester } from './feedback-requests.ts';
+import { type Delivery, post, type Sink, type SpanSink } from './sink.ts';
+import { planOf, type SinkPlan } from './vendors.ts';
 
 /** What the settings say of traces. */
 export interface TraceOptions {
@@ -50,12 +52,26 @@ export function openSinks(
   return opened;
 }
 
-function open(name: string, { encoding, resource, ...plan }: ReturnType<typeof planOf>, options: TraceOptions): OpenedSink {
+function open(name: string, { encoding, resource, feedback, ...plan }: SinkPlan, options: TraceOptions): OpenedSink {
   const { timeoutMs, compression, withContent } = options;
   const all: Attributes = { 'service.name': 'tollgate', ...options.resource, ...resource };
-  const sink =
+  const spans =
     encoding === 'protobuf'
       ? createOtlpSink({ name, ...plan, resource: all, timeoutMs, compression })
       : createHeliconeSink({ name, ...plan, resource: all, timeoutMs });
-  return { sink, withContent };
+  return { sink: { ...spans, sendFeedback: (given) => sendFeedback(spans, feedback, given, timeoutMs) }, withContent };
+}
+
+async function sendFeedback(spans: SpanSink, requester: FeedbackRequester | undefined, feedback: Feedback, timeoutMs: number): Promise<Delivery> {
+  if (!requester) return await spans.send([feedback.span]);
+  const request = await requester(feedback);
+  if (!request) return { type: 'taken', rejected: 0 };
+  const { url, headers, body } = request;
+  const { answer: _answer, ...delivery } = await post({
+    url,
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    timeoutMs,
+  });
+  return delivery;
 }

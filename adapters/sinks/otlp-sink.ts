@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import type { Attributes, Span } from '../../telemetry/span.ts';
-import { type Delivery, post, type Sink } from './sink.ts';
+import { type Delivery, post, type SpanSink } from './sink.ts';
 import { present, toWire } from './wire-span.ts';
 
 export interface OtlpSinkOptions {
@@ -20,7 +20,7 @@ export interface OtlpSinkOptions {
  * OTLP over HTTP as protobuf. Only the encoding is OpenTelemetry's: its exporter would add the headers that the environment
  * sets for one collector to those of every sink, and keeps its queue in memory.
  */
-export function createOtlpSink({ name, url, headers, resource, overlay, timeoutMs, compression }: OtlpSinkOptions): Sink {
+export function createOtlpSink({ name, url, headers, resource, overlay, timeoutMs, compression }: OtlpSinkOptions): SpanSink {
   const attributes = present(resource);
   const encoding = compression === 'gzip' ? { 'content-encoding': 'gzip' } : {};
   return {

@@ -1,4 +1,4 @@
-import { GEN_AI, OPERATION, TOLLGATE } from '../../telemetry/names.ts';
+import { FEEDBACK_NAME, GEN_AI, OPERATION, TOLLGATE } from '../../telemetry/names.ts';
 import type { Attributes, Span } from '../../telemetry/span.ts';
 
 /**
@@ -36,17 +36,40 @@ function kindOf(span: Span): Kind {
   }
 }
 
+/** LangSmith knows runs by UUIDs. This is the one that it makes of a span's id, stated so that feedback can name it. */
+export function runIdOf(spanId: string): string {
+  return `00000000-0000-0000-${spanId.slice(0, 4)}-${spanId.slice(4)}`;
+}
+
 /** LangSmith: kinds, metadata, tags; the session by the key its ingest reads first. Its own "session" means the project. */
 export function langSmith(span: Span): Attributes {
   const kind = kindOf(span);
   return {
     'langsmith.span.kind': kind === 'agent' ? 'chain' : kind,
+    'langsmith.span.id': runIdOf(span.spanId),
+    'langsmith.span.parent_id': span.parentSpanId === null ? undefined : runIdOf(span.parentSpanId),
     'langsmith.metadata.session_id': text(span, GEN_AI.conversationId),
     'langsmith.metadata.user_id': text(span, TOLLGATE.requester),
     ...prefixed('langsmith.metadata.', metadataOf(span)),
     'langsmith.span.tags': tagsOf(span).join(','),
     ...(kind === 'llm' ? { 'gen_ai.usage.details.reasoning_tokens': span.attributes[GEN_AI.reasoningTokens] } : {}),
+    ...langSmithUsage(span),
   };
+}
+
+/** As its own client puts it, with what was cached and what it cost; from the conventions alone it would price cached tokens in full. */
+function langSmithUsage({ attributes }: Span): Attributes {
+  const [input, output] = [attributes[GEN_AI.inputTokens], attributes[GEN_AI.outputTokens]];
+  if (typeof input !== 'number' || typeof output !== 'number') return {};
+  const usage = {
+    input_tokens: input,
+    output_tokens: output,
+    total_tokens: input + output,
+    input_token_details: { cache_read: attributes[GEN_AI.cacheReadTokens], cache_creation: attributes[GEN_AI.cacheCreationTokens] },
+    output_token_details: { reasoning: attributes[GEN_AI.reasoningTokens] },
+    total_cost: attributes[GEN_AI.cost],
+  };
+  return { 'gen_ai.usage.total_tokens': input + output, 'langsmith.usage_metadata': JSON.stringify(usage) };
 }
 
 /** Weave reads reasoning tokens under another name than the conventions give. */
@@ -84,8 +107,11 @@ export function braintrust(span: Span): Attributes {
     ...(input === undefined ? {} : { prompt_tokens: input, completion_tokens: output, prompt_cached_tokens: span.attributes[GEN_AI.cacheReadTokens] }),
     ...(cost === undefined ? {} : { estimated_cost: cost }),
   };
+  const score = span.attributes[TOLLGATE.feedbackScore];
   return {
-    'braintrust.span_attributes': JSON.stringify({ type: BRAINTRUST_TYPES[kindOf(span)] }),
+    'braintrust.span_attributes': JSON.stringify({ type: score === undefined ? BRAINTRUST_TYPES[kindOf(span)] : 'score' }),
+    // Its scores are from 0 to 1.
+    'braintrust.scores': typeof score === 'number' ? JSON.stringify({ [FEEDBACK_NAME]: (score + 1) / 2 }) : undefined,
     'braintrust.metadata': JSON.stringify({ ...metadataOf(span), session_id: text(span, GEN_AI.conversationId), user_id: text(span, TOLLGATE.requester) }),
     'braintrust.tags': tagsOf(span),
     'braintrust.metrics': Object.keys(metrics).length > 0 ? JSON.stringify(metrics) : undefined,

@@ -1,6 +1,15 @@
 import { TollgateError } from '../../contracts/failures.ts';
 import type { SinkSpec, SinkType } from '../../domain/task/define.ts';
 import type { Attributes, Span } from '../../telemetry/span.ts';
+import {
+  type FeedbackRequester,
+  heliconeFeedback,
+  langfuseFeedback,
+  langSmithFeedback,
+  langSmithProject,
+  phoenixFeedback,
+  weaveFeedback,
+} from './feedback-requests.ts';
 import { braintrust, langfuse, langSmith, phoenix, weave } from './overlays.ts';
 
 /** Where a sink is and what it wants, from a configuration or from the variables that its own tools read. */
@@ -10,6 +19,8 @@ export interface SinkPlan {
   readonly headers: Readonly<Record<string, string>>;
   readonly resource: Attributes;
   readonly overlay?: (span: Span) => Attributes;
+  /** Unset: feedback is a span like others. */
+  readonly feedback?: FeedbackRequester;
 }
 
 type Secret = (name: string) => string | undefined;
@@ -46,34 +57,48 @@ const PLANS: Readonly<Record<SinkType, (given: Given) => SinkPlan>> = {
   otlp: ({ base }) => ({ encoding: 'protobuf', url: base('http://127.0.0.1:4318/v1/traces'), headers: {}, resource: {} }),
   langsmith: ({ spec, key, need, base }) => {
     const project = spec.project ?? key('LANGSMITH_PROJECT');
+    const at = base('https://api.smith.langchain.com', 'LANGSMITH_ENDPOINT');
+    const auth = { 'x-api-key': need('LANGSMITH_API_KEY') };
     return {
       encoding: 'protobuf',
-      url: under(base('https://api.smith.langchain.com', 'LANGSMITH_ENDPOINT'), '/otel/v1/traces'),
-      headers: { 'x-api-key': need('LANGSMITH_API_KEY'), ...(project ? { 'langsmith-project': project } : {}) },
+      url: under(at, '/otel/v1/traces'),
+      headers: { ...auth, ...(project ? { 'langsmith-project': project } : {}) },
       resource: {},
       overlay: langSmith,
+      feedback: langSmithFeedback({ url: beside(at, '/otel/v1/traces', '/feedback'), headers: auth }, () =>
+        langSmithProject(beside(at, '/otel/v1/traces', '/sessions'), auth, project ?? 'default'),
+      ),
     };
   },
   weave: ({ spec, key, need, base }) => {
     const [entity, project] = (spec.project ?? key('WANDB_PROJECT') ?? '').split('/');
     if (!entity || !project) throw new TollgateError('invalidInput', 'The trace sink for Weave needs its project as "entity/project": set WANDB_PROJECT.');
+    const at = base('https://trace.wandb.ai', 'WF_TRACE_SERVER_URL');
+    const apiKey = need('WANDB_API_KEY');
     return {
       encoding: 'protobuf',
-      url: under(base('https://trace.wandb.ai', 'WF_TRACE_SERVER_URL'), '/agents/otel/v1/traces'),
-      headers: { 'wandb-api-key': need('WANDB_API_KEY') },
+      url: under(at, '/agents/otel/v1/traces'),
+      headers: { 'wandb-api-key': apiKey },
       resource: { 'wandb.entity': entity, 'wandb.project': project },
       overlay: weave,
+      feedback: weaveFeedback(
+        { url: beside(at, '/agents/otel/v1/traces', '/feedback/create'), headers: { authorization: basic('api', apiKey) } },
+        `${entity}/${project}`,
+      ),
     };
   },
   phoenix: ({ spec, key, base }) => {
     const project = spec.project ?? key('PHOENIX_PROJECT_NAME') ?? 'tollgate';
     const apiKey = key(spec.keyVariable ?? 'PHOENIX_API_KEY');
+    const at = base('http://127.0.0.1:6006', 'PHOENIX_COLLECTOR_ENDPOINT');
+    const auth: Record<string, string> = apiKey ? { authorization: `Bearer ${apiKey}` } : {};
     return {
       encoding: 'protobuf',
-      url: under(base('http://127.0.0.1:6006', 'PHOENIX_COLLECTOR_ENDPOINT'), '/v1/traces'),
-      headers: { 'x-project-name': project, ...(apiKey ? { authorization: `Bearer ${apiKey}` } : {}) },
+      url: under(at, '/v1/traces'),
+      headers: { 'x-project-name': project, ...auth },
       resource: { 'openinference.project.name': project },
       overlay: phoenix,
+      feedback: phoenixFeedback({ url: beside(at, '/v1/traces', '/v1/span_annotations'), headers: auth }),
     };
   },
   braintrust: ({ spec, key, need, base }) => {
@@ -92,23 +117,41 @@ const PLANS: Readonly<Record<SinkType, (given: Given) => SinkPlan>> = {
   langfuse: ({ spec, key, need, base }) => {
     const publicKey = key(spec.publicKeyVariable ?? 'LANGFUSE_PUBLIC_KEY');
     if (publicKey === undefined) throw new TollgateError('invalidInput', 'The trace sink for Langfuse needs LANGFUSE_PUBLIC_KEY beside LANGFUSE_SECRET_KEY.');
+    const at = base('https://cloud.langfuse.com', 'LANGFUSE_BASE_URL');
+    const headers = { authorization: basic(publicKey, need('LANGFUSE_SECRET_KEY')) };
     return {
       encoding: 'protobuf',
-      url: under(base('https://cloud.langfuse.com', 'LANGFUSE_BASE_URL'), '/api/public/otel/v1/traces'),
-      headers: { authorization: `Basic ${Buffer.from(`${publicKey}:${need('LANGFUSE_SECRET_KEY')}`).toString('base64')}` },
+      url: under(at, '/api/public/otel/v1/traces'),
+      headers,
       resource: spec.project === undefined ? {} : { 'langfuse.environment': spec.project },
       overlay: langfuse,
+      feedback: langfuseFeedback({ url: beside(at, '/api/public/otel/v1/traces', '/api/public/scores'), headers }, spec.project),
     };
   },
-  helicone: ({ need, base }) => ({
-    encoding: 'helicone',
-    url: under(base('https://api.helicone.ai', 'HELICONE_API_URL'), '/v1/trace/log'),
-    headers: { authorization: `Bearer ${need('HELICONE_API_KEY')}` },
-    resource: {},
-  }),
+  helicone: ({ need, base }) => {
+    const at = base('https://api.helicone.ai', 'HELICONE_API_URL');
+    const headers = { authorization: `Bearer ${need('HELICONE_API_KEY')}` };
+    return {
+      encoding: 'helicone',
+      url: under(at, '/v1/trace/log'),
+      headers,
+      resource: {},
+      feedback: heliconeFeedback({ url: beside(at, '/v1/trace/log', '/v1/request'), headers }),
+    };
+  },
 };
 
 /** An address that has the path already is taken as it is. */
 function under(base: string, path: string): string {
   return base.endsWith('/v1/traces') || base.endsWith(path) ? base : `${base}${path}`;
+}
+
+/** Another path of the same backend, also where the address names the whole path of traces. */
+function beside(base: string, tracesPath: string, path: string): string {
+  if (base.endsWith(tracesPath)) return `${base.slice(0, -tracesPath.length)}${path}`;
+  return base.endsWith('/v1/traces') ? new URL(path, base).href : `${base}${path}`;
+}
+
+function basic(user: string, password: string): string {
+  return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
 }

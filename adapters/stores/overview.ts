@@ -48,8 +48,12 @@ export function selectSpend(filter: OverviewFilter): Query {
 
 export function selectRunCounts(filter: OverviewFilter): Query {
   return {
-    sql: `SELECT task, tenant, shown_status, count(*) AS runs
-      FROM (SELECT runs.task, runs.tenant, ${SHOWN_STATUSES} AS shown_status FROM runs WHERE runs.started_at_ms >= :since ${ofTenant(filter)}) AS shown
+    sql: `SELECT task, tenant, shown_status, count(*) AS runs, CAST(coalesce(sum(limit_nano_usd), 0) AS BIGINT) AS limits, CAST(coalesce(sum(used), 0) AS BIGINT) AS used
+      FROM (SELECT runs.task, runs.tenant, ${SHOWN_STATUSES} AS shown_status, scopes.limit_nano_usd,
+          scopes.settled_nano_usd + scopes.held_nano_usd + scopes.written_off_nano_usd AS used
+        FROM runs LEFT JOIN run_scopes ON run_scopes.run = runs.id AND run_scopes.kind = 'run' AND runs.parents_json = '[]'
+          LEFT JOIN scopes ON scopes.id = run_scopes.scope
+        WHERE runs.started_at_ms >= :since ${ofTenant(filter)}) AS shown
       GROUP BY task, tenant, shown_status ORDER BY task, tenant, shown_status LIMIT :limit`,
     parameters: parametersOf(filter),
   };
@@ -93,5 +97,12 @@ export function toSpendOfDay(row: Row): SpendOfDay {
 }
 
 export function toRunCount(row: Row): RunCount {
-  return { task: text(row, 'task'), tenant: text(row, 'tenant'), status: text(row, 'shown_status') as AgentRunStatus, runs: integer(row, 'runs') };
+  return {
+    task: text(row, 'task'),
+    tenant: text(row, 'tenant'),
+    status: text(row, 'shown_status') as AgentRunStatus,
+    runs: integer(row, 'runs'),
+    limitNanoUsd: integer(row, 'limits') as NanoUsd,
+    usedNanoUsd: integer(row, 'used') as NanoUsd,
+  };
 }

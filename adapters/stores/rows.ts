@@ -295,11 +295,12 @@ export interface TranscriptRows {
   readonly attempt: (attemptId: AttemptId) => Row | undefined;
 }
 
-/** Follows each reply to the head it was asked from, newest first, and turns the whole round. */
-export function walkTranscript(rows: TranscriptRows, newest: TranscriptHead): LoadedTranscript {
+/** Follows each reply to the head it was asked from, newest first and no further than `after`, and turns the whole round. The newest place is always read. */
+export function walkTranscript(rows: TranscriptRows, newest: TranscriptHead, after?: TranscriptHead): LoadedTranscript {
   const backwards: TranscriptMessage[] = [];
   const seen = new Set<AttemptId>();
   for (let head: TranscriptHead | null = newest; head; ) {
+    if (after && head !== newest && isSamePlace(head, after)) return { type: 'transcript', messages: backwards.reverse(), isTail: true };
     for (const nodeId of head.nodeIds.toReversed()) {
       const node = rows.node(nodeId);
       if (!node) return { type: 'missing', what: `transcript node ${nodeId}` };
@@ -315,6 +316,10 @@ export function walkTranscript(rows: TranscriptRows, newest: TranscriptHead): Lo
     head = json<TranscriptHead>(row, 'head_json');
   }
   return { type: 'transcript', messages: backwards.reverse() };
+}
+
+function isSamePlace(left: TranscriptHead, right: TranscriptHead): boolean {
+  return left.attemptId === right.attemptId && left.nodeIds.length === right.nodeIds.length && left.nodeIds.every((id, index) => id === right.nodeIds[index]);
 }
 
 function assistantMessage(reply: ModelReply): TranscriptMessage {

@@ -43,7 +43,7 @@ export const CALL_COLUMNS = `id, ${CALL_VALUES}, status, result_json, is_error, 
 export const INSERT_CALL = `
   INSERT INTO tool_calls (run, ${CALL_VALUES}, status, started_at_ms)
   VALUES (:run, :callKey, :attemptId, :callIndex, :tool, :toolVersion, :effect, :argumentsDigest, :idempotencyKey,
-    :approvalId, :occurrence, :dispatchDeadlineMs, 'intent', :now)`;
+    :approvalId, :occurrence, :dispatchDeadlineMs, 'intent', :now - :tookMs)`;
 
 /** The audit entry that a restore leaves. */
 export const RESTORED = 'store.restored';

@@ -5,17 +5,20 @@ import { integer, integerOrNull, jsonOrNull, type Row, text, textOrNull } from '
 
 /** What both stores need to keep what is to be exported, in SQL that reads the same in both. `:now` is the store's time. */
 
-export const REGISTER_SINK = `INSERT INTO trace_sinks (sink, seen_at_ms) VALUES (:sink, :now)
+export const REGISTER_SINK = `INSERT INTO trace_sinks (sink, takes, seen_at_ms) VALUES (:sink, :takes, :now)
   ON CONFLICT (sink) DO UPDATE SET seen_at_ms = excluded.seen_at_ms`;
 export const FORGET_SINKS = 'DELETE FROM trace_sinks WHERE seen_at_ms < :before';
 export const FORGET_OUTBOX = 'DELETE FROM trace_outbox WHERE sink NOT IN (SELECT sink FROM trace_sinks)';
+/** Of a sink: its rows, but none before which a row of the sink `:behind` came that is still there. */
+const WAITING = `trace_outbox.sink = :sink
+  AND trace_outbox.id < coalesce((SELECT min(ahead.id) FROM trace_outbox AS ahead WHERE ahead.sink = :behind), 9223372036854775807)`;
 /** So that a sink with nothing to do costs no write. */
-export const HAS_ENDED = 'SELECT 1 AS one FROM trace_outbox WHERE sink = :sink LIMIT 1';
+export const HAS_ENDED = `SELECT 1 AS one FROM trace_outbox WHERE ${WAITING} LIMIT 1`;
 export const CLAIM_SINK = `UPDATE trace_sinks SET holder = :holder, lease_until_ms = :until
   WHERE sink = :sink AND (holder = :holder OR lease_until_ms < :now) RETURNING sink`;
 export const SELECT_ENDED = `SELECT trace_outbox.id, trace_outbox.kind, trace_outbox.ref, trace_outbox.at_ms, trace_outbox.money_status,
     trace_outbox.settled_nano_usd, trace_outbox.usage_json, runs.agent_run_id, runs.first_execution_run_id
-  FROM trace_outbox JOIN runs ON runs.id = trace_outbox.run WHERE trace_outbox.sink = :sink ORDER BY trace_outbox.id LIMIT :limit`;
+  FROM trace_outbox JOIN runs ON runs.id = trace_outbox.run WHERE ${WAITING} ORDER BY trace_outbox.id LIMIT :limit`;
 /** Gives the lease back, so that whoever comes next need not wait for it to run out. */
 export const COUNT_SINK = 'UPDATE trace_sinks SET exported = exported + :exported, dropped = dropped + :dropped, lease_until_ms = 0 WHERE sink = :sink';
 export const COUNT_PENDING = 'SELECT count(*) AS pending FROM trace_outbox WHERE sink = :sink';
@@ -23,7 +26,8 @@ export const TRIM_OUTBOX = 'DELETE FROM trace_outbox WHERE id IN (SELECT id FROM
 export const SELECT_STEP = 'SELECT attempt_id, model, reserved_at_ms, ended_at_ms FROM attempts WHERE run = :run AND step = :step ORDER BY id';
 export const SELECT_STEP_TOOLS = `SELECT max(tool_calls.ended_at_ms) AS ended_at_ms FROM tool_calls JOIN attempts
   ON attempts.run = tool_calls.run AND attempts.attempt_id = tool_calls.attempt_id WHERE tool_calls.run = :run AND attempts.step = :step`;
-export const SELECT_SINKS = `SELECT sink, exported, dropped, (SELECT count(*) FROM trace_outbox WHERE trace_outbox.sink = trace_sinks.sink) AS pending
+export const SELECT_SINKS = `SELECT sink, exported, dropped, (SELECT count(*) FROM trace_outbox WHERE trace_outbox.sink = trace_sinks.sink) AS pending,
+    (SELECT at_ms FROM trace_outbox WHERE trace_outbox.sink = trace_sinks.sink ORDER BY id LIMIT 1) AS oldest_at_ms
   FROM trace_sinks ORDER BY sink`;
 
 export function toEnded(row: Row): Ended {
@@ -51,5 +55,12 @@ export function toStepTimes(attempts: readonly Row[], tools: Row | undefined): S
 }
 
 export function toSinkState(row: Row): SinkState {
-  return { sink: text(row, 'sink'), pending: integer(row, 'pending'), exported: integer(row, 'exported'), dropped: integer(row, 'dropped') };
+  const count = (name: string) => integer(row, name);
+  return {
+    sink: text(row, 'sink'),
+    pending: count('pending'),
+    oldestAtMs: integerOrNull(row, 'oldest_at_ms'),
+    exported: count('exported'),
+    dropped: count('dropped'),
+  };
 }

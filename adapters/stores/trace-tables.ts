@@ -113,17 +113,55 @@ function insertOf({ kind, ref, at, money }: Watch, now: string): string {
     SELECT sink, ${kind === 'run' ? 'NEW.id' : 'NEW.run'}, '${kind}', ${ref}, ${at ?? now}, ${money} FROM trace_sinks`;
 }
 
-export function sqliteTraceTriggers(): string {
-  const now = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
-  return WATCHES.map((watch) => `CREATE TRIGGER ${watch.name} AFTER ${watch.on} ON ${watch.of} WHEN ${watch.when} BEGIN ${insertOf(watch, now)}; END;`).join(
-    '\n',
+const SQLITE_NOW = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+const POSTGRES_NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
+
+/** Feedback of a run goes into the queue behind the spans of its end: what it is about is then on its way already. */
+const FEEDBACK_OF_ENDED = `INSERT INTO trace_outbox (sink, run, kind, ref, at_ms)
+    SELECT trace_sinks.sink, NEW.id, 'feedback', feedback.feedback_id, NEW.ended_at_ms FROM trace_sinks, feedback
+    WHERE trace_sinks.takes = 'feedback' AND feedback.run = NEW.id ORDER BY feedback.id`;
+/** Of a run that has ended before; for one that goes on, the statement above. */
+const FEEDBACK_GIVEN = `INSERT INTO trace_outbox (sink, run, kind, ref, at_ms)
+    SELECT sink, NEW.run, 'feedback', NEW.feedback_id, NEW.at_ms FROM trace_sinks
+    WHERE takes = 'feedback' AND EXISTS (SELECT 1 FROM runs WHERE runs.id = NEW.run AND runs.ended_at_ms IS NOT NULL)`;
+
+/** What each trigger does since sinks take spans or feedback. */
+function statementsOf(watch: Watch, now: string): string {
+  const spans = `${insertOf(watch, now)} WHERE takes = 'spans';`;
+  return watch.kind === 'run' ? `${spans} ${FEEDBACK_OF_ENDED};` : spans;
+}
+
+const TAKES = "ALTER TABLE trace_sinks ADD COLUMN takes TEXT NOT NULL DEFAULT 'spans';";
+
+/** A queue of feedback beside the queue of spans, for sinks of the same name. */
+export function sqliteFeedbackQueue(): string {
+  const triggers = WATCHES.map(
+    (watch) => `DROP TRIGGER ${watch.name};
+  CREATE TRIGGER ${watch.name} AFTER ${watch.on} ON ${watch.of} WHEN ${watch.when} BEGIN ${statementsOf(watch, SQLITE_NOW)} END;`,
   );
+  return [TAKES, ...triggers, `CREATE TRIGGER trace_feedback_given AFTER INSERT ON feedback BEGIN ${FEEDBACK_GIVEN}; END;`].join('\n');
+}
+
+export function postgresFeedbackQueue(): string {
+  const functionOf = (name: string, statements: string) =>
+    `CREATE OR REPLACE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${statements} RETURN NULL; END $$;`;
+  return [
+    TAKES,
+    ...WATCHES.map((watch) => functionOf(watch.name, statementsOf(watch, POSTGRES_NOW))),
+    functionOf('trace_feedback_given', `${FEEDBACK_GIVEN};`),
+    'CREATE TRIGGER trace_feedback_given AFTER INSERT ON feedback FOR EACH ROW EXECUTE FUNCTION trace_feedback_given();',
+  ].join('\n');
+}
+
+export function sqliteTraceTriggers(): string {
+  return WATCHES.map(
+    (watch) => `CREATE TRIGGER ${watch.name} AFTER ${watch.on} ON ${watch.of} WHEN ${watch.when} BEGIN ${insertOf(watch, SQLITE_NOW)}; END;`,
+  ).join('\n');
 }
 
 export function postgresTraceTriggers(): string {
-  const now = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
   return WATCHES.map(
-    (watch) => `CREATE FUNCTION ${watch.name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${insertOf(watch, now)}; RETURN NULL; END $$;
+    (watch) => `CREATE FUNCTION ${watch.name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${insertOf(watch, POSTGRES_NOW)}; RETURN NULL; END $$;
   CREATE TRIGGER ${watch.name} AFTER ${watch.on} ON ${watch.of} FOR EACH ROW WHEN (${watch.when}) EXECUTE FUNCTION ${watch.name}();`,
   ).join('\n');
 }

@@ -62,10 +62,15 @@ async function load(encoding: Encoding): Promise<TextMeasure> {
 }
 
 const FORMS = ['NFC', 'NFD', 'NFKC', 'NFKD'] as const;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII is meant.
+const ASCII = /[\u0000-\u007f]+/g;
 
 /** UTF-8 bytes of the longest form that a tokenizer may make of a text: some normalise first, which can make it longer (one Arabic ligature becomes eighteen letters). */
 export function longestFormBytes(text: string): number {
   const bytes = Buffer.byteLength(text, 'utf8');
-  // One byte a unit is ASCII, which no normalisation changes.
-  return bytes === text.length ? bytes : Math.max(bytes, ...FORMS.map((form) => Buffer.byteLength(text.normalize(form), 'utf8')));
+  // One byte a unit is ASCII, which no normalisation takes apart; where it joins a mark that follows, the two get no longer.
+  if (bytes === text.length) return bytes;
+  const others = text.replace(ASCII, '');
+  const bytesOfOthers = Buffer.byteLength(others, 'utf8');
+  return bytes - bytesOfOthers + Math.max(bytesOfOthers, ...FORMS.map((form) => Buffer.byteLength(others.normalize(form), 'utf8')));
 }

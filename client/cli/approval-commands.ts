@@ -4,6 +4,7 @@ import type { JsonObject } from '../../contracts/json.ts';
 import type { DecisionResult } from '../decision.ts';
 import type { GateReport } from '../gate-report.ts';
 import { approveMany, type BatchOptions } from './approve-many.ts';
+import { addAttentionCommands } from './attention-commands.ts';
 import { type ExitCode, exitCodeOfDecision } from './exit-code.ts';
 import { renderGate } from './run-view.ts';
 import type { CliServices } from './services.ts';
@@ -27,15 +28,15 @@ interface DecisionOptions {
 
 /** `approvals list`, `approve`, `deny`, `withdraw`: what waits for a person, and the person's answer. */
 export function addApprovalCommands(program: Command, services: CliServices, end: (code: ExitCode) => void): void {
-  program
-    .command('approvals')
-    .description('look at what waits for a person')
+  const approvals = program.command('approvals').description('look at what waits for a person, ask about it, take it');
+  approvals
     .command('list')
     .description('list the gates that wait')
     .option('--limit <N>', 'at most this many, oldest first', wholeNumber)
     .option('--after <approvalId>', 'only those after this one: the next page')
     .option('--json', 'print JSON')
     .action(async (options: ListOptions) => end(await list(services, options)));
+  addAttentionCommands(approvals, services, end);
   program
     .command('approve')
     .description('approve exactly one action')

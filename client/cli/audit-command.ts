@@ -7,6 +7,7 @@ import { type AuditSelection, exportAudit } from '../../domain/audit/export.ts';
 import { AuditVerifier, type VerificationReport } from '../../domain/audit/verify.ts';
 import type { AgentRunId } from '../../contracts/ids.ts';
 import type { Store } from '../../domain/store/port.ts';
+import { type AuditQuery, auditLines } from '../http-audit.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { CliServices } from './services.ts';
 import { storeOf } from './store-of.ts';
@@ -61,12 +62,10 @@ export function addAuditCommand(program: Command, services: CliServices, end: (c
 }
 
 async function exportLines(services: CliServices, select: SelectOptions, out: string | undefined): Promise<ExitCode> {
-  const store = await storeOf(services, 'its audit is exported (GET /v1/audit)');
-  const selection = await selectionOf(store, select);
+  const lines = await openAudit(services, select);
   const file = out === undefined ? null : createWriteStream(out, { mode: 0o600 });
   if (file) await opened(file, out ?? '');
-  for await (const line of exportAudit(store, selection, await store.nowMs())) {
-    const text = JSON.stringify(line);
+  for await (const text of lines) {
     if (!file) services.terminal.print(text);
     else if (!file.write(`${text}\n`)) await once(file, 'drain');
   }
@@ -89,9 +88,29 @@ async function verify(services: CliServices, { file, key, anchor, json, ...selec
   return report.isIntact ? 0 : 1;
 }
 
+/** The lines of an export, of the API at TOLLGATE_URL where that is set, else of the store. */
+async function openAudit(services: CliServices, select: SelectOptions): Promise<AsyncIterable<string>> {
+  const api = services.api();
+  if (api) return auditLines(api, queryOf(select));
+  const store = await services.openStore();
+  const selection = await selectionOf(store, select);
+  const nowMs = await store.nowMs();
+  return (async function* () {
+    for await (const line of exportAudit(store, selection, nowMs)) yield JSON.stringify(line);
+  })();
+}
+
 async function* ofStore(services: CliServices, select: SelectOptions): AsyncGenerator<unknown> {
-  const store = await storeOf(services, 'its audit is verified; or give an export with --file');
-  for await (const line of exportAudit(store, await selectionOf(store, select), await store.nowMs())) yield JSON.parse(JSON.stringify(line)) as unknown;
+  for await (const line of await openAudit(services, select)) yield parsed(line);
+}
+
+function queryOf({ run, tenant, from, to }: SelectOptions): AuditQuery {
+  return {
+    ...(run === undefined ? {} : { run }),
+    ...(tenant === undefined ? {} : { tenant }),
+    ...(from === undefined ? {} : { from: new Date(momentOf('--from', from)).toISOString() }),
+    ...(to === undefined ? {} : { to: new Date(momentOf('--to', to)).toISOString() }),
+  };
 }
 
 async function* ofFile(services: CliServices, path: string): AsyncGenerator<unknown> {
@@ -133,7 +152,7 @@ function momentOf(option: string, text: string): number {
 }
 
 function described(report: VerificationReport): string {
-  const { rows, chains, anchors, erased, unproven, signedBy, findings, findingCount } = report;
+  const { rows, chains, anchors, erased, adopted, unproven, signedBy, findings, findingCount } = report;
   const lines = findings.map(({ kind, line, chain, sequence, message }) => {
     const place = [line === null ? null : `line ${line}`, chain, sequence === null ? null : `row ${sequence}`].filter((part) => part !== null);
     return `${kind}: ${place.join(', ')}${place.length > 0 ? ': ' : ''}${message}`;
@@ -141,6 +160,7 @@ function described(report: VerificationReport): string {
   if (findingCount > findings.length) lines.push(`… and ${findingCount - findings.length} more`);
   const notes = [
     erased > 0 ? `Of ${erased} rows the contents were erased.` : null,
+    adopted > 0 ? `${adopted} rows were written before the audit was chained: they are proven since the first anchor that has them.` : null,
     unproven > 0 ? `${unproven} rows were written before the audit was chained, and no anchor has them yet.` : null,
     ...signedBy.map((key) => `Anchors are signed with ${key}.`),
   ].filter((note) => note !== null);

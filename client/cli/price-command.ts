@@ -19,7 +19,7 @@ interface ImportOptions {
   readonly json?: boolean;
 }
 
-/** `price`, and `price import`. */
+/** `price`, `price bounds` and `price import`. */
 export function addPriceCommand(program: Command, services: CliServices, end: (code: ExitCode) => void): void {
   const price = program
     .command('price')
@@ -28,6 +28,11 @@ export function addPriceCommand(program: Command, services: CliServices, end: (c
     .option('--at <date>', 'the price of that time, for lines that name no time of their own')
     .option('--json', 'JSON lines also where a person reads')
     .action(async (options: PriceOptions) => end(await priceLines(services, options)));
+  price
+    .command('bounds')
+    .description('models whose reservations were raised, because a provider charged more than was reserved, and by which factor')
+    .option('--json', 'print JSON')
+    .action(async (_: unknown, command: Command) => end(await listBounds(services, command.optsWithGlobals<{ json?: boolean }>().json ?? false)));
   price
     .command('import <file>')
     .description('turn LiteLLM\'s model_prices_and_context_window.json into a price file for "prices" in tollgate.config.ts')
@@ -47,6 +52,20 @@ async function priceLines(services: CliServices, { explain = false, at, json = f
     const priced = await services.priceLine(line, { explain, ...(at === undefined ? {} : { at }) });
     if (forPeople) for (const shown of explanation(priced)) terminal.print(shown);
     else terminal.print(JSON.stringify(priced));
+  }
+  return 0;
+}
+
+async function listBounds({ terminal, runs }: CliServices, json: boolean): Promise<ExitCode> {
+  const bounds = await runs().bounds();
+  if (json) terminal.print(JSON.stringify(bounds));
+  else if (bounds.length === 0) terminal.print('Every reservation is the bound as computed: no provider has charged beyond one.');
+  else {
+    const rows = bounds.map(({ model, endpoint, factor, raises, changedAt }) => [model, endpoint, `${factor}x`, String(raises), changedAt]);
+    for (const row of columns([['MODEL', 'ENDPOINT', 'FACTOR', 'RAISES', 'SINCE'], ...rows])) terminal.print(row.trimEnd());
+    terminal.note(
+      'A call of these reserves its computed bound times the factor. "tollgate reconcile reset-bound <model> <endpoint> --reason …" takes one back.',
+    );
   }
   return 0;
 }

@@ -116,7 +116,7 @@ function cellsOf({ settledUsd, heldUsd, estimateFactor, tokens, attempts, latenc
     latency ? seconds(latency.p50Ms) : '-',
     latency ? seconds(latency.p95Ms) : '-',
     runs ? String(runs.count) : '-',
-    percent(runs?.successRate ?? null),
+    percent((runs ?? attempts).successRate),
     gates ? String(gates.count) : '-',
     gates?.wait ? seconds(gates.wait.p50Ms) : '-',
     feedback?.meanScore == null ? '-' : `${feedback.meanScore.toFixed(2)} (${feedback.count})`,
@@ -169,6 +169,7 @@ const CSV: readonly (readonly [name: string, cell: (line: UsageLine) => Cell])[]
   ['gateWaitP99Ms', ({ gates }) => gates?.wait?.p99Ms],
   ['feedback', ({ feedback }) => feedback?.count],
   ['feedbackMeanScore', ({ feedback }) => feedback?.meanScore],
+  ['attemptSuccessRate', ({ attempts }) => attempts.successRate],
 ];
 
 /** RFC 4180. A text that a spreadsheet would take for a formula gets an apostrophe before it. */

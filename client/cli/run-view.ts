@@ -1,5 +1,5 @@
 import { formatUsd, parseUsd } from '../../domain/budget/price.ts';
-import type { GateReport } from '../gate-report.ts';
+import type { GateReport, QuestionReport } from '../gate-report.ts';
 import type { RunReport } from '../run-report.ts';
 import type { StepReport, ToolCallReport } from '../step-report.ts';
 import type { Terminal } from './terminal.ts';
@@ -121,6 +121,8 @@ export function renderGate(gate: GateReport, { columns, style }: Pick<ViewOption
     ...Object.entries(gate.values ?? {}).map(([token, value]) => `        ${token} is ${inline(value, Math.max(20, columns - token.length - 12))}`),
     ...again,
     `        ${shorten(gate.reason, 400)}`,
+    ...(gate.questions ?? []).flatMap(renderQuestion),
+    ...(gate.claim ? [style('dim', `        ${visible(gate.claim.displayName ?? gate.claim.by)} is looking at it until ${gate.claim.until}`)] : []),
     ...(gate.stopped ?? []).map((stop) => style('red', `        Stopped by ${stop.by} since ${stop.at}: ${stop.reason}`)),
     style(
       'dim',
@@ -128,6 +130,12 @@ export function renderGate(gate: GateReport, { columns, style }: Pick<ViewOption
     ),
     ...(gate.approveCommand ? [`        ${gate.approveCommand}`] : []),
   ];
+}
+
+function renderQuestion({ by, displayName, text, answer }: QuestionReport): string[] {
+  const said =
+    answer?.type === 'answered' ? `The agent: ${shorten(answer.text, 400)}` : answer ? `No answer: ${shorten(answer.message, 400)}` : 'No answer yet.';
+  return [`        ${visible(displayName ?? by)} asked: ${shorten(text, 400)}`, `        ${said}`];
 }
 
 function asObject(value: unknown): Readonly<Record<string, unknown>> {

@@ -62,7 +62,7 @@ export interface CliServices {
   /** Where the trace of a run hangs that is started here, as TRACEPARENT says. */
   traceparent(): string | undefined;
   /** The API that the commands speak to, where TOLLGATE_URL is set. */
-  api(): { readonly url: string } | null;
+  api(): { readonly url: string; readonly token?: string } | null;
   /** One connection for the command, closed by `close`. */
   connect(timeoutMs?: number): Promise<TemporalConnection>;
   /** One store for the command, closed by `close`. */

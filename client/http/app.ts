@@ -7,6 +7,7 @@ import type { LoginFlow, TokenVerifier } from '../../domain/identity/port.ts';
 import type { ApiKeyScope, Store } from '../../domain/store/port.ts';
 import type { Identity } from '../decision.ts';
 import type { RunsDoor } from '../runs-door.ts';
+import { attentionRoutes } from './attention-routes.ts';
 import { auditRoutes } from './audit-routes.ts';
 import { approvalRoutes } from './approval-routes.ts';
 import { type AuthPorts, authenticate, type Caller, demandScope, isLoopbackHost, type RequestOrigin } from './auth.ts';
@@ -49,6 +50,8 @@ export interface HttpApiOptions {
   readonly codec?: Pick<CodecRouteOptions, 'codec' | 'origin'>;
   /** The Temporal Web UI, to which the page links. */
   readonly temporalUi?: { readonly url: string; readonly namespace: string };
+  /** Where a trace is shown, with `{traceId}` in the place of its id. */
+  readonly traceUrl?: string;
   /** Verifies people; absent where no issuer is configured. */
   readonly people?: People;
   /** Requests in a minute. */
@@ -127,9 +130,9 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
   await registerHeaders(app, isHttps);
   const limiter = await registerLimits(app, rates);
   const { login } = people ?? {};
-  const sessions = login ? await registerSessions(app, { ...login, keys: login.sessionKeys, isHttps }) : null;
-  const callerOf = (request: FastifyRequest, origin = originOf(request)) =>
-    authenticate(authPorts(app, options, publicUrl), { ...origin, session: sessions?.read(request) ?? null });
+  const sessions = login ? await registerSessions(app, { ...login, keys: login.sessionKeys, isHttps, ended: options.store }) : null;
+  const callerOf = async (request: FastifyRequest, origin = originOf(request)) =>
+    authenticate(authPorts(app, options, publicUrl), { ...origin, session: (await sessions?.read(request)) ?? null });
   addHooks(app, limiter, callerOf);
 
   const api = toApi(app, options, callerOf);
@@ -137,6 +140,7 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
   await app.register(healthRoutes(options));
   await app.register(runRoutes(api));
   await app.register(approvalRoutes(api));
+  await app.register(attentionRoutes(api));
   await app.register(standingRoutes(api));
   await app.register(moneyRoutes(api));
   await app.register(quotaRoutes(api, options));
@@ -220,8 +224,9 @@ function withoutOrigin(request: FastifyRequest): RequestOrigin {
   return { ...originOf(request), headers };
 }
 
-function sendProblem({ scrub }: HttpApiOptions, error: unknown, request: FastifyRequest, reply: FastifyReply) {
-  const answer = scrubbed(toProblem(error, request.id), scrub);
+function sendProblem({ scrub, people }: HttpApiOptions, error: unknown, request: FastifyRequest, reply: FastifyReply) {
+  const found = scrubbed(toProblem(error, request.id), scrub);
+  const answer = found.status === 401 && people?.login ? { ...found, login: '/login' } : found;
   if (answer.status >= 500 && !(error instanceof TollgateError)) request.log.error({ err: error }, 'request failed');
   reply.headers(SECURITY_HEADERS);
   if (answer.status === 401) reply.header('www-authenticate', 'Bearer realm="tollgate"');

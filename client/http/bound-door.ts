@@ -14,8 +14,7 @@ import type { StartOptions } from '../start-request.ts';
 import { decideAll } from '../decision-batch.ts';
 import type { Caller } from './auth.ts';
 import { bindStandingDoor } from './bound-standing-door.ts';
-
-const MAX_DELEGATIONS = 100;
+import { delegatedTo, withDelegated } from './delegated.ts';
 
 /**
  * A door that shows a caller only what that caller may know of: runs and gates of its tenant, and no workflow that is no
@@ -40,11 +39,7 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
 
   /** Somebody for whom others have delegated a role sees what that role is asked. What they decide is signed with their own roles. */
   async function seer(): Promise<Pick<Caller, 'isPerson' | 'identity'>> {
-    if (!caller.isPerson) return caller;
-    const { identity } = caller;
-    const ofTenant = tenant === null ? {} : { tenant };
-    const delegations = await store.listDelegations({ to: identity.name, live: true, limit: MAX_DELEGATIONS, ...ofTenant });
-    return { isPerson: true, identity: { ...identity, roles: [...identity.roles, ...delegations.map(({ delegation }) => delegation.role)] } };
+    return caller.isPerson ? withDelegated(caller, await delegatedTo(store, caller)) : caller;
   }
 
   async function visibleGate(approvalId: string): Promise<GateRecord | null> {
@@ -134,11 +129,21 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
       const gate = await visibleGate(approvalId);
       return gate ? await door.withdraw(approvalId, { actionDigest: gate.actionDigest, ...options }) : unknownGate(approvalId);
     },
+    async ask(approvalId, question) {
+      const gate = await visibleGate(approvalId);
+      return gate ? await door.ask(approvalId, { actionDigest: gate.actionDigest, ...question }) : { ...unknown(approvalId), gateStatus: null };
+    },
+    take: async (approvalId) => ((await visibleGate(approvalId)) ? await door.take(approvalId) : unknown(approvalId)),
+    release: async (approvalId) => ((await visibleGate(approvalId)) ? await door.release(approvalId) : unknown(approvalId)),
     async signDecision(approvalId, decision) {
       if (!(await visibleGate(approvalId))) throw noSuchGate(approvalId);
       return await door.signDecision(approvalId, decision);
     },
   };
+}
+
+function unknown(approvalId: string) {
+  return { type: 'refused', reason: 'unknownGate', message: noSuchGate(approvalId).message } as const;
 }
 
 /** @throws TollgateError `forbidden` where the caller is there for one tenant. */

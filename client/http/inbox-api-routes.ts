@@ -3,12 +3,15 @@ import type { AgentRunId, ApprovalId } from '../../contracts/ids.ts';
 import type { RunRecord, Store } from '../../domain/store/port.ts';
 import { noSuchRun } from '../agent-client.ts';
 import { reportGate } from '../gate-report.ts';
-import { type InboxReport, reportGateContext, reportInbox, type Viewer } from '../inbox-report.ts';
+import { traceOf } from '../../telemetry/trace-ids.ts';
+import type { Viewer } from '../gate-standing.ts';
+import { type InboxReport, reportGateContext, reportInbox } from '../inbox-report.ts';
 import { reportOverview } from '../overview-report.ts';
 import { noSuchGate } from '../run-reader.ts';
 import { reportTimeline } from '../timeline-report.ts';
 import type { HttpApi, HttpApiOptions } from './app.ts';
 import type { Caller } from './auth.ts';
+import { delegatedTo, withDelegated } from './delegated.ts';
 import * as schemas from './inbox-schemas.ts';
 import { described, json, onTheWire, PROBLEMS } from './route-schema.ts';
 import { approvalPath, MAX_LISTED, runPath } from './schemas.ts';
@@ -17,8 +20,10 @@ import { isTheirs } from './their-gates.ts';
 const tags = ['inbox'];
 const config = { scope: 'read' } as const;
 
+type Options = Pick<HttpApiOptions, 'store' | 'temporalUi' | 'traceUrl'>;
+
 /** What the inbox page reads beside what there is for everybody. Each caller sees its own tenant's. */
-export function inboxApiRoutes(api: HttpApi, options: Pick<HttpApiOptions, 'store' | 'temporalUi'>): FastifyPluginAsyncZod {
+export function inboxApiRoutes(api: HttpApi, options: Options): FastifyPluginAsyncZod {
   const { store } = options;
   return async (app) => {
     app.get(
@@ -49,17 +54,18 @@ export function inboxApiRoutes(api: HttpApi, options: Pick<HttpApiOptions, 'stor
       async (request, reply) => {
         const { approvalId } = request.params;
         const caller = api.callerOf(request);
+        const viewer = await viewerOf(store, caller);
         const gate = await store.findGate(approvalId as ApprovalId);
         const run = gate && (await store.getRun(gate.runKey));
-        if (!gate || !isVisible(run, caller) || !isTheirs(caller, reportGate(gate), Date.now())) throw noSuchGate(approvalId);
-        return reply.send(onTheWire(schemas.gateContextSchema, await reportGateContext(store, viewerOf(caller), gate, run)));
+        if (!gate || !isVisible(run, caller) || !isTheirs(seerOf(caller, viewer), reportGate(gate), Date.now())) throw noSuchGate(approvalId);
+        return reply.send(onTheWire(schemas.gateContextSchema, await reportGateContext(store, viewer, gate, run)));
       },
     );
     await app.register(runAndOverviewRoutes(api, options));
   };
 }
 
-function runAndOverviewRoutes(api: HttpApi, { store, temporalUi }: Pick<HttpApiOptions, 'store' | 'temporalUi'>): FastifyPluginAsyncZod {
+function runAndOverviewRoutes(api: HttpApi, { store, temporalUi, traceUrl }: Options): FastifyPluginAsyncZod {
   return async (app) => {
     app.get(
       '/v1/runs/:agentRunId/timeline',
@@ -78,7 +84,8 @@ function runAndOverviewRoutes(api: HttpApi, { store, temporalUi }: Pick<HttpApiO
         const temporalUrl = temporalUi
           ? `${temporalUi.url}/namespaces/${encodeURIComponent(temporalUi.namespace)}/workflows/${encodeURIComponent(agentRunId)}`
           : null;
-        return reply.send(onTheWire(schemas.timelineSchema, { ...(await reportTimeline(store, run)), temporalUrl }));
+        const links = { temporalUrl, traceUrl: traceUrl?.replaceAll('{traceId}', traceOf(run).traceId) ?? null };
+        return reply.send(onTheWire(schemas.timelineSchema, { ...(await reportTimeline(store, run)), ...links }));
       },
     );
     app.get(
@@ -101,14 +108,20 @@ function runAndOverviewRoutes(api: HttpApi, { store, temporalUi }: Pick<HttpApiO
 
 /** What waits, as far as it is the caller's: filtered before it is cut, so that nothing of others takes a place of theirs. */
 async function inboxOf(store: Store, caller: Caller, limit: number): Promise<InboxReport> {
-  if (!caller.isPerson) return await reportInbox(store, viewerOf(caller), { limit, ...tenantOf(caller) });
-  const all = await reportInbox(store, viewerOf(caller), { limit: MAX_LISTED, ...tenantOf(caller) });
-  const gates = all.gates.filter(({ gate }) => isTheirs(caller, gate, Date.now()));
+  const viewer = await viewerOf(store, caller);
+  if (!caller.isPerson) return await reportInbox(store, viewer, { limit, ...tenantOf(caller) });
+  const all = await reportInbox(store, viewer, { limit: MAX_LISTED, ...tenantOf(caller) });
+  const seer = seerOf(caller, viewer);
+  const gates = all.gates.filter(({ gate }) => isTheirs(seer, gate, Date.now()));
   return { ...all, gates: gates.slice(0, limit), total: gates.length };
 }
 
-function viewerOf({ identity, isLocal }: Caller): Viewer {
-  return { identity, requesterMayDecide: isLocal };
+async function viewerOf(store: Store, caller: Caller): Promise<Viewer> {
+  return { identity: caller.identity, requesterMayDecide: caller.isLocal, standsFor: await delegatedTo(store, caller) };
+}
+
+function seerOf(caller: Caller, { standsFor = [] }: Viewer): Caller {
+  return withDelegated(caller, standsFor);
 }
 
 function tenantOf({ tenant }: Caller): { readonly tenant?: string } {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { standingSchema } from './standing-schemas.ts';
 import { gateSchema, MAX_LISTED, runSummarySchema, schemaRegistry } from './schemas.ts';
 
 // What the inbox page asks for. Answers are loose, as everywhere: fields may be added.
@@ -11,12 +12,15 @@ function named<Schema extends z.ZodType>(id: string, schema: Schema): Schema {
 const text = z.string();
 const when = z.string().describe('ISO 8601');
 const usd = z.string().describe('USD, as a decimal');
-const standing = z.string().describe('waitsForYou, overLimit, otherRole, yourOwnRun, youHaveDecided or closed; a hint, the gate itself decides.');
+const standing = z
+  .string()
+  .describe('waitsForYou, overLimit, otherRole, yourOwnRun, youHaveDecided, countedAlready or closed; a hint, the gate itself decides.');
 
 export const inboxQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(MAX_LISTED).default(200) });
 export const overviewQuery = z.strictObject({ days: z.coerce.number().int().min(1).max(90).default(14) });
 
-const waiting = { gate: gateSchema, task: text, tenant: text, feature: text, standing };
+const onBehalfOf = text.exactOptional().describe('Who has delegated the role to the caller that a decision would stand for.');
+const waiting = { gate: gateSchema, task: text, tenant: text, feature: text, standing, onBehalfOf };
 export const inboxSchema = named(
   'Inbox',
   z.looseObject({
@@ -38,6 +42,7 @@ export const gateContextSchema = named(
     calls: z.int(),
     spentUsd: usd,
     action: z.looseObject({ status: text, startedAt: when, endedAt: when.nullable() }).nullable(),
+    grant: standingSchema.nullable().describe('The standing approval that approved it in place of people.'),
     others: z.array(z.looseObject({ approvalId: text, tool: text })),
     now: when,
   }),
@@ -63,6 +68,7 @@ export const timelineSchema = named(
     total: z.int(),
     now: when,
     temporalUrl: text.nullable().describe('The run in the Temporal Web UI, where the address of that is set.'),
+    traceUrl: text.nullable().describe('Its trace, where it is set where traces are shown.'),
   }),
 );
 
@@ -70,14 +76,16 @@ const spend = { settledUsd: usd, heldUsd: usd, attempts: z.int() };
 const ms = z.int().nullable();
 const waits = { gates: z.int(), decided: z.int(), expired: z.int(), medianMs: ms, p95Ms: ms };
 const runs = z.record(z.string(), z.int()).describe('Runs by status.');
+const budgets = z.looseObject({ limitUsd: usd, usedUsd: usd }).describe('Budgets of runs that draw on no other’s.');
 export const overviewSchema = named(
   'Overview',
   z.looseObject({
     since: when,
     now: when,
     days: z.array(z.looseObject({ day: text, ...spend })),
-    byTask: z.array(z.looseObject({ task: text, ...spend, ...waits, runs })),
-    byTenant: z.array(z.looseObject({ tenant: text, ...spend, ...waits, runs })),
+    byTask: z.array(z.looseObject({ task: text, ...spend, ...waits, budgets, runs })),
+    byTenant: z.array(z.looseObject({ tenant: text, ...spend, ...waits, budgets, runs })),
+    budgets,
     waiting: z.looseObject({ ...waits, open: z.int() }),
     isComplete: z.boolean().describe('False where there was more than is summed.'),
   }),

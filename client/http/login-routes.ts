@@ -28,7 +28,7 @@ export function loginRoutes({ flow, sessions, publicUrl, audit }: LoginOptions):
       return redirect(reply, url);
     });
     app.get(CALLBACK, { ...route, schema: { hide: true } }, async (request, reply) => {
-      const login = sessions.takeLogin(request);
+      const login = await sessions.takeLogin(request);
       if (!login)
         throw new TollgateError(
           'unauthenticated',

@@ -48,6 +48,7 @@ async function serve(): Promise<void> {
     developer: developerOf(settings),
     developerBesideKeys: settings.localDeveloper === true,
     ...(settings.temporalUiUrl === undefined ? {} : { temporalUi: { url: settings.temporalUiUrl, namespace: settings.temporal.namespace } }),
+    ...(settings.traceUrl === undefined ? {} : { traceUrl: settings.traceUrl }),
     ...(settings.oidc ? { people: peopleOf(settings, settings.oidc) } : {}),
     rates: settings.rates,
     trustedProxies: settings.trustedProxies,

@@ -40,7 +40,7 @@ export function meRoutes(api: HttpApi, sessions: Sessions | null, audit: Pick<Au
       async (request, reply) => {
         const { session, identity } = api.callerOf(request);
         if (session && sessions) {
-          sessions.end(request);
+          await sessions.end(request);
           await audit.appendAudit({ type: 'person.signedOut', runKey: null, actor: identity.name, data: {} });
         }
         return reply.code(204).send(null);

@@ -49,7 +49,7 @@ const lineSchema = named(
     estimatedUsd: usd,
     estimateFactor: z.number().nullable().describe('How many times its charge was reserved for an attempt.'),
     tokens: z.looseObject({ input: count, cachedInput: count, cacheWrite: count, output: count, reasoning: count }),
-    attempts: z.looseObject({ count, replies: count, fallbacks: count, inFlight: count }),
+    attempts: z.looseObject({ count, replies: count, fallbacks: count, inFlight: count, successRate: z.number().nullable() }),
     latency: percentiles,
     runs: z.looseObject({ count, ended: z.record(z.string(), count), successRate: z.number().nullable(), budgetUsd: usd }).nullable(),
     gates: z.looseObject({ count, open: count, approved: count, denied: count, expired: count, wait: percentiles }).nullable(),

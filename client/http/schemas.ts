@@ -149,6 +149,21 @@ const voteSchema = z.looseObject({
   at: when,
 });
 const stoppedSchema = z.looseObject({ stopId: text, by: text, reason: text, at: when });
+const questionSchema = z.looseObject({
+  questionId: text,
+  by: text,
+  displayName: text.exactOptional(),
+  text,
+  at: when,
+  actionDigest: text,
+  answer: z
+    .discriminatedUnion('type', [
+      z.looseObject({ type: z.literal('answered'), text, model: text, at: when }),
+      z.looseObject({ type: z.literal('notAnswered'), why: text, message: text, at: when }),
+    ])
+    .exactOptional()
+    .describe('Absent while the agent is asked. Words of a model: they decide nothing.'),
+});
 export const gateSchema = named(
   'Gate',
   z.looseObject({
@@ -187,12 +202,13 @@ export const gateSchema = named(
       .describe('What holders of a role may approve and edit to.'),
     escalatesTo: z.looseObject({ role: text, at: when, escalated: z.boolean() }).exactOptional().describe('Another role may decide from then on.'),
     remindsAt: when.exactOptional(),
+    tried: z.looseObject({ role: text, approvers: z.int() }).exactOptional().describe('What would be asked if the rules that are only tried out counted.'),
     edits: z
       .array(z.looseObject({ editor: text, at: when, comment: text.nullable(), fromArguments: anyJson, fromDigest: text }))
       .exactOptional()
       .describe('Changes of the arguments by people, oldest first.'),
-    claim: z.looseObject({ by: text, until: when }).exactOptional().describe('Who is looking at it; binds nobody.'),
-    questions: z.array(z.looseObject({ by: text, text, at: when })).exactOptional(),
+    claim: z.looseObject({ by: text, displayName: text.exactOptional(), until: when }).exactOptional().describe('Who is looking at it; binds nobody.'),
+    questions: z.array(questionSchema).exactOptional().describe('What approvers asked the agent, and what it answered, oldest first.'),
     approveCommand: text.exactOptional(),
   }),
 );
@@ -221,6 +237,7 @@ const attemptSchema = z.looseObject({
   step: z.int(),
   model: text,
   provider: text,
+  mode: z.literal('answer').exactOptional().describe('Set where a question at a gate was answered, beside the steps of the run.'),
   outcome: text,
   message: text.exactOptional(),
   costUsd: usd.nullable(),
@@ -361,6 +378,7 @@ export const problemSchema = named(
       problems: z.array(z.looseObject({ path: text, message: text })).exactOptional(),
       reason: text.exactOptional().describe('Why a decision or a repair was refused.'),
       gateStatus: text.nullable().exactOptional(),
+      login: text.exactOptional().describe('Where a person can log in by browser.'),
     })
     .describe('RFC 9457'),
 );

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { TollgateError } from '../../contracts/failures.ts';
 import type { PendingLogin, VerifiedPerson } from '../../domain/identity/port.ts';
+import type { EndedSessionStore } from '../../domain/identity/store-port.ts';
 
 /** How long a person may take at the issuer, in seconds. */
 const LOGIN_SECONDS = 600;
@@ -31,20 +32,22 @@ export interface SessionOptions {
   readonly lifetimeMs: number;
   /** Whether browsers come by HTTPS: cookies then go nowhere else. */
   readonly isHttps: boolean;
+  /** Shared by every process of the API: a copied cookie is ended with its session. */
+  readonly ended: EndedSessionStore;
   /** Default: this machine's clock. */
   readonly nowMs?: () => number;
 }
 
 export interface Sessions {
   /** The session of a request; null where it has none that counts. */
-  read(request: FastifyRequest): PersonSession | null;
+  read(request: FastifyRequest): Promise<PersonSession | null>;
   /** Begins a new one, whatever the browser had before. @throws TollgateError `forbidden` where it would not fit into a cookie. */
   begin(request: FastifyRequest, person: VerifiedPerson): void;
-  /** Ends it, also for whoever copied the cookie, in this process. */
-  end(request: FastifyRequest): void;
+  /** Ends it, also for whoever copied the cookie, wherever they send it. */
+  end(request: FastifyRequest): Promise<void>;
   remember(request: FastifyRequest, login: LoginUnderWay): void;
   /** The login under way, once: it is forgotten by being asked for. */
-  takeLogin(request: FastifyRequest): LoginUnderWay | null;
+  takeLogin(request: FastifyRequest): Promise<LoginUnderWay | null>;
 }
 
 const text = z.string().min(1);
@@ -63,8 +66,7 @@ declare module 'fastify' {
 }
 
 /** Sessions in cookies that are sealed (and so signed), for this site and HTTP alone. */
-export async function registerSessions(app: FastifyInstance, { keys, lifetimeMs, isHttps, nowMs = Date.now }: SessionOptions): Promise<Sessions> {
-  const ended = new Ended(nowMs);
+export async function registerSessions(app: FastifyInstance, { keys, lifetimeMs, isHttps, ended, nowMs = Date.now }: SessionOptions): Promise<Sessions> {
   const cookie = { path: '/', httpOnly: true, sameSite: 'lax', secure: isHttps } as const;
   // With this prefix no neighbour under the same domain can plant one.
   const prefix = isHttps ? '__Host-' : '';
@@ -80,9 +82,10 @@ export async function registerSessions(app: FastifyInstance, { keys, lifetimeMs,
     { sessionName: 'tollgateLogin', cookieName: `${prefix}tollgate-login`, key, expiry: LOGIN_SECONDS, cookie: { ...cookie, maxAge: LOGIN_SECONDS } },
   ]);
   return {
-    read(request) {
+    async read(request) {
       const parsed = sessionSchema.safeParse(request.session.get('person'));
-      return parsed.success && nowMs() < parsed.data.expiresAtMs && !ended.has(parsed.data.id) ? parsed.data : null;
+      if (!parsed.success || nowMs() >= parsed.data.expiresAtMs) return null;
+      return (await ended.isSessionEnded(parsed.data.id)) ? null : parsed.data;
     },
     begin(request, person) {
       const [id, csrfToken] = [randomBytes(RANDOM_BYTES), randomBytes(RANDOM_BYTES)].map((bytes) => bytes.toString('base64url'));
@@ -92,41 +95,21 @@ export async function registerSessions(app: FastifyInstance, { keys, lifetimeMs,
       request.session.regenerate();
       throw new TollgateError('forbidden', 'The issuer says more of this person than a cookie holds. Map the roles that matter with TOLLGATE_OIDC_ROLES.');
     },
-    end(request) {
+    async end(request) {
       const session = sessionSchema.safeParse(request.session.get('person'));
-      if (session.success) ended.add(session.data.id, session.data.expiresAtMs);
+      if (session.success) await ended.endSession(session.data.id, session.data.expiresAtMs);
       request.session.delete();
     },
     remember: (request, login) => write(request.tollgateLogin, 'login', { ...login, untilMs: nowMs() + LOGIN_SECONDS * 1_000 }),
-    takeLogin(request) {
+    async takeLogin(request) {
       const login = loginSchema.safeParse(request.tollgateLogin.get('login'));
       request.tollgateLogin.delete();
-      if (!login.success || nowMs() >= login.data.untilMs || ended.has(login.data.state)) return null;
-      ended.add(login.data.state, login.data.untilMs);
-      return login.data;
+      if (!login.success || nowMs() >= login.data.untilMs) return null;
+      return (await ended.endSession(login.data.state, login.data.untilMs)) ? login.data : null;
     },
   };
 }
 
 function write(session: Session, key: string, value: unknown): void {
   (session as Session<Record<string, unknown>>).set(key, value);
-}
-
-/** Ids of what was ended before its time, until that time: a copied cookie does not bring it back. */
-class Ended {
-  readonly #untilMs = new Map<string, number>();
-  readonly #nowMs: () => number;
-
-  constructor(nowMs: () => number) {
-    this.#nowMs = nowMs;
-  }
-
-  add(id: string, untilMs: number): void {
-    for (const [old, until] of this.#untilMs) if (until <= this.#nowMs()) this.#untilMs.delete(old);
-    this.#untilMs.set(id, untilMs);
-  }
-
-  has(id: string): boolean {
-    return this.#untilMs.has(id);
-  }
 }

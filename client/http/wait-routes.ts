@@ -103,7 +103,7 @@ async function stream(api: HttpApi, request: FastifyRequest, reply: FastifyReply
 }
 
 /** A place among those who wait, given back when the answer is sent, the client is gone, or the API stops. */
-function takePlace(api: HttpApi, request: FastifyRequest, reply: FastifyReply): { readonly signal: AbortSignal; end(): void } {
+export function takePlace(api: HttpApi, request: FastifyRequest, reply: FastifyReply): { readonly signal: AbortSignal; end(): void } {
   const giveBack = api.slots.take(api.callerOf(request).identity.name);
   const gone = new AbortController();
   const end = () => {

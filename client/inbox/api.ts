@@ -2,6 +2,8 @@ import type { Decided, Decision, Me, Problem } from './types.ts';
 
 /** Longer than the API itself waits for a worker's answer. */
 const TIMEOUT_MS = 20_000;
+/** A batch waits for several answers, one after the other. */
+const BATCH_TIMEOUT_MS = 90_000;
 
 /** An answer that is none. */
 export class ApiError extends Error {
@@ -12,18 +14,24 @@ export class ApiError extends Error {
   }
 }
 
-const DEVELOPER: Me = { name: 'developer', displayName: 'developer', roles: ['*'], tenant: null, scopes: ['start', 'read', 'decide'], signedIn: false };
 let me: Me | null = null;
+let onUnknown: ((problem: Problem) => void) | null = null;
 
-/** Who looks at the page; an API without sign-in takes this machine's developer. @throws ApiError */
+/** Who looks at the page. @throws ApiError */
 export async function loadMe(): Promise<Me> {
-  try {
-    me = JSON.parse(await getText('/v1/me')) as Me;
-  } catch (error) {
-    if (!(error instanceof ApiError && error.problem.status === 404)) throw error;
-    me = DEVELOPER;
-  }
+  me = JSON.parse(await getText('/v1/me')) as Me;
   return me;
+}
+
+/** Whoever is told when the API does not know any more who asks. */
+export function whenUnknown(tell: ((problem: Problem) => void) | null): void {
+  onUnknown = tell;
+}
+
+/** Ends the browser's session. @throws ApiError */
+export async function signOut(): Promise<void> {
+  const response = await post('/logout', undefined);
+  if (!response.ok) throw failed(response, await response.text());
 }
 
 let editing: Promise<boolean> | null = null;
@@ -44,29 +52,65 @@ export function takesEdits(): Promise<boolean> {
 export async function getText(path: string, signal?: AbortSignal): Promise<string> {
   const response = await send(path, signal ? { signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]) } : {});
   const text = await response.text();
-  if (!response.ok) throw new ApiError(problemOf(response, text));
+  if (!response.ok) throw failed(response, text);
   return text;
 }
 
-/** Sends a decision about exactly the action that `actionDigest` names. @throws ApiError where the API was not reached. */
+/** Sends a decision about exactly the action that `actionDigest` names. @throws ApiError where nobody knows what became of it. */
 export async function decide(approvalId: string, decision: Decision): Promise<Decided> {
   const response = await post(`/v1/approvals/${encodeURIComponent(approvalId)}/decisions`, decision);
   const text = await response.text();
   if (response.ok) return JSON.parse(text) as Decided;
-  const problem = problemOf(response, text);
-  if (response.status === 401 || response.status >= 500) throw new ApiError(problem);
-  return { type: 'refused', problem };
+  const error = failed(response, text);
+  if (response.status === 401 || response.status >= 500) throw error;
+  return { type: 'refused', problem: error.problem };
+}
+
+export interface Batch {
+  readonly verdict: 'approve' | 'deny';
+  readonly decisions: readonly { readonly approvalId: string; readonly actionDigest: string }[];
+  readonly comment?: string;
+}
+
+type BatchAnswer = { readonly type: string; readonly message: string; readonly reason?: string; readonly gateStatus?: string };
+
+/** One decision about many actions, each named by its digest; an answer for each, in their order. @throws ApiError */
+export async function decideBatch(batch: Batch): Promise<readonly Decided[]> {
+  const response = await post('/v1/approvals/decide-batch', batch, BATCH_TIMEOUT_MS);
+  const text = await response.text();
+  if (!response.ok) throw failed(response, text);
+  return (JSON.parse(text) as readonly { readonly answer: BatchAnswer }[]).map(({ answer }) => decidedOf(answer));
+}
+
+function decidedOf({ type, message, reason, gateStatus }: BatchAnswer): Decided {
+  if (type === 'accepted') return { type, gateStatus: gateStatus ?? 'open', message };
+  if (type === 'undecided') return { type, message };
+  return { type: 'refused', problem: { status: 409, title: 'Refused', detail: message, ...(reason === undefined ? {} : { reason }) } };
 }
 
 /** Asks a run to stop. @throws ApiError */
 export async function cancelRun(agentRunId: string): Promise<void> {
   const response = await post(`/v1/runs/${encodeURIComponent(agentRunId)}/cancel`, undefined);
-  if (!response.ok) throw new ApiError(problemOf(response, await response.text()));
+  if (!response.ok) throw failed(response, await response.text());
 }
 
-function post(path: string, body: unknown): Promise<Response> {
+export interface NewFeedback {
+  readonly score: 1 | -1;
+  readonly comment?: string;
+  /** The same one again changes nothing. */
+  readonly feedbackId: string;
+}
+
+/** Keeps what this person thinks of a run. @throws ApiError */
+export async function giveFeedback(agentRunId: string, feedback: NewFeedback): Promise<void> {
+  const response = await post(`/v1/runs/${encodeURIComponent(agentRunId)}/feedback`, feedback);
+  if (!response.ok) throw failed(response, await response.text());
+}
+
+function post(path: string, body: unknown, timeoutMs = TIMEOUT_MS): Promise<Response> {
   const headers = { ...(me?.csrfToken ? { 'x-tollgate-csrf': me.csrfToken } : {}), ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
-  return send(path, { method: 'POST', headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+  const signal = AbortSignal.timeout(timeoutMs);
+  return send(path, { method: 'POST', headers, signal, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
 }
 
 async function send(path: string, init: RequestInit): Promise<Response> {
@@ -78,6 +122,12 @@ async function send(path: string, init: RequestInit): Promise<Response> {
   }
 }
 
+function failed(response: Response, text: string): ApiError {
+  const problem = problemOf(response, text);
+  if (response.status === 401) onUnknown?.(problem);
+  return new ApiError(problem);
+}
+
 function problemOf(response: Response, text: string): Problem {
   try {
     const problem = JSON.parse(text) as Partial<Problem>;
@@ -86,4 +136,21 @@ function problemOf(response: Response, text: string): Problem {
     // A proxy in between speaks another language.
   }
   return { status: response.status, title: response.statusText, detail: `The API answered with status ${response.status}.` };
+}
+
+/** Whoever looks at the page; null before that is known. */
+export function whoLooks(): Me | null {
+  return me;
+}
+
+/** What became of something that was sent; where the API can't be reached, that is what became of it. */
+export async function postAt(path: string, body?: unknown): Promise<{ readonly type: 'done' } | { readonly type: 'refused'; readonly problem: Problem }> {
+  try {
+    const response = await post(path, body);
+    const text = await response.text();
+    return response.ok ? { type: 'done' } : { type: 'refused', problem: problemOf(response, text) };
+  } catch (error) {
+    if (error instanceof ApiError) return { type: 'refused', problem: error.problem };
+    throw error;
+  }
 }

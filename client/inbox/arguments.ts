@@ -38,7 +38,7 @@ function Fields(props: {
     ${entries.slice(0, MAX_FIELDS).map(([key, value]) => {
       const at = path ? `${path}.${key}` : key;
       const { unit } = showValue(key, value, fields);
-      const label = unit ? labelOf(key).replace(new RegExp(` ?${unit}$`), '') : labelOf(key);
+      const label = unit ? labelOf(key).replace(new RegExp(` ?${unit}$`), '') : labelOf(key).replace(/(?<=.) usd$/, '');
       const isChanged = changed.some((other) => other === at || other.startsWith(`${at}.`));
       return html`<div key=${key} class=${isChanged ? 'field changed' : 'field'}>
         <dt title=${plainText(key)}><${Text} text=${label || key || '(no name)'} />${isChanged && html`<span class="badge">changed</span>`}</dt>

@@ -1,12 +1,12 @@
 import type { VNode } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, decide } from './api.ts';
-import { type Json, plainText, summaryOf } from './format.ts';
+import { decideMany } from './batch.ts';
+import { plainText } from './format.ts';
 import { html } from './html.ts';
-import type { Decided, Decision, GateReport } from './types.ts';
-import { wordingOf } from './wording.ts';
+import type { Decided, Decision, GateReport, Problem } from './types.ts';
+import { gateLine, wordingOf } from './wording.ts';
 
-const AT_ONCE = 4;
 const MAX_LISTED = 50;
 
 /** What is about to be decided: the gates as they were on the screen when the key was pressed. */
@@ -26,6 +26,7 @@ export function DecisionDialog({ intent, onClose }: { readonly intent: Intent; r
   const words = useRef<HTMLTextAreaElement>(null);
   const confirm = useRef<HTMLButtonElement>(null);
   const [isSending, setSending] = useState(false);
+  const [done, setDone] = useState(0);
   const [missing, setMissing] = useState(false);
   const isDenial = intent.verdict === 'deny';
   useLayoutEffect(() => {
@@ -44,7 +45,7 @@ export function DecisionDialog({ intent, onClose }: { readonly intent: Intent; r
     }
     if (isSending) return;
     setSending(true);
-    onClose({ intent, results: await sendAll(intent, text) });
+    onClose({ intent, results: await sendAll(intent, text, setDone) });
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
@@ -65,8 +66,8 @@ export function DecisionDialog({ intent, onClose }: { readonly intent: Intent; r
       <ul class="decided">
         ${intent.gates.slice(0, MAX_LISTED).map(
           (gate) => html`<li key=${gate.approvalId}>
-            <strong><bdi>${plainText(gate.tool)}</bdi></strong> <span class="muted">→ <bdi>${plainText(gate.destination)}</bdi></span>
-            <div><bdi>${summaryOf(gate.arguments as Json)}</bdi></div>
+            <strong><bdi>${wordingOf(gate).title ?? plainText(gate.tool)}</bdi></strong>${!wordingOf(gate).title && html` <span class="muted">→ <bdi>${plainText(gate.destination)}</bdi></span>`}
+            <div><bdi>${gateLine(gate)}</bdi></div>
           </li>`,
         )}
         ${intent.gates.length > MAX_LISTED && html`<li>and ${intent.gates.length - MAX_LISTED} more</li>`}
@@ -78,21 +79,17 @@ export function DecisionDialog({ intent, onClose }: { readonly intent: Intent; r
       <div class="buttons">
         <button type="button" class="button" disabled=${isSending} onClick=${() => onClose(null)}>Back</button>
         <button ref=${confirm} type="submit" class=${`button ${isDenial ? 'danger' : 'primary'}`} aria-busy=${isSending}>
-          ${isSending ? 'Sending…' : `${isDenial ? wording.no : wording.yes}${many}`} <kbd aria-hidden="true">↵</kbd>
+          ${isSending ? (many && done > 0 ? `Sent ${done} of${many}…` : 'Sending…') : `${isDenial ? wording.no : wording.yes}${many}`} <kbd aria-hidden="true">↵</kbd>
         </button>
       </div>
     </form>
   </dialog>`;
 }
 
-async function sendAll({ verdict, gates }: Intent, text: string): Promise<Outcome['results']> {
-  const results: { gate: GateReport; decided: Decided }[] = [];
-  const left = [...gates];
-  const next = async (): Promise<void> => {
-    for (let gate = left.shift(); gate; gate = left.shift()) results.push({ gate, decided: await sendOne(gate, toDecision(verdict, gate.actionDigest, text)) });
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, next));
-  return results;
+async function sendAll(intent: Intent, text: string, onProgress: (done: number) => void): Promise<Outcome['results']> {
+  const [gate, another] = intent.gates;
+  if (!gate || another) return await decideMany(intent, text, onProgress);
+  return [{ gate, decided: await sendOne(gate, toDecision(intent.verdict, gate.actionDigest, text)) }];
 }
 
 function toDecision(verdict: Intent['verdict'], actionDigest: string, text: string): Decision {
@@ -105,21 +102,25 @@ export async function sendOne(gate: GateReport, decision: Decision): Promise<Dec
   try {
     return await decide(gate.approvalId, decision);
   } catch (error) {
-    if (error instanceof ApiError) return { type: 'refused', problem: error.problem };
-    throw error;
+    if (!(error instanceof ApiError)) throw error;
+    const { problem } = error;
+    if (problem.status === 401) return { type: 'refused', problem };
+    return { type: 'undecided', message: `No answer came, so it is not known whether your decision arrived; the gate shows it. ${plainText(problem.detail)}` };
   }
+}
+
+/** Whether it is told of each by itself what became of it. */
+export function isMixed({ results }: Outcome): boolean {
+  return results.length > 1 && results.some(({ decided }) => decided.type !== 'accepted');
 }
 
 /** What became of one or many decisions, in a sentence. */
 export function outcomeText({ intent, results }: Outcome): string {
-  const accepted = results.filter(({ decided }) => decided.type === 'accepted');
   const [only] = results;
   if (results.length === 1 && only) return resultText(intent, only.gate, only.decided);
-  const refused = results.length - accepted.length;
+  const accepted = results.filter(({ decided }) => decided.type === 'accepted').length;
   const wording = wordingOf(intent.gates[0] ?? { kind: 'action' });
-  const done = `${intent.verdict === 'deny' ? wording.noDone : wording.yesDone}: ${accepted.length}`;
-  const [first] = results.filter(({ decided }) => decided.type !== 'accepted');
-  return refused === 0 || !first ? `${done}.` : `${done}. Not: ${refused}. ${resultText(intent, first.gate, first.decided)}`;
+  return `${intent.verdict === 'deny' ? wording.noDone : wording.yesDone}: ${accepted}${accepted === results.length ? '' : ` of ${results.length}`}.`;
 }
 
 function resultText({ verdict }: Intent, gate: GateReport, decided: Decided): string {
@@ -130,8 +131,20 @@ function resultText({ verdict }: Intent, gate: GateReport, decided: Decided): st
     case 'undecided':
       return decided.message;
     case 'refused':
-      return decided.problem.reason === 'wrongDigest'
-        ? 'The action has changed since you looked at it. Nothing was decided; look again.'
-        : `Nothing was decided. ${plainText(decided.problem.detail)}`;
+      return refusalText(decided.problem);
+  }
+}
+
+/** Why a decision changed nothing, in words for whoever sits before the page. */
+export function refusalText({ reason, detail, login }: Problem): string {
+  if (login) return 'Nothing was decided: you are not signed in any more.';
+  switch (reason) {
+    case 'wrongDigest':
+      return 'The action has changed since you looked at it. Nothing was decided; look again.';
+    case 'closed':
+    case 'unknownGate':
+      return 'It waits no more: somebody else was faster, it expired, or the run withdrew it. Your decision changed nothing.';
+    default:
+      return `Nothing was decided. ${plainText(detail)}`;
   }
 }

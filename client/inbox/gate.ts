@@ -1,17 +1,21 @@
 import type { VNode } from 'preact';
 import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import { getText } from './api.ts';
+import { Attention } from './attention.ts';
 import { ArgumentsTable, RawJson } from './arguments.ts';
 import { changedPaths, type Json, statusText, usdText } from './format.ts';
 import { html } from './html.ts';
 import { isMine } from './inbox.ts';
+import { Grant, Stopped, Tried, Voter } from './notes.ts';
 import { Ago, Countdown, Key, Meter, Text, Trouble } from './pieces.ts';
 import { usePoll } from './poll.ts';
 import { gatePath, runPath } from './place.ts';
 import type { GateContext, GateReport } from './types.ts';
-import { standingText, wordingOf } from './wording.ts';
+import { shownArguments, staleText, standingText, wordingOf } from './wording.ts';
 
 const EVERY_MS = 1_500;
+/** A gate that nothing happens at any more. */
+const OVER_EVERY_MS = 20_000;
 
 export interface GateActions {
   readonly approve: () => void;
@@ -35,9 +39,12 @@ interface GateViewProps {
 
 /** One gate: all that is needed to answer it, on one screen. */
 export function GateView({ approvalId, onShown, actions, isRaw, onRaw, mayDecide, version }: GateViewProps): VNode {
-  const { data, problem, refresh } = usePoll<GateContext>(`/v1/approvals/${encodeURIComponent(approvalId)}/context`, EVERY_MS);
+  const [everyMs, setEveryMs] = useState(EVERY_MS);
+  const { data, problem, refresh } = usePoll<GateContext>(`/v1/approvals/${encodeURIComponent(approvalId)}/context`, everyMs);
   const [looked, setLooked] = useState<GateReport | null>(null);
   const values = useRevealed(data?.gate ?? null);
+  const isOver = data !== null && isSettled(data);
+  useEffect(() => setEveryMs(isOver ? OVER_EVERY_MS : EVERY_MS), [isOver]);
   useLayoutEffect(() => onShown(data), [data]);
   useEffect(() => refresh(), [version]);
   useEffect(() => {
@@ -51,7 +58,7 @@ export function GateView({ approvalId, onShown, actions, isRaw, onRaw, mayDecide
   const hasChanged = looked?.approvalId === gate.approvalId && looked.actionDigest !== gate.actionDigest;
   const changed = hasChanged ? changedPaths(looked.arguments as Json, gate.arguments as Json) : [];
   return html`<article class="gate" aria-labelledby="gate-title">
-    ${problem && html`<p class="notice" role="status">The API does not answer just now; what you see may be old.</p>`}
+    ${problem && html`<p class="notice" role="status">${staleText(problem)} What you see may be old.</p>`}
     <${GateHead} data=${data} />
     ${
       hasChanged &&
@@ -59,11 +66,18 @@ export function GateView({ approvalId, onShown, actions, isRaw, onRaw, mayDecide
         <strong>The action has changed since you opened it.</strong> What changed is marked below. <button type="button" class="link" onClick=${() => setLooked(gate)}>I have seen it</button>
       </div>`
     }
+    <${Stopped} gate=${gate} />
     <${Happening} gate=${gate} values=${values} changed=${changed} isRaw=${isRaw} onRaw=${onRaw} />
     <${Why} data=${data} values=${values} />
     <div class="columns"><${RunSoFar} data=${data} /><${Policy} data=${data} /></div>
+    <${Attention} key=${gate.approvalId} data=${data} mayDecide=${mayDecide} onChange=${refresh} />
     <${ActionBar} data=${data} actions=${actions} mayDecide=${mayDecide} />
   </article>`;
+}
+
+function isSettled({ gate: { status, kind }, action }: GateContext): boolean {
+  if (status === 'consumed' && kind === 'action') return action !== null && action.endedAt !== null;
+  return status !== 'open' && status !== 'approved';
 }
 
 /** Values behind tokens, asked for once for each action: every look at them is audited. */
@@ -86,8 +100,8 @@ function GateHead({ data: { gate } }: { readonly data: GateContext }): VNode {
   return html`<header class="gate-head">
     <a class="back" href="/inbox/">‹ Inbox</a>
     <p class="eyebrow">${wordingOf(gate).kind}</p>
-    <h1 id="gate-title" tabindex="-1"><${Text} text=${gate.tool} /></h1>
-    <p class="where"><span aria-hidden="true">→ </span><span class="sr">at </span><${Text} text=${gate.destination} /></p>
+    <h1 id="gate-title" tabindex="-1"><${Text} text=${wordingOf(gate).title ?? gate.tool} /></h1>
+    ${!wordingOf(gate).title && html`<p class="where"><span aria-hidden="true">→ </span><span class="sr">at </span><${Text} text=${gate.destination} /></p>`}
     <p class="facts">
       <span class="status" data-status=${gate.status}>${statusText(gate.status)}</span>
       ${gate.status === 'open' && html`<span>expires in <${Countdown} at=${gate.expiresAt} /></span>`}
@@ -106,13 +120,14 @@ function Happening(props: {
   const { gate, values, isRaw, onRaw } = props;
   const { edits = [] } = gate;
   const [first] = edits;
+  const isWaiting = gate.status === 'open' || gate.status === 'approved';
   const changed = [...props.changed, ...(first ? changedPaths(first.fromArguments as Json, gate.arguments as Json) : [])];
   return html`<section class="card" aria-labelledby="happens">
     <div class="card-head">
-      <h2 id="happens">What will happen</h2>
+      <h2 id="happens">${isWaiting ? wordingOf(gate).about : 'What it asked for'}</h2>
       <button type="button" class="link" aria-pressed=${isRaw} onClick=${onRaw}>Raw JSON <${Key} name="r" /></button>
     </div>
-    <p class="muted">${wordingOf(gate).happens}</p>
+    ${isWaiting && html`<p class="muted">${wordingOf(gate).happens}</p>`}
     ${
       gate.occurrence > 0 &&
       html`<p class="notice warn"><strong>A repetition.</strong> This run has done exactly this ${gate.occurrence} ${gate.occurrence === 1 ? 'time' : 'times'} already.</p>`
@@ -121,8 +136,8 @@ function Happening(props: {
       ({ editor, at, comment, fromArguments }) =>
         html`<p key=${at} class="notice warn"><strong><${Text} text=${editor} /></strong> changed ${changedPaths(fromArguments as Json, gate.arguments as Json).join(', ') || 'nothing that is left'}, <${Ago} at=${at} />.${comment && html` <${Text} text=${comment} />`}</p>`,
     )}
-    ${isRaw ? html`<${RawJson} value=${gate.arguments} />` : html`<${ArgumentsTable} value=${gate.arguments} values=${values} changed=${changed} />`}
-    <p class="fine">version <bdi>${gate.toolVersion}</bdi> · digest <code title=${gate.actionDigest}>${gate.actionDigest.slice(0, 12)}…</code>: your answer counts for exactly this action.</p>
+    ${isRaw ? html`<${RawJson} value=${gate.arguments} />` : html`<${ArgumentsTable} value=${shownArguments(gate)} values=${values} changed=${changed} />`}
+    <p class="fine">version <bdi>${gate.toolVersion}</bdi> · digest <code title=${gate.actionDigest}>${gate.actionDigest.slice(0, 12)}…</code>${isWaiting ? ': your answer counts for exactly this action' : ''}.</p>
   </section>`;
 }
 
@@ -130,8 +145,8 @@ function Why({ data, values }: { readonly data: GateContext; readonly values: Re
   const { gate, said, asked, step } = data;
   return html`<section class="card" aria-labelledby="why">
     <h2 id="why">Why</h2>
+    ${(gate.kind !== 'action' || gate.occurrence > 0 || said === null) && gate.reason !== said && html`<p class="reason"><${Text} text=${gate.reason} values=${values} /></p>`}
     ${said !== null && html`<figure><figcaption>The agent${step === null ? '' : `, at step ${step}`}</figcaption><blockquote><${Text} text=${said} values=${values} /></blockquote></figure>`}
-    ${(gate.kind !== 'action' || gate.occurrence > 0 || said === null) && gate.reason !== said && html`<p class=${said === null ? 'reason' : 'reason muted'}><${Text} text=${gate.reason} values=${values} /></p>`}
     ${asked !== null && html`<figure><figcaption>It was asked</figcaption><blockquote class="quiet"><${Text} text=${asked} values=${values} /></blockquote></figure>`}
   </section>`;
 }
@@ -158,22 +173,22 @@ function RunSoFar({ data }: { readonly data: GateContext }): VNode {
   </section>`;
 }
 
-function Policy({ data: { gate } }: { readonly data: GateContext }): VNode {
-  const { approvers, approvals, role, votes, needs = [], limits = [], escalatesTo, claim, questions = [] } = gate;
+function Policy({ data: { gate, grant } }: { readonly data: GateContext }): VNode {
+  const { approvers, approvals, role, votes, needs = [], limits = [], escalatesTo } = gate;
   return html`<section class="card" aria-labelledby="policy">
     <h2 id="policy">What policy asks</h2>
-    <p><strong>${approvals} of ${approvers}</strong> ${approvers === 1 ? 'approval' : 'approvals by different people'} with the role <strong><${Text} text=${role} /></strong>.</p>
+    <p><strong>${gate.standing ? approvers : `${approvals} of ${approvers}`}</strong> ${approvers === 1 ? 'approval' : 'approvals by different people'} with the role <strong><${Text} text=${role} /></strong>.</p>
     ${needs.map((need) => html`<p key=${need.role}>And <strong>${need.approvers}</strong> with the role <strong><${Text} text=${need.role} /></strong>.</p>`)}
     ${limits.map((limit, index) => html`<p key=${index} class="muted">The role <${Text} text=${limit.role} /> may decide only where <code><${Text} text=${JSON.stringify(limit.when)} /></code>.</p>`)}
     ${escalatesTo && html`<p class="muted">${escalatesTo.escalated ? 'The role ' : html`In <${Countdown} at=${escalatesTo.at} /> the role `}<strong><${Text} text=${escalatesTo.role} /></strong> may decide too.</p>`}
-    ${claim && html`<p class="notice"><strong><${Text} text=${claim.by} /></strong> is looking at it.</p>`}
-    ${questions.map(({ by, text, at }) => html`<figure key=${at}><figcaption><${Text} text=${by} /> asked, <${Ago} at=${at} /></figcaption><blockquote class="quiet"><${Text} text=${text} /></blockquote></figure>`)}
-    ${votes.length === 0 && html`<p class="muted">Nobody has decided yet.</p>`}
+    <${Tried} gate=${gate} />
+    <${Grant} grant=${grant} />
+    ${votes.length === 0 && !gate.standing && html`<p class="muted">Nobody has decided yet.</p>`}
     <ul class="votes">${votes.map(
-      ({ approver, verdict, comment, unverified, at }) => html`<li key=${approver}>
-        <span class="status" data-status=${verdict === 'deny' ? 'denied' : 'approved'}>${verdict === 'deny' ? 'denied' : 'approved'}</span>
-        <span> by <strong><${Text} text=${approver} /></strong>${unverified ? ' (not verified)' : ''}, <${Ago} at=${at} /></span>
-        ${comment && html`<blockquote class="quiet"><${Text} text=${comment} /></blockquote>`}
+      (vote) => html`<li key=${vote.approver}>
+        <span class="status" data-status=${vote.verdict === 'deny' ? 'denied' : 'approved'}>${vote.verdict === 'deny' ? 'denied' : 'approved'}</span>
+        <span> by <${Voter} vote=${vote} />, <${Ago} at=${vote.at} /></span>
+        ${vote.comment && html`<blockquote class="quiet"><${Text} text=${vote.comment} /></blockquote>`}
       </li>`,
     )}</ul>
   </section>`;
@@ -185,6 +200,7 @@ function ActionBar({ data, actions, mayDecide }: { readonly data: GateContext; r
   if (isMine(data) && mayDecide)
     return html`<div class="bar" role="group" aria-label="Your decision">
       ${standing === 'overLimit' && html`<p class="muted">${standingText(standing, gate)}</p>`}
+      ${data.onBehalfOf && html`<p class="muted">You decide for <strong><${Text} text=${data.onBehalfOf} /></strong>, who has delegated it to you.</p>`}
       <button type="button" class="button primary" disabled=${standing === 'overLimit'} aria-keyshortcuts="a" onClick=${actions.approve}>${wording.yes} <${Key} name="a" /></button>
       <button type="button" class="button danger" aria-keyshortcuts="d" onClick=${actions.deny}>${wording.no} <${Key} name="d" /></button>
       ${gate.kind === 'action' && actions.edit && html`<button type="button" class="button" aria-keyshortcuts="e" onClick=${actions.edit}>Change <${Key} name="e" /></button>`}
@@ -197,21 +213,27 @@ function ActionBar({ data, actions, mayDecide }: { readonly data: GateContext; r
 }
 
 function Settled({ data: { gate, standing } }: { readonly data: GateContext }): VNode {
-  const who = [...new Set(gate.votes.map(({ approver }) => approver))];
-  const by = who.length > 0 ? html` by <strong><${Text} text=${who.join(', ')} /></strong>` : '';
+  const by = gate.standing
+    ? html` under a standing approval of <strong><${Text} text=${gate.standing.grantedBy.join(', ')} /></strong>`
+    : gate.votes.length > 0
+      ? html` by ${gate.votes.map((vote, index) => html`${index > 0 ? ', ' : ''}<${Voter} vote=${vote} />`)}`
+      : '';
+  const wording = wordingOf(gate);
+  if (gate.kind !== 'action' && ['approved', 'consumed', 'denied'].includes(gate.status))
+    return html`<span>${gate.status === 'denied' ? wording.noDone : wording.yesDone}${by}.</span>`;
   switch (gate.status) {
     case 'open':
       return standing === 'youHaveDecided'
         ? html`<span>You have decided. It waits for others.</span>`
         : html`<span>${standingText(standing, gate) ?? 'You may look, and not decide.'}</span>`;
     case 'approved':
-      return html`<span>Approved${by}. The action has not begun yet.</span>`;
+      return html`<span>Approved${by}. ${gate.stopped ? 'It is stopped' : 'The action has not begun yet'}.</span>`;
     case 'consumed':
       return html`<span>Approved${by}, and carried on: nothing can be taken back here any more.</span>`;
     case 'denied':
       return html`<span>Denied${by}. It was not done, and the agent was told why.</span>`;
     case 'expired':
-      return html`<span>Nobody answered in time, which denies it.</span>`;
+      return html`<span>Nobody answered in time${gate.kind === 'action' ? ', which denies it' : ''}.</span>`;
     case 'withdrawn':
       return html`<span>The run withdrew it: it ended, or went another way.</span>`;
     default:

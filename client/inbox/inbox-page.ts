@@ -1,6 +1,6 @@
 import type { VNode } from 'preact';
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import { DecisionDialog, type Intent, type Outcome, outcomeText, sendOne } from './decision.ts';
+import { DecisionDialog, type Intent, isMixed, type Outcome, outcomeText, sendOne } from './decision.ts';
 import { takesEdits } from './api.ts';
 import { EditDialog } from './edit.ts';
 import { plainText } from './format.ts';
@@ -10,6 +10,7 @@ import { InboxList, inOrder, isMine, likeKey, mayAnswer } from './inbox.ts';
 import { useKeys } from './keys.ts';
 import type { Polled } from './poll.ts';
 import { gatePath, runPath } from './place.ts';
+import { ResultsDialog } from './results.ts';
 import { go } from './router.ts';
 import type { GateContext, GateReport, InboxReport, Me } from './types.ts';
 
@@ -26,6 +27,7 @@ interface InboxPageProps {
 /** The list and the gate beside it; on a phone one after the other. */
 export function InboxPage({ me, inbox, approvalId, say, onHelp }: InboxPageProps): VNode {
   const [intent, setIntent] = useState<Intent | null>(null);
+  const [mixed, setMixed] = useState<Outcome | null>(null);
   const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
   const [isRaw, setRaw] = useState(false);
   const [editing, setEditing] = useState<GateReport | null>(null);
@@ -71,7 +73,8 @@ export function InboxPage({ me, inbox, approvalId, say, onHelp }: InboxPageProps
   const close = (outcome: Outcome | null) => {
     setIntent(null);
     if (!outcome) return;
-    say(outcomeText(outcome));
+    if (isMixed(outcome)) setMixed(outcome);
+    else say(outcomeText(outcome));
     setPicked(new Set());
     refresh();
   };
@@ -139,6 +142,7 @@ export function InboxPage({ me, inbox, approvalId, say, onHelp }: InboxPageProps
       }} />`
     }
     ${intent && html`<${DecisionDialog} intent=${intent} onClose=${close} />`}
+    ${mixed && html`<${ResultsDialog} outcome=${mixed} onClose=${() => setMixed(null)} />`}
   </div>`;
 }
 

@@ -1,10 +1,10 @@
 import type { VNode } from 'preact';
-import { plainText, summaryOf, type Json } from './format.ts';
+import { plainText } from './format.ts';
 import { html } from './html.ts';
 import { Countdown, Key, Trouble } from './pieces.ts';
 import { gatePath } from './place.ts';
 import type { InboxReport, Problem, WaitingGate } from './types.ts';
-import { wordingOf } from './wording.ts';
+import { gateLine, staleText, wordingOf } from './wording.ts';
 
 /** Gates that ask for the same kind of thing: one answer may fit all of them. */
 export function likeKey({ gate, task }: WaitingGate): string {
@@ -44,7 +44,7 @@ export function InboxList(props: InboxListProps): VNode {
   const mine = inbox.gates.filter(isMine);
   const others = inbox.gates.filter((entry) => !isMine(entry));
   return html`<div class="inbox-inner">
-    ${problem && html`<p class="notice" role="status">The API does not answer just now. The page keeps asking.</p>`}
+    ${problem && html`<p class="notice" role="status">${staleText(problem)} The page keeps asking.</p>`}
     <${Title} class="list-title">Waits for you <span class="count">${mine.length}</span><//>
     ${mine.length === 0 ? html`<${Nothing} hasOthers=${others.length > 0} />` : html`<${Rows} ...${props} entries=${mine} label="Waits for you" />`}
     ${others.length > 0 && html`<h2 class="list-title">Waits for others <span class="count">${others.length}</span></h2><${Rows} ...${props} entries=${others} label="Waits for others" />`}
@@ -69,20 +69,23 @@ function Row({ entry, selectedId, picked, onPick, mayDecide }: InboxListProps & 
   const { gate, task, tenant } = entry;
   const isSelected = gate.approvalId === selectedId;
   const isPicked = picked.has(gate.approvalId);
-  const tool = plainText(gate.tool);
+  const tool = wordingOf(gate).title ?? plainText(gate.tool);
   return html`<li class=${`row ${isSelected ? 'selected' : ''} ${isPicked ? 'picked' : ''}`} id=${`row-${gate.approvalId}`}>
     ${
       isMine(entry) &&
       mayDecide &&
-      html`<label class="pick"><span class="sr">Choose ${tool}, ${summaryOf(gate.arguments as Json)}</span>
+      html`<label class="pick"><span class="sr">Choose ${tool}, ${gateLine(gate)}</span>
         <input type="checkbox" checked=${isPicked} onChange=${(event: Event) => onPick([gate.approvalId], (event.target as HTMLInputElement).checked)} /></label>`
     }
     <a href=${gatePath(gate.approvalId)} aria-current=${isSelected ? 'true' : undefined}>
       <span class="row-head"><strong><bdi>${tool}</bdi></strong><${Countdown} at=${gate.expiresAt} /></span>
-      <span class="row-what"><bdi>${gate.kind === 'unavailable' ? wordingOf(gate).kind : summaryOf(gate.arguments as Json)}</bdi></span>
+      <span class="row-what"><bdi>${gateLine(gate)}</bdi></span>
       <span class="row-foot"><bdi>${plainText(tenant)}</bdi> · <bdi>${plainText(task)}</bdi>
         ${gate.kind !== 'action' && html` <span class="badge">${wordingOf(gate).kind}</span>`}
         ${gate.approvers > 1 && html` <span class="badge">${gate.approvals} of ${gate.approvers}</span>`}
+        ${gate.stopped && html` <span class="badge care">stopped</span>`}
+        ${entry.onBehalfOf && html` <span class="badge">for <bdi>${plainText(entry.onBehalfOf)}</bdi></span>`}
+        ${gate.claim && html` <span class="badge"><bdi>${plainText(gate.claim.displayName ?? gate.claim.by)}</bdi> looks at it</span>`}
         ${entry.standing === 'youHaveDecided' && html` <span class="badge">you decided</span>`}
       </span>
     </a>

@@ -38,6 +38,8 @@ const HELP: readonly (readonly [string, string])[] = [
   ['a  ↵', 'approve'],
   ['d  ↵', 'deny, with a reason'],
   ['e', 'change the arguments'],
+  ['q', 'ask the agent'],
+  ['t', 'take it: others see that you look at it; again, give it back'],
   ['u', 'take your decision back'],
   ['r', 'the raw JSON, or the table'],
   ['o', 'open the run'],

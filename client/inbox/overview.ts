@@ -25,10 +25,9 @@ export function OverviewPage(): VNode {
       </label>
     </div>
     ${!data && (overview.problem ? html`<${Trouble} problem=${overview.problem} onRetry=${overview.refresh} />` : html`<p class="empty muted" aria-busy="true">Loading…</p>`)}
-    ${data && html`<${Figures} overview=${data} /><${Days} overview=${data} />`}
-    ${data && html`<${Parts} name="Task" parts=${data.byTask.map(({ task, ...rest }) => ({ name: task, ...rest }))} /><${Parts} name="Tenant" parts=${data.byTenant.map(({ tenant, ...rest }) => ({ name: tenant, ...rest }))} />`}
+    ${data && html`<${Figures} overview=${data} /><${Days} overview=${data} /><${Budgets} overview=${data} quotas=${quotas.data} />`}
+    ${data && html`<${Parts} name="Task" longestMs=${longestOf(data)} parts=${data.byTask.map(({ task, ...rest }) => ({ name: task, ...rest }))} /><${Parts} name="Tenant" longestMs=${longestOf(data)} parts=${data.byTenant.map(({ tenant, ...rest }) => ({ name: tenant, ...rest }))} />`}
     ${data && !data.isComplete && html`<p class="muted small">There is more than is summed here; choose fewer days.</p>`}
-    ${quotas.data && html`<${Quotas} quotas=${quotas.data} />`}
   </div>`;
 }
 
@@ -64,7 +63,7 @@ function Days({ overview: { days } }: { readonly overview: OverviewReport }): VN
 
 type Part = Omit<OverviewReport['byTask'][number], 'task'> & { readonly name: string };
 
-function Parts({ name, parts }: { readonly name: string; readonly parts: readonly Part[] }): VNode {
+function Parts({ name, parts, longestMs }: { readonly name: string; readonly parts: readonly Part[]; readonly longestMs: number }): VNode {
   const most = Math.max(...parts.map(({ settledUsd }) => Number(settledUsd)), 1e-9);
   const title = `By ${name.toLowerCase()}`;
   return html`<section class="card" aria-label=${title}><h2>${title}</h2>
@@ -72,25 +71,49 @@ function Parts({ name, parts }: { readonly name: string; readonly parts: readonl
       parts.length === 0
         ? html`<p class="muted">No run in this time.</p>`
         : html`<div class="scroll" tabindex="0" role="region" aria-label=${`${title}, table`}><table>
-      <thead><tr><th scope="col">${name}</th><th scope="col">Runs</th><th scope="col" class="wide">Spent</th><th scope="col" class="number">Gates decided</th><th scope="col" class="number">Median wait</th></tr></thead>
+      <thead><tr><th scope="col">${name}</th><th scope="col">Runs</th><th scope="col" class="bar-column">Spent</th><th scope="col" class="bar-column">Of their budgets</th><th scope="col" class="bar-column">Gates waited</th></tr></thead>
       <tbody>${parts.map(
         (part) => html`<tr key=${part.name}>
           <th scope="row"><bdi>${plainText(part.name)}</bdi></th>
-          <td>${Object.entries(part.runs)
-            .map(([status, count]) => `${count} ${statusText(status)}`)
-            .join(', ')}</td>
-          <td class="wide"><${Meter} label=${`Spent by ${part.name}`} used=${Number(part.settledUsd)} limit=${most} text=${usdText(part.settledUsd)} /></td>
-          <td class="number">${part.decided} of ${part.gates}</td>
-          <td class="number">${part.medianMs === null ? '–' : durationText(part.medianMs)}</td>
+          <td>${Object.entries(part.runs).map(([status, count]) => html`<div key=${status}>${count} ${statusText(status)}</div>`)}</td>
+          <td><${Meter} label=${`Spent by ${part.name}`} used=${Number(part.settledUsd)} limit=${most} text=${usdText(part.settledUsd)} /></td>
+          <td><${Meter} label=${`Budgets of ${part.name}`} used=${Number(part.budgets.usedUsd)} limit=${Number(part.budgets.limitUsd)} text=${`${percent(part.budgets)} of ${usdText(part.budgets.limitUsd)}`} /></td>
+          <td><${Waits} part=${part} longestMs=${longestMs} /></td>
         </tr>`,
       )}</tbody></table></div>`
     }
   </section>`;
 }
 
+function percent({ usedUsd, limitUsd }: Part['budgets']): string {
+  const share = Number(limitUsd) > 0 ? (Number(usedUsd) / Number(limitUsd)) * 100 : 0;
+  return share > 0 && share < 1 ? 'below 1 %' : `${Math.round(share)} %`;
+}
+
+function longestOf({ byTask, byTenant }: OverviewReport): number {
+  return Math.max(1_000, ...[...byTask, ...byTenant].map(({ p95Ms }) => p95Ms ?? 0));
+}
+
+/** Half of the gates were decided within the dark bar, 95 % within both. On a scale of logarithms: seconds are seen beside days. */
+function Waits({ part: { name, gates, decided, medianMs, p95Ms }, longestMs }: { readonly part: Part; readonly longestMs: number }): VNode {
+  if (medianMs === null || p95Ms === null) return html`<span class="muted small">${gates === 0 ? 'no gates' : `none of ${gates} decided`}</span>`;
+  const share = (ms: number) => Math.log2(1 + ms / 1_000) / Math.log2(1 + longestMs / 1_000);
+  const words = `half within ${durationText(medianMs)}, 95 % within ${durationText(p95Ms)}; ${decided} of ${gates} decided`;
+  return html`<${Meter} label=${`Waits of ${name}`} used=${share(medianMs)} held=${share(p95Ms) - share(medianMs)} limit=${1} text=${words} />`;
+}
+
+/** Spend against what it may come to: budgets of runs, and quotas of tenants and features. */
+function Budgets({ overview: { budgets }, quotas }: { readonly overview: OverviewReport; readonly quotas: readonly QuotaReport[] | null }): VNode {
+  return html`<section class="card" aria-labelledby="budgets"><h2 id="budgets">Budgets and quotas</h2>
+    <dl class="ledger"><div><dt>Budgets of the runs started in this time</dt>
+      <dd><${Meter} label="Budgets" used=${Number(budgets.usedUsd)} limit=${Number(budgets.limitUsd)} text=${`${usdText(budgets.usedUsd)} of ${usdText(budgets.limitUsd)}, with what is held`} /></dd></div></dl>
+    ${quotas && html`<${Quotas} quotas=${quotas} />`}
+  </section>`;
+}
+
 function Quotas({ quotas }: { readonly quotas: readonly QuotaReport[] }): VNode {
-  return html`<section class="card" aria-labelledby="quotas"><h2 id="quotas">Quotas</h2>
-    ${quotas.length === 0 && html`<p class="muted">None is set. <code>npx tollgate quotas set</code> sets one.</p>`}
+  return html`
+    ${quotas.length === 0 && html`<p class="muted">No quota is set. <code>npx tollgate quotas set</code> sets one.</p>`}
     <dl class="ledger">${quotas.map(({ quotaId, tenant, feature, per, unit, limit, use }) => {
       const who = `${tenant === null ? 'all tenants' : tenant === '*' ? 'each tenant' : tenant}${feature === null ? '' : `, ${feature}`}, a ${per}`;
       const amount = (text: string) => (unit === 'usd' ? usdText(text) : `${Number(text).toLocaleString('en')} tokens`);
@@ -102,6 +125,5 @@ function Quotas({ quotas }: { readonly quotas: readonly QuotaReport[] }): VNode 
         ) => html`<${Meter} key=${index} label=${plainText(window.tenant ?? who)} used=${Number(window.settled)} held=${Number(window.held)} limit=${Number(limit)}
           text=${`${window.tenant ? `${plainText(window.tenant)}: ` : ''}${amount(window.settled)} of ${amount(limit)}${Number(window.held) > 0 ? `, ${amount(window.held)} held` : ''}`} />`,
       )}</dd></div>`;
-    })}</dl>
-  </section>`;
+    })}</dl>`;
 }

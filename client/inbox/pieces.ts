@@ -72,15 +72,15 @@ export function Trouble({ problem, onRetry }: { readonly problem: Problem; reado
     <p><${Text} text=${problem.detail} /></p>
     ${advice && html`<p class="muted">${advice}</p>`}
     <p>
-      ${problem.status === 401 && html`<a class="button primary" href=${`/login?returnTo=${encodeURIComponent(location.pathname)}`} target="_self">Sign in</a>`}
+      ${problem.login && html`<a class="button primary" href=${`${problem.login}?returnTo=${encodeURIComponent(location.pathname)}`} target="_self">Sign in</a>`}
       ${onRetry && html` <button type="button" class="button" onClick=${onRetry}>Try again</button>`}
     </p>
   </div>`;
 }
 
-function adviceFor({ status }: Problem): { readonly title: string; readonly advice?: string } {
+function adviceFor({ status, login }: Problem): { readonly title: string; readonly advice?: string } {
   if (status === 0) return { title: 'No answer', advice: 'The page keeps asking, and goes on by itself when there is one.' };
-  if (status === 401) return { title: 'Who are you?', advice: 'After signing in you come back to this very place.' };
+  if (status === 401) return { title: 'Who are you?', ...(login ? { advice: 'After signing in you come back to this very place.' } : {}) };
   if (status === 403) return { title: 'Not for you', advice: 'Whoever looks after your roles can change that.' };
   if (status === 404) return { title: 'Not here', advice: 'It may belong to another tenant, or its link is cut short.' };
   if (status === 429) return { title: 'A little slower', advice: 'Too many questions at once. The page goes on by itself.' };

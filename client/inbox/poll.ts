@@ -79,12 +79,13 @@ function setClock(answer: unknown): void {
   if (!Number.isNaN(atMs)) clockOffsetMs = atMs - Date.now();
 }
 
-/** The time by the store's clock, moving on each second. */
-export function useNow(): number {
+/** The time by the store's clock, moving on each second, unless nothing moves. */
+export function useNow(isMoving = true): number {
   const [, tick] = useState(0);
   useEffect(() => {
+    if (!isMoving) return;
     const timer = window.setInterval(() => tick((count) => count + 1), 1_000);
     return () => window.clearInterval(timer);
-  }, []);
+  }, [isMoving]);
   return Date.now() + clockOffsetMs;
 }

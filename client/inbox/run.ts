@@ -1,6 +1,7 @@
 import type { VNode } from 'preact';
-import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, cancelRun } from './api.ts';
+import { FeedbackCard } from './feedback.ts';
 import { plainText, statusText, usdText } from './format.ts';
 import { html } from './html.ts';
 import { Ago, Meter, Text, Trouble } from './pieces.ts';
@@ -10,13 +11,20 @@ import { Timeline } from './timeline.ts';
 import type { Me, RunReport, TimelineReport } from './types.ts';
 
 const EVERY_MS = 2_000;
+const ENDED_EVERY_MS = 30_000;
+
+type Shown = TimelineReport & { readonly temporalUrl: string | null; readonly traceUrl: string | null };
 
 /** A run: what it came to, what it cost, what it waits for, and when each thing happened. */
 export function RunPage({ agentRunId, me, say }: { readonly agentRunId: string; readonly me: Me; readonly say: (text: string) => void }): VNode {
   const path = `/v1/runs/${encodeURIComponent(agentRunId)}`;
-  const run = usePoll<RunReport>(path, EVERY_MS);
-  const timeline = usePoll<TimelineReport & { readonly temporalUrl: string | null }>(`${path}/timeline`, EVERY_MS);
+  const [everyMs, setEveryMs] = useState(EVERY_MS);
+  const run = usePoll<RunReport>(path, everyMs);
+  const timeline = usePoll<Shown>(`${path}/timeline`, everyMs);
   const [isCancelling, setCancelling] = useState(false);
+  const hasEnded = run.data !== null && run.data.endedAt !== null;
+  // What has ended changes no more, but for late settlements and what people think of it.
+  useEffect(() => setEveryMs(hasEnded ? ENDED_EVERY_MS : EVERY_MS), [hasEnded]);
   if (!run.data)
     return run.problem ? html`<${Trouble} problem=${run.problem} onRetry=${run.refresh} />` : html`<p class="empty muted" aria-busy="true">Loading…</p>`;
   const { data } = run;
@@ -30,13 +38,16 @@ export function RunPage({ agentRunId, me, say }: { readonly agentRunId: string; 
       </div>
       <div class="buttons">
         ${timeline.data?.temporalUrl && html`<a class="button" href=${timeline.data.temporalUrl} target="_blank" rel="noopener noreferrer">Temporal UI ↗</a>`}
+        ${timeline.data?.traceUrl && html`<a class="button" href=${timeline.data.traceUrl} target="_blank" rel="noopener noreferrer">Trace ↗</a>`}
         ${data.endedAt === null && me.scopes.includes('start') && html`<button type="button" class="button danger" onClick=${() => setCancelling(true)}>Cancel the run…</button>`}
       </div>
     </header>
+    ${(data.stopped ?? []).map(({ stopId, by, reason, at }) => html`<p key=${stopId} class="notice warn"><strong>Stopped.</strong> Its model calls wait: <strong><${Text} text=${by} /></strong> stopped them <${Ago} at=${at} />: <${Text} text=${reason} /></p>`)}
     ${waiting.map((gate) => html`<p key=${gate.approvalId} class="notice">It waits: <a href=${gatePath(gate.approvalId)}><${Text} text=${gate.tool} /></a></p>`)}
     ${(data.output ?? data.message) && html`<section class="card" aria-labelledby="answer"><h2 id="answer">${data.output ? 'Its answer' : 'How it ended'}</h2><blockquote><${Text} text=${data.output ?? data.message ?? ''} /></blockquote>${data.output && data.message && html`<p class="fine"><${Text} text=${data.message} /></p>`}</section>`}
     <section class="card" aria-labelledby="timeline"><h2 id="timeline">Timeline</h2>${timeline.data ? html`<${Timeline} timeline=${timeline.data} />` : html`<p class="muted">${timeline.problem ? 'It can’t be read just now.' : 'Loading…'}</p>`}</section>
     <div class="columns"><${Ledger} run=${data} /><${Family} run=${data} /></div>
+    <${FeedbackCard} agentRunId=${agentRunId} given=${data.feedback ?? []} say=${say} onGiven=${run.refresh} />
     ${
       isCancelling &&
       html`<${CancelDialog} agentRunId=${agentRunId} onClose=${(text: string | null) => {

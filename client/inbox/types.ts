@@ -1,6 +1,7 @@
 import type { Json } from './format.ts';
 
-export type { GateContext, InboxReport, Standing, WaitingGate } from '../inbox-report.ts';
+export type { GateContext, InboxReport, WaitingGate } from '../inbox-report.ts';
+export type { Standing } from '../gate-standing.ts';
 export type { GateReport } from '../gate-report.ts';
 export type { OverviewReport, SpendReport } from '../overview-report.ts';
 export type { QuotaReport } from '../quota-report.ts';
@@ -16,6 +17,7 @@ export interface Me {
   readonly scopes: readonly string[];
   readonly signedIn: boolean;
   readonly csrfToken?: string;
+  readonly sessionEndsAt?: string;
 }
 
 /** What the API answers where it refuses something (RFC 9457). */
@@ -26,9 +28,11 @@ export interface Problem {
   readonly failureType?: string;
   readonly reason?: string;
   readonly gateStatus?: string | null;
+  /** Where a person can log in, if anywhere. */
+  readonly login?: string;
 }
 
-/** What became of a decision. */
+/** What became of a decision. `undecided`: it may have arrived, or arrive still. */
 export type Decided =
   | { readonly type: 'accepted'; readonly gateStatus: string; readonly message: string }
   | { readonly type: 'undecided'; readonly message: string }

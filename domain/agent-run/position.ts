@@ -1,10 +1,11 @@
-import type { InvalidOutput, OpenGate, PinnedTask, PlannedCall, ReplyCall, RunEnd, RunPosition, TranscriptHead } from '../../contracts/agent-run.ts';
+import type { InvalidOutput, OpenGate, PinnedTask, PlannedCall, ReplyCall, RunEnd, RunPosition, TranscriptHead, Tried } from '../../contracts/agent-run.ts';
 import type { EditedGate, GateMoments, GateStatus } from '../../contracts/approval.ts';
 import type { Exhausted, LedgerTotals, NanoUsd, ScopeKind } from '../../contracts/budget.ts';
 import { invariant } from '../../contracts/failures.ts';
 import type { ApprovalId, AttemptId } from '../../contracts/ids.ts';
 import type { ErrorVerdict } from '../../contracts/model.ts';
 import type { QuotaDenial } from '../../contracts/quota.ts';
+import { NO_TRIES, withTry } from '../approval/tries.ts';
 import { callKeyOf } from '../tool/tool-call.ts';
 import { endOfFailedStep, isUnavailability } from './run-end.ts';
 
@@ -111,6 +112,33 @@ export function setGateMoments(position: RunPosition, approvalId: ApprovalId, mo
 /** Counts one more decision at a gate, also a refused one. */
 export function countTry(position: RunPosition, approvalId: ApprovalId): RunPosition {
   return { ...position, gates: position.gates.map((gate) => (gate.approvalId === approvalId ? { ...gate, tries: gate.tries + 1 } : gate)) };
+}
+
+/** Counts it with those of the one whose it was. */
+export function countTryOf(position: RunPosition, approvalId: ApprovalId, tried: Tried | null, max: number): RunPosition {
+  const counted = (gate: OpenGate): OpenGate => ({ ...gate, triesOf: withTry(gate.triesOf ?? NO_TRIES, tried, max) });
+  return { ...position, gates: position.gates.map((gate) => (gate.approvalId === approvalId ? counted(gate) : gate)) };
+}
+
+/** Counts one more question at a gate, also a refused one. */
+export function countQuestion(position: RunPosition, approvalId: ApprovalId): RunPosition {
+  return { ...position, gates: position.gates.map((gate) => (gate.approvalId === approvalId ? { ...gate, asked: (gate.asked ?? 0) + 1 } : gate)) };
+}
+
+/** Where the model is asked a question from: the agent's last answer at the gate, else all that the run knows. */
+export function questionHead(position: RunPosition, approvalId: ApprovalId, nodeId: string): TranscriptHead {
+  const { replyAttemptId, head, calls, gates, undoing, messageNodeIds = [] } = position;
+  const earlier = gates.find((gate) => gate.approvalId === approvalId)?.answerAttemptId;
+  if (earlier !== undefined) return { attemptId: earlier, nodeIds: [nodeId] };
+  // A plan that undoes stands where a reply stands, and is none.
+  if (replyAttemptId === null || undoing) return { ...head, nodeIds: [...head.nodeIds, ...messageNodeIds, nodeId] };
+  const results = calls.flatMap((call) => (call.status === 'done' && call.nodeId !== undefined ? [call.nodeId] : []));
+  return { attemptId: replyAttemptId, nodeIds: [...results, nodeId] };
+}
+
+/** After the agent answered a question at a gate, if the gate is still there: the transcript that the run goes on from stays as it is. */
+export function setAnswered(position: RunPosition, approvalId: ApprovalId, answerAttemptId: AttemptId): RunPosition {
+  return { ...position, gates: position.gates.map((gate) => (gate.approvalId === approvalId ? { ...gate, answerAttemptId } : gate)) };
 }
 
 /** Forgets a gate; its call, if it has one, needs a new one. */

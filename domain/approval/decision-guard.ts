@@ -62,8 +62,8 @@ export interface Objection {
   readonly message: string;
 }
 
-/** What speaks against even handling a decision: shape, gate, digest, number of tries. Pure; runs in the update's validator. */
-export function objectionTo(request: DecisionRequest | null, gates: readonly OpenGate[], maxTriesPerGate: number): Objection | null {
+/** What speaks against even handling a decision: shape, gate, digest. Pure; runs in the update's validator. */
+export function objectionTo(request: DecisionRequest | null, gates: readonly OpenGate[]): Objection | null {
   if (!request)
     return {
       reason: 'malformed',
@@ -76,7 +76,5 @@ export function objectionTo(request: DecisionRequest | null, gates: readonly Ope
       reason: 'wrongDigest',
       message: `The gate asks for action digest ${gate.actionDigest}, the decision names ${request.actionDigest}. Look at the action again.`,
     };
-  if (gate.tries >= maxTriesPerGate)
-    return { reason: 'tooManyTries', message: `The gate took ${gate.tries} decisions (limits.maxTriesPerGate) and takes no more; it ends when it expires.` };
   return null;
 }

@@ -1,4 +1,4 @@
-import type { Decision } from '../../contracts/approval.ts';
+import type { Decision, DecisionRefusal } from '../../contracts/approval.ts';
 import type { Delegation, SignedStatement } from '../../contracts/statement.ts';
 import { describeVoter, personsOf } from './persons.ts';
 import {
@@ -68,11 +68,38 @@ export function decideForOthers(
   return { ...transition, gate: { ...transition.gate, votes } };
 }
 
+/** Somebody who was verified, and wants to do something at a gate beside deciding. */
+export interface Participant {
+  readonly name: string;
+  readonly roles: readonly string[];
+  /** As the caller knows them; those that are not for this person count for nothing. */
+  readonly delegations: readonly ProvenDelegation[];
+  readonly tenant: string;
+  readonly requesterMayDecideByDefault: boolean;
+}
+
+export type PartRefusal = Extract<DecisionRefusal, 'closed' | 'expired' | 'wrongRole' | 'requesterMayNotDecide'>;
+
+/** What speaks against a person who wants to take part in deciding at this moment: exactly those who may decide may. Null where nothing does. */
+export function objectionToPart(gate: GateRecord, who: Participant, nowMs: number): readonly [PartRefusal, string] | null {
+  const { name, roles, delegations, tenant, requesterMayDecideByDefault } = who;
+  if (gate.status !== 'open') return ['closed', `The gate is ${gate.status}; nothing was changed.`];
+  if (nowMs >= gate.expiresAtMs) return ['expired', 'The gate has expired; nothing was changed.'];
+  const asked = rolesOf(standingAt(gate, nowMs));
+  const holdsOne = asked.some((role) => holdsRole(roles, role));
+  const person = { decision: { approver: name }, requesterMayDecideByDefault };
+  if (!holdsOne && !delegationFor(gate, asked, person, delegations, tenant, nowMs))
+    return ['wrongRole', `The gate asks for the role ${asked.map((role) => `"${role}"`).join(' or ')}; ${name} holds ${roles.join(', ') || 'none'}.`];
+  if (isRequester(gate, name) && !mayRequesterDecide(gate, requesterMayDecideByDefault))
+    return ['requesterMayNotDecide', `${name} asked for this, and the policy wants somebody else to decide.`];
+  return null;
+}
+
 /** The first one that is in force now and whose delegator may decide here. */
 function delegationFor(
   gate: GateRecord,
   asked: readonly string[],
-  { decision, requesterMayDecideByDefault }: VerifiedDecision,
+  { decision, requesterMayDecideByDefault }: { readonly decision: Pick<Decision, 'approver'>; readonly requesterMayDecideByDefault: boolean },
   delegations: readonly ProvenDelegation[],
   tenant: string,
   nowMs: number,

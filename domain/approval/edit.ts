@@ -11,6 +11,7 @@ export interface EditedAction {
   readonly editor: string;
   readonly arguments: JsonObject;
   readonly policy: GatePolicy;
+  readonly tried?: GatePolicy | null;
   readonly occurrence: number;
   readonly reason: string;
 }
@@ -31,7 +32,7 @@ const NO_TERMS = { revision: 0, escalatesAtMs: null, editors: [] };
 
 /** The gate as it would be with other arguments: open, without votes, with new times, and a revision that makes every earlier signature void. */
 export function withArguments(gate: GateRecord, { editor, ...edited }: EditedAction, atMs: number): GateRecord {
-  const { remindedAtMs: _reminded, escalatedAtMs: _escalated, remindsAtMs: _reminds, ...rest } = gate;
+  const { remindedAtMs: _reminded, escalatedAtMs: _escalated, remindsAtMs: _reminds, tried: _tried, ...rest } = gate;
   const { revision, editors } = gate.terms ?? NO_TERMS;
   const { escalatesAtMs, ...times } = timesOf(edited.policy, atMs);
   return { ...rest, ...edited, ...times, votes: [], terms: { revision: revision + 1, escalatesAtMs, editors: [...editors, editor] } };

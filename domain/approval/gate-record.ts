@@ -1,4 +1,4 @@
-import type { GateKind, GatePolicy, GateStatus, GateTerms } from '../../contracts/approval.ts';
+import type { GateKind, GatePolicy, GateStatus, GateTerms, NoAnswer } from '../../contracts/approval.ts';
 import type { ActionDigest, ApprovalId, AttemptId, RunKey } from '../../contracts/ids.ts';
 import type { JsonValue } from '../../contracts/json.ts';
 import type { StandingReference } from './standing.ts';
@@ -34,6 +34,8 @@ export interface GateRecord {
   readonly occurrence: number;
   readonly policy: GatePolicy;
   readonly policyVersion: string;
+  /** What would be asked if the rules that are only tried out counted; null or absent where that is the same. */
+  readonly tried?: GatePolicy | null;
   /** Why the run asks, and what is known, for a person. */
   readonly reason: string;
   readonly requester: string;
@@ -57,7 +59,7 @@ export interface GateRecord {
   readonly escalatedAtMs?: number;
   /** Who is looking at it. Advice for others; binds nobody. */
   readonly claim?: GateClaim;
-  /** What approvers asked the run. */
+  /** What approvers asked the agent, oldest first. */
   readonly questions?: readonly GateQuestion[];
   /** The standing approval that approved it, in place of votes. */
   readonly standing?: StandingReference;
@@ -75,11 +77,23 @@ export interface GateEdit {
 
 export interface GateClaim {
   readonly by: string;
+  readonly displayName?: string;
   readonly untilMs: number;
 }
 
 export interface GateQuestion {
+  readonly questionId: string;
   readonly by: string;
+  readonly displayName?: string;
   readonly text: string;
   readonly atMs: number;
+  /** What the gate showed when it was asked. */
+  readonly actionDigest: ActionDigest;
+  /** Unset while the agent is asked. */
+  readonly answer?: GateAnswer;
 }
+
+/** What the agent said, or why it said nothing. Words for people: nothing reads them to decide. */
+export type GateAnswer =
+  | { readonly type: 'answered'; readonly text: string; readonly model: string; readonly attemptId: AttemptId; readonly atMs: number }
+  | { readonly type: 'notAnswered'; readonly why: NoAnswer; readonly message: string; readonly atMs: number };

@@ -3,7 +3,7 @@ import type { GateRecord, Vote } from './gate-record.ts';
 import { distinctVotes, personsOf } from './persons.ts';
 import { rolesOf, seatsFilled, seatsOf, type Standing, standingOf } from './quorum.ts';
 
-export type { GateClaim, GateEdit, GateQuestion, GateRecord, Vote } from './gate-record.ts';
+export type { GateAnswer, GateClaim, GateEdit, GateQuestion, GateRecord, Vote } from './gate-record.ts';
 export { holdsRole } from './quorum.ts';
 
 export interface DecisionTransition {
@@ -141,6 +141,9 @@ export function countApprovals(votes: readonly Vote[]): number {
   return distinctVotes(votes.filter((vote) => vote.verdict === 'approve')).length;
 }
 
+/** A vote whose signature was verified; it was signed to be handed in until `signedUntilMs`, so it was not handed in later. */
+export type ProvenVote = Vote & { readonly signedUntilMs?: number };
+
 export type Permission = { readonly type: 'permitted' } | { readonly type: 'refused'; readonly gateStatus: GateStatus; readonly message: string };
 
 /** What the worker that is to act knows from its own configuration. */
@@ -155,14 +158,19 @@ const LENIENT: Ruling = { requesterMayDecideByDefault: true };
  * Whether an approved gate permits its action at the store's time `nowMs`. `validVotes` are those whose signature the
  * caller has just verified against the digest it recomputed itself: the row alone is never authority.
  */
-export function permits(gate: GateRecord, validVotes: readonly Vote[], nowMs: number, ruling = LENIENT): Permission {
+export function permits(gate: GateRecord, validVotes: readonly ProvenVote[], nowMs: number, ruling = LENIENT): Permission {
   if (gate.status !== 'approved') return { type: 'refused', gateStatus: gate.status, message: `The gate is ${gate.status}, not approved.` };
   if (validVotes.some((vote) => vote.verdict === 'deny')) return { type: 'refused', gateStatus: 'denied', message: 'A valid vote denies the action.' };
   const { approvals, needed } = provenApprovals(gate, validVotes, nowMs, ruling);
   if (approvals < needed) return { type: 'refused', gateStatus: gate.status, message: `Only ${approvals} of ${needed} approvals carry a valid signature.` };
-  if (gate.decidedAtMs === null || nowMs >= gate.decidedAtMs + gate.policy.approvalValidForMs)
-    return { type: 'refused', gateStatus: 'expired', message: 'The approval is too old to be used.' };
+  if (isTooOld(gate, validVotes, nowMs)) return { type: 'refused', gateStatus: 'expired', message: 'The approval is too old to be used.' };
   return { type: 'permitted' };
+}
+
+/** Whether an approval was given too long ago. The moment in the row is believed only as far as the newest signature goes. */
+export function isTooOld({ decidedAtMs, policy }: GateRecord, validVotes: readonly ProvenVote[], nowMs: number): boolean {
+  const decidedBeforeMs = Math.max(...validVotes.map(({ signedUntilMs = Number.POSITIVE_INFINITY }) => signedUntilMs));
+  return decidedAtMs === null || nowMs >= Math.min(decidedAtMs, decidedBeforeMs) + policy.approvalValidForMs;
 }
 
 /** A gate as it was when its digest was computed, with what people and time have decided since: nothing else of the row may have changed. */

@@ -2,6 +2,7 @@ import {
   ANCHOR_TYPE,
   ANCHORS_CHAIN,
   chainDigest,
+  chainOf,
   dataDigest,
   entryDigest,
   ERASED_CONTENTS,
@@ -34,6 +35,8 @@ export interface VerificationReport {
   readonly anchors: number;
   /** Rows whose contents were erased; that they existed, who wrote them and when is proven all the same. */
   readonly erased: number;
+  /** Rows of before chains that an anchor has taken in: proven from then on, and not from when they were written. */
+  readonly adopted: number;
   /** Rows of before chains that no anchor has taken in yet: nothing proves them. */
   readonly unproven: number;
   /** Keys that anchors are signed with. */
@@ -81,6 +84,7 @@ export class AuditVerifier {
   readonly #adoptions: NonNullable<AnchorContent['unchained']>[] = [];
   readonly #signedBy = new Set<string>();
   #unchained = { sequence: 0, count: 0, hash: GENESIS };
+  #adopted = 0;
   #unproven = 0;
   #erased = 0;
   #anchors = 0;
@@ -105,6 +109,7 @@ export class AuditVerifier {
     this.#leaveChain();
     if (!this.#hasEnd) this.#find('cutShort', 'the export has no end: something may be missing after its last line', { line: null });
     if (isWhole(this.#selection)) this.#missingChains();
+    else this.#missingRun(this.#selection);
     const { expectedAnchor } = this.#options;
     if (expectedAnchor !== undefined && !this.#hasExpected)
       this.#find('removed', `there is no anchor with the hash ${expectedAnchor}`, { line: null, chain: ANCHORS_CHAIN });
@@ -115,6 +120,7 @@ export class AuditVerifier {
       chains: this.#seen.size,
       anchors: this.#anchors,
       erased: this.#erased,
+      adopted: this.#adopted,
       unproven: this.#unproven,
       signedBy: [...this.#signedBy],
       findings: this.#findings,
@@ -253,6 +259,7 @@ export class AuditVerifier {
         `of the ${adoption.count} rows outside of chains up to this one, which an anchor took in, some were changed, removed or added`,
         place,
       );
+    this.#adopted += count;
     this.#adoptions.shift();
     this.#unchained = { sequence: row.sequence, count: 0, hash: GENESIS };
   }
@@ -264,6 +271,15 @@ export class AuditVerifier {
         this.#find('removed', `a whole chain of at least ${newest} rows is missing (its name has the digest ${digest})`, { line: null });
     for (const { count, through } of this.#adoptions)
       this.#find('removed', `${count} rows outside of chains, up to number ${through}, are missing`, { line: null, sequence: through });
+  }
+
+  /** An export of one run, from its beginning to its end, has its chain. */
+  #missingRun({ runKey, fromMs, toMs }: AuditSelection): void {
+    if (!runKey || fromMs !== undefined || toMs !== undefined) return;
+    const chain = chainOf(runKey);
+    const anchored = this.#anchored.get(chainDigest(this.#options.sha256, chain));
+    if (anchored && !this.#seen.has(chain))
+      this.#find('removed', `the whole chain of the run is missing: at least ${anchored.newest} rows`, { line: null, chain });
   }
 
   #find(kind: FindingKind, message: string, place: { readonly line?: null; readonly chain?: string | null; readonly sequence?: number } = {}): void {

@@ -35,6 +35,9 @@ export interface RunCount {
   readonly tenant: string;
   readonly status: AgentRunStatus;
   readonly runs: number;
+  /** The budgets of those that draw on no other run's, and what was settled, held or written off of them. */
+  readonly limitNanoUsd: NanoUsd;
+  readonly usedNanoUsd: NanoUsd;
 }
 
 /** When a gate was opened and when it was decided. */

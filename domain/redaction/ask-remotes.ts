@@ -14,10 +14,15 @@ export interface RemoteAnswers {
   readonly blocked: readonly string[];
 }
 
-/** What detectors behind a network say of a text, asked once. One that fails blocks or not, as the settings say. */
-export async function askRemotes({ remotes, settings }: RedactionEngine, tenant: string, value: JsonValue, signal: AbortSignal): Promise<RemoteAnswers> {
+/** What detectors behind a network say of a text, asked once, until `deadline`. One that fails blocks or not, as the settings say. */
+export async function askRemotes(
+  { remotes, settings }: RedactionEngine,
+  tenant: string,
+  value: JsonValue,
+  deadline: () => AbortSignal,
+): Promise<RemoteAnswers> {
   if (remotes.length === 0) return { options: {}, blocked: [] };
-  const found = await remoteFindings(value, remotes, { regions: regionsFor(settings, tenant) }, signal);
+  const found = await remoteFindings(value, remotes, { regions: regionsFor(settings, tenant) }, deadline());
   const isBlocking = found.failed.length > 0 && settings.onDetectorFailure !== 'goOn';
   return { options: { also: [found.detector] }, blocked: isBlocking ? [DETECTOR_FAILURE] : [] };
 }

@@ -1,4 +1,4 @@
-import type { AgentRunEndStatus, AgentRunStatus, RunEnd, TranscriptHead } from '../../contracts/agent-run.ts';
+import type { AgentRunEndStatus, AgentRunStatus, CallMode, RunEnd, TranscriptHead } from '../../contracts/agent-run.ts';
 import type { DecisionAnswer, GateStatus } from '../../contracts/approval.ts';
 import type { LedgerTotals, NanoUsd, ScopeKind } from '../../contracts/budget.ts';
 import type { AgentRunId, ApprovalId, AttemptId, ContentDigest, RunKey } from '../../contracts/ids.ts';
@@ -16,6 +16,7 @@ import type { HeldStore, MoneyMove } from '../budget/held-store-port.ts';
 import type { LedgerEntry, LedgerEvent } from '../budget/ledger.ts';
 import type { KeyStore } from '../encryption/store-port.ts';
 import type { FeedbackStore } from '../feedback/store-port.ts';
+import type { EndedSessionStore } from '../identity/store-port.ts';
 import type { BreakerStore } from '../model/breaker-store-port.ts';
 import type { NotificationStore } from '../notification/store-port.ts';
 import type { OverviewStore } from '../overview/store-port.ts';
@@ -53,6 +54,7 @@ export interface Store
     TraceStore,
     FeedbackStore,
     RepairStore,
+    EndedSessionStore,
     ReportStore {
   /** Milliseconds since 1970 on the store's clock, which decides expiry. */
   nowMs(): Promise<number>;
@@ -133,15 +135,23 @@ export interface ContentStore {
 }
 
 export type LoadedTranscript =
-  | { readonly type: 'transcript'; readonly messages: readonly TranscriptMessage[] }
+  | {
+      readonly type: 'transcript';
+      readonly messages: readonly TranscriptMessage[];
+      /** They begin after the place that was asked for. */
+      readonly isTail?: true;
+    }
   /** An attempt without reply, or a node, that the store does not have. */
   | { readonly type: 'missing'; readonly what: string };
 
 export interface TranscriptStore {
   /** Stores a message that no attempt wrote (input, tool result). The first content stays. */
   putNode(runKey: RunKey, nodeId: string, message: TranscriptMessage): Promise<void>;
-  /** The messages from the run's start up to `head`, by following each reply to the head it was asked from. */
-  loadTranscript(runKey: RunKey, head: TranscriptHead): Promise<LoadedTranscript>;
+  /**
+   * The messages from the run's start up to `head`, by following each reply to the head it was asked from; where `after` lies
+   * on the way and is not `head` itself, only those that come after it. What is under a head never changes.
+   */
+  loadTranscript(runKey: RunKey, head: TranscriptHead, after?: TranscriptHead): Promise<LoadedTranscript>;
 }
 
 // ── Ledger: the attempt rows ───────────────────────────────────────────────────────────────────────────────────────
@@ -154,7 +164,7 @@ export interface NewAttempt {
   readonly attemptId: AttemptId;
   readonly step: number;
   readonly ordinal: number;
-  readonly mode: 'step' | 'wrapUp';
+  readonly mode: CallMode;
   readonly model: string;
   readonly provider: string;
   readonly endpoint: string;
@@ -320,8 +330,8 @@ export interface ToolCallOutcome {
 export interface ToolCallStore {
   /** Journals a read or write before it is carried out. An existing row comes back as it is. */
   beginToolCall(call: NewToolCall): Promise<{ readonly type: 'begun' | 'exists'; readonly call: ToolCallRecord }>;
-  /** Journals a short read together with its outcome, which nobody else would look for before. An outcome that is there stays. */
-  journalRead(call: NewToolCall, outcome: ToolCallOutcome): Promise<ToolCallRecord>;
+  /** Journals a read that took `tookMs` together with its outcome, whether it was begun here or not. An outcome that is there stays. */
+  journalRead(call: NewToolCall, outcome: ToolCallOutcome, tookMs?: number): Promise<ToolCallRecord>;
   /**
    * Consumes a gate's approval and writes the intent in one transaction, together with what is used of the gate's standing
    * approval. `rule` (domain `permits` over votes whose signatures the caller verified) runs on the locked row at the store's time.
@@ -363,12 +373,12 @@ export interface GateStore {
   /** By id alone, for people at the CLI. */
   findGate(approvalId: ApprovalId): Promise<GateRecord | null>;
   listGates(filter: GateFilter): Promise<readonly GateRecord[]>;
-  /** Runs `rule` on the locked gate at the store's time, stores what it returns, and audits `entry` in the same transaction. */
+  /** Runs `rule` on the locked gate at the store's time, stores what it returns, and audits what `audit` says then, in the same transaction. */
   decideGate(
     runKey: RunKey,
     approvalId: ApprovalId,
     rule: (gate: GateRecord, nowMs: number) => DecisionTransition,
-    audit: (answer: DecisionAnswer) => AuditEntry,
+    audit: (answer: DecisionAnswer) => AuditEntry | null,
   ): Promise<DecisionAnswer | null>;
   /**
    * Changes what is beside the votes of a gate (a moment that came, who looks at it, what was asked): runs `change` on the
@@ -420,8 +430,11 @@ export interface AuditStore extends AuditChainStore {
   /** When the store was last filled from a backup, on its own clock; null where it never was. */
   lastRestoredAtMs(): Promise<number | null>;
   appendAudit(entry: AuditEntry): Promise<void>;
-  /** Oldest first, after `afterSequence`. */
-  listAudit(filter: { readonly runKey?: RunKey; readonly afterSequence?: number; readonly limit: number }): Promise<readonly AuditRecord[]>;
+  /**
+   * Oldest first. Rows of different chains may appear out of their order, so nobody goes on from a sequence: who reads in
+   * pages reads chain by chain (`listChain`).
+   */
+  listAudit(filter: { readonly runKey?: RunKey; readonly limit: number }): Promise<readonly AuditRecord[]>;
 }
 
 // ── API keys ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -46,6 +46,24 @@ export const ROWS: readonly { readonly title: string; readonly panels: readonly 
         ],
       },
       {
+        title: 'Calls for which a gateway says another cost, in an hour',
+        unit: 'short',
+        kind: 'timeseries',
+        queries: [
+          q(
+            orZero(`sum by (${LABEL.model}, ${LABEL.direction}) (increase(${metric(METRIC.gatewayCostDifferences)}[1h]))`),
+            shown(LABEL.model, LABEL.direction),
+          ),
+          q(orZero(`sum(increase(${metric(METRIC.gatewayCostsCompared)}[1h]))`), 'compared'),
+        ],
+      },
+      {
+        title: 'By how much a gateway says more or less, in a day',
+        unit: 'currencyUSD',
+        kind: 'stat',
+        queries: [q(orZero(`sum by (${LABEL.direction}) (increase(${metric(METRIC.gatewayCostDifferenceUsd)}[1d]))`), shown(LABEL.direction))],
+      },
+      {
         title: 'Use of quotas',
         unit: 'percentunit',
         kind: 'bargauge',
@@ -87,7 +105,7 @@ export const ROWS: readonly { readonly title: string; readonly panels: readonly 
         title: 'Time to first part of a streamed reply, p95',
         unit: 's',
         kind: 'timeseries',
-        queries: [q(quantile(0.95, METRIC.timeToFirstChunk, WINDOW, [LABEL.model]), shown(LABEL.model))],
+        queries: [q(quantile(0.95, METRIC.timeToFirstChunk, WINDOW, [LABEL.task, LABEL.model]), shown(LABEL.task, LABEL.model))],
       },
       { title: 'Tokens by kind', unit: 'short', kind: 'timeseries', queries: [q(rate(METRIC.tokens, WINDOW, [LABEL.tokenKind]), shown(LABEL.tokenKind))] },
       { title: 'Share of input that was cached', unit: 'percentunit', kind: 'timeseries', queries: [q('tollgate:cached_input:ratio5m', 'cached')] },
@@ -191,6 +209,21 @@ export const ROWS: readonly { readonly title: string; readonly panels: readonly 
         queries: [q('histogram_quantile(0.95, sum by (le) (rate(temporal_workflow_task_schedule_to_start_latency_seconds_bucket[5m])))', 'p95')],
       },
       { title: 'Processes that answer', unit: 'short', kind: 'stat', queries: [q('sum by (job) (up)', '{{job}}')] },
+      {
+        title: 'What waits for sinks of traces and feedback',
+        unit: 'short',
+        kind: 'timeseries',
+        queries: [q(orZero(gauge(METRIC.sinkPending, [LABEL.sink])), shown(LABEL.sink))],
+      },
+      {
+        title: 'What sinks took and what was dropped for them',
+        unit: 'short',
+        kind: 'stat',
+        queries: [
+          q(orZero(gauge(METRIC.sinkExported, [LABEL.sink])), `taken ${shown(LABEL.sink)}`),
+          q(orZero(gauge(METRIC.sinkDropped, [LABEL.sink])), `dropped ${shown(LABEL.sink)}`),
+        ],
+      },
       { title: 'Store', unit: 'short', kind: 'stat', queries: [q(gauge(METRIC.storeUp, [], 'min'), 'up')] },
     ],
   },
@@ -229,6 +262,8 @@ export function dashboardAsJson(): string {
     schemaVersion: 39,
     refresh: '30s',
     time: { from: 'now-6h', to: 'now' },
+    templating: { list: [] },
+    annotations: { list: [] },
     panels,
   };
   return `${JSON.stringify(dashboard, null, 2)}\n`;

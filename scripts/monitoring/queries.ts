@@ -18,6 +18,8 @@ export const LABEL = {
   toolStatus: label(TOLLGATE.toolStatus),
   skipReason: label(TOLLGATE.skipReason),
   tokenKind: label(METRIC_LABEL.tokenKind),
+  direction: label(METRIC_LABEL.direction),
+  sink: label(METRIC_LABEL.sink),
   scope: label(METRIC_LABEL.scope),
   finding: label(METRIC_LABEL.finding),
   action: label(METRIC_LABEL.action),

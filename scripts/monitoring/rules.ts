@@ -112,6 +112,20 @@ export const ALERT_RULES: readonly AlertRule[] = [
     summary: 'A provider charged more than was reserved: the bound of that model was too low.',
   },
   {
+    alert: 'TollgateGatewayCostDiffers',
+    expr: `${rate(METRIC.gatewayCostDifferences, '1h', [LABEL.model, LABEL.endpoint])} / ${rate(METRIC.gatewayCostsCompared, '1h', [LABEL.model, LABEL.endpoint])} > 0.05`,
+    for: '15m',
+    severity: 'ticket',
+    summary: 'A gateway says that calls of a model cost something else than we settled: one of the two prices is wrong.',
+  },
+  {
+    alert: 'TollgateSinkBehind',
+    expr: `${gauge(METRIC.sinkOldestAge, [LABEL.sink])} > 900 or max by (${LABEL.sink}) (delta(${metric(METRIC.sinkDropped)}[1h])) > 0`,
+    for: '5m',
+    severity: 'ticket',
+    summary: 'A sink of traces or feedback takes nothing, or what was for it was dropped.',
+  },
+  {
     alert: 'TollgateStoreDown',
     expr: `${gauge(METRIC.storeUp, [], 'min')} == 0`,
     for: '2m',

@@ -41,9 +41,9 @@ describe('a gate that a standing approval approved', () => {
 
 describe('the rule that is asked in the transaction', () => {
   const voted = approvedGate(runKey());
-  async function authority(stops: readonly StopRecord[]) {
+  async function authority(stops: readonly StopRecord[], nowMs = NOW, gate = voted) {
     const ports = {
-      store: { stopsFor: async () => stops, nowMs: async () => NOW, controlOf: async () => ({ pausedBy: null, skippedReplyId: null }) },
+      store: { stopsFor: async () => stops, nowMs: async () => nowMs, controlOf: async () => ({ pausedBy: null, skippedReplyId: null }) },
       requesterMayDecideByDefault: true,
       verifier: {
         verify: () => ({
@@ -53,6 +53,7 @@ describe('the rule that is asked in the transaction', () => {
           verdict: 'approve',
           approver: 'bob',
           roles: ['approver'],
+          expiresAtMs: NOW + 1_000,
         }),
         readStatement: () => null,
       },
@@ -60,7 +61,7 @@ describe('the rule that is asked in the transaction', () => {
     const call = { tool: { name: 'refund' }, args: asked } as never;
     const snapshot = { task: { name: 'support' } } as never;
     return authorityOver(ports, {
-      gate: voted,
+      gate,
       digest: voted.actionDigest,
       snapshot,
       call,
@@ -94,5 +95,12 @@ describe('the rule that is asked in the transaction', () => {
     expect(await (await authority([])).mayBeSentAgain()).toBe(true);
     expect(await (await authority([newStop({ tool: 'refund' })])).mayBeSentAgain()).toBe(false);
     await expect((await authority([newStop({})])).demandRunning()).rejects.toMatchObject({ type: 'stopped' });
+  });
+
+  test('an action is not sent again on an approval that is too old, whatever its row and an intent beside it say', async () => {
+    const { approvalValidForMs } = voted.policy;
+    const young = { ...voted, decidedAtMs: NOW + approvalValidForMs };
+    const at = async (nowMs: number) => await (await authority([], nowMs, young)).mayBeSentAgain();
+    expect([await at(NOW + approvalValidForMs + 999), await at(NOW + approvalValidForMs + 1_000)]).toEqual([true, false]);
   });
 });

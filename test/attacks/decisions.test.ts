@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openLocalKey } from '../../adapters/keys/local-key.ts';
 import type { AgentRunResult } from '../../contracts/agent-run.ts';
 import type { DecisionAnswer } from '../../contracts/approval.ts';
 import type { GateRecord } from '../../domain/approval/gate.ts';
 import { Destination } from '../support/destination.ts';
+import { signDecision } from '../support/sign-decision.ts';
 import { Stage } from '../support/stage.ts';
 import { httpTools } from '../support/tools.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -40,23 +40,7 @@ type Handle = Awaited<ReturnType<typeof start>>;
 const decide = (handle: Handle, request: object) => handle.executeUpdate<DecisionAnswer, [unknown]>('decideApproval', { args: [request] });
 const paid = () => destination.arrivals.filter(({ tool }) => tool === 'pay').map(({ arguments: { to } }) => to);
 
-async function sign(gate: GateRecord, more: object = {}): Promise<string> {
-  const { signer } = await openLocalKey(stage.folder);
-  const { agentRunId, firstExecutionRunId } = gate.runKey;
-  return signer.sign({
-    version: 1,
-    agentRunId,
-    firstExecutionRunId,
-    approvalId: gate.approvalId,
-    actionDigest: gate.actionDigest,
-    verdict: 'approve',
-    approver: 'alice',
-    roles: ['lead'],
-    nonce: crypto.randomUUID(),
-    expiresAtMs: Date.now() + 60_000,
-    ...more,
-  });
-}
+const sign = (gate: GateRecord, more: Parameters<typeof signDecision>[2] = {}) => signDecision(stage.folder, gate, more);
 const requestFor = ({ approvalId, actionDigest }: GateRecord, signedDecision?: string) => ({
   approvalId,
   actionDigest,
@@ -121,9 +105,44 @@ test('a tool result that claims an approval, and a model that believes it, get n
   expect(kinds.filter((type) => type === 'decision.accepted')).toHaveLength(1);
 });
 
+test('somebody who may not decide uses up tries of their own, and forgeries and repetitions nobody’s: who may decide still can', {
+  timeout: 240_000,
+}, async () => {
+  const max = 3;
+  const handle = await start('worn-out', 'PAY', { limits: { maxTriesPerGate: max } });
+  const gate = await stage.openGate(handle);
+  const eve = { approver: 'eve', roles: ['intern'] };
+  const send = async (request: object) => (await decide(handle, request)) as DecisionAnswer & { reason?: string };
+  const reasonsOf = async (requests: readonly (() => Promise<object>)[]) => {
+    const reasons: (string | undefined)[] = [];
+    for (const request of requests) reasons.push((await send(await request())).reason);
+    return reasons;
+  };
+  const times = (count: number, request: () => Promise<object>) => Array.from({ length: count }, () => request);
+  const bySigned = async (more: Parameters<typeof sign>[1]) => requestFor(gate, await sign(gate, more));
+  const [body = ''] = (await sign(gate)).split('.');
+  const forged = async () => requestFor(gate, `${body}.${Buffer.from(crypto.randomUUID()).toString('base64url')}`);
+  // Alice was over-hasty once: what she signed can be sent again by whoever reads it in history.
+  const refusedOfAlice = requestFor(gate, await sign(gate, { expiresAtMs: Date.now() - 1 }));
+
+  expect(await reasonsOf(times(max + 2, () => bySigned(eve)))).toEqual([...Array(max).fill('wrongRole'), 'tooManyTries', 'tooManyTries']);
+  expect(new Set(await reasonsOf(times(max + 5, forged)))).toEqual(new Set(['badSignature']));
+  expect(new Set(await reasonsOf(times(max + 5, async () => requestFor(gate))))).toEqual(new Set(['unsignedNotAllowed']));
+  expect(new Set(await reasonsOf(times(max + 5, async () => refusedOfAlice)))).toEqual(new Set(['expired']));
+  const refusals = (await stage.store.listAudit({ runKey: gate.runKey, limit: 200 })).filter(({ type }) => type === 'decision.refused');
+  // Bounded all the same: each as often as one may try, the same one again not at all.
+  const counted = (actor: string) => refusals.filter((row) => row.actor === actor).length;
+  expect([counted('eve'), counted('unknown'), counted('alice')]).toEqual([max, max, 1]);
+
+  expect(await stage.store.getGate(gate.runKey, gate.approvalId)).toMatchObject({ status: 'open', votes: [] });
+  expect(await send(await bySigned({}))).toMatchObject({ type: 'accepted', gateStatus: 'approved' });
+  expect(await handle.result()).toMatchObject({ status: 'completed', output: 'paid' });
+});
+
 test('a thousand decisions at once, forged and real ones and the same one many times, let one action run once', { timeout: 240_000 }, async () => {
   const handle = await start('thousand', 'PAY', { limits: { maxTriesPerGate: 60 } });
   const gate = await stage.openGate(handle);
+  const before = paid().length;
   const real = await sign(gate);
   const foreign = await sign(gate, { approver: 'eve', roles: ['intern'] });
   const payload = (signedDecision?: string) => ({
@@ -144,7 +163,7 @@ test('a thousand decisions at once, forged and real ones and the same one many t
   for (let sent = 0; sent < 1_000; sent += 50)
     await Promise.all(Array.from({ length: 50 }, (_, index) => handle.signal('approve', kinds[(sent + index) % kinds.length]?.()).catch(() => undefined)));
   expect((await handle.result()) as AgentRunResult).toMatchObject({ status: 'completed', output: 'paid' });
-  expect(paid()).toEqual(['bob']);
+  expect(paid().slice(before)).toEqual(['bob']);
   const stored = await stage.store.getGate(gate.runKey, gate.approvalId);
   expect(stored).toMatchObject({ status: 'consumed' });
   expect(stored?.votes.map(({ approver }) => approver)).toEqual(['alice']);

@@ -33,7 +33,7 @@ async function run(block: string, env: NodeJS.ProcessEnv): Promise<string> {
 }
 
 test('the commands of docs/http-api.md do what the page says', { timeout: 180_000 }, async () => {
-  const [keys = '', start = '', result = '', events = '', approve = '', ...more] = [...PAGE.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(
+  const [keys = '', start = '', result = '', events = '', approve = '', edit = '', ...more] = [...PAGE.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(
     ([, block]) => block ?? '',
   );
   expect(more).toEqual([]);
@@ -47,12 +47,18 @@ test('the commands of docs/http-api.md do what the page says', { timeout: 180_00
   await waitFor('the gate', async () => (await stage.store.listGates({ status: 'open', limit: 1 }))[0]);
   expect(JSON.parse(await run(result, { API, KEY: acme }))).toEqual({ agentRunId: 'refund-1042', status: 'awaitingApproval' });
   expect(await run(events, { API, KEY: acme })).toMatch(/event: status[\s\S]*event: step[\s\S]*event: ledger[\s\S]*event: gate/);
+  const edited = JSON.parse(await run(edit, { API, KEY: alice })) as { readonly edited: { readonly actionDigest: string } };
+  expect(edited).toMatchObject({ type: 'accepted', gateStatus: 'open', edited: { actionDigest: expect.stringMatching(/^[0-9a-f]{64}$/) } });
   expect(JSON.parse(await run(approve, { API, KEY: alice }))).toMatchObject({ type: 'accepted', gateStatus: 'approved' });
   const ended = await waitFor('the end', async () => {
     const report = JSON.parse(await run(result, { API, KEY: acme })) as { status: string };
     return report.status === 'completed' && report;
   });
-  expect(ended).toMatchObject({ tenant: 'acme', requester: 'key:shop', gates: [{ status: 'consumed', votes: [{ approver: 'key:alice' }] }] });
+  expect(ended).toMatchObject({
+    tenant: 'acme',
+    requester: 'key:shop',
+    gates: [{ status: 'consumed', actionDigest: edited.edited.actionDigest, arguments: { amountCents: 16_450 }, votes: [{ approver: 'key:alice' }] }],
+  });
 });
 
 test('every route that the API has is on the page, and every one on the page is there', async () => {

@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Delegation } from '../../contracts/statement.ts';
 import type { GateContext, InboxReport } from '../../client/inbox-report.ts';
 import type { OverviewReport } from '../../client/overview-report.ts';
 import type { TimelineReport } from '../../client/timeline-report.ts';
+import { traceOf } from '../../telemetry/trace-ids.ts';
 import { type ApiFixture, openApiFixture } from '../support/http-api.ts';
+import { newDelegation, newStanding, newStop } from '../support/store-contract/grant-contract.ts';
 import { newGate, newToolCall, newVote, reply, reserve, startRun, usd } from '../support/store-contract/fixtures.ts';
 
 let api: ApiFixture;
 beforeEach(async () => {
-  api = await openApiFixture({ temporalUi: { url: 'http://127.0.0.1:8233', namespace: 'default' } });
+  api = await openApiFixture({ temporalUi: { url: 'http://127.0.0.1:8233', namespace: 'default' }, traceUrl: 'http://127.0.0.1:16686/trace/{traceId}' });
 });
 afterEach(() => api.close());
 
@@ -81,14 +84,79 @@ test('the context of a gate has why, what was done and spent before, and what be
     run: { requester: 'alice', ledger: { limitUsd: '0.005' } },
   });
 
-  const timeline = (await ask<TimelineReport & { temporalUrl: string }>(`/v1/runs/${run.agentRunId}/timeline`)).body;
+  const timeline = (await ask<TimelineReport & { temporalUrl: string; traceUrl: string }>(`/v1/runs/${run.agentRunId}/timeline`)).body;
   expect(timeline.spans.map(({ type, step, status }) => [type, step, status]).toSorted()).toEqual([
     ['attempt', 1, 'ok'],
     ['attempt', 2, 'ok'],
     ['gate', 2, 'open'],
     ['toolCall', 1, 'done'],
   ]);
+  expect(timeline.traceUrl).toBe(`http://127.0.0.1:16686/trace/${traceOf({ runKey: run }).traceId}`);
   expect(timeline.temporalUrl).toBe(`http://127.0.0.1:8233/namespaces/default/workflows/${run.agentRunId}`);
+});
+
+test('a gate says what holds its action back, in the list and by itself', async () => {
+  await api.store.throwStop(newStop({ tool: api.gate.tool }));
+  const stopped = [{ by: 'alice', reason: 'it pays twice' }];
+  expect((await ask<InboxReport>('/v1/inbox')).body).toMatchObject({ gates: [{ gate: { stopped } }] });
+  expect((await ask<GateContext>(`/v1/approvals/${api.gate.approvalId}/context`)).body).toMatchObject({ gate: { stopped }, grant: null });
+});
+
+test('a gate that a standing approval approved names it, with what is used and what it may come to', async () => {
+  const { store, run } = api;
+  const record = newStanding();
+  await store.createStanding(record, 'alice');
+  const { standingId } = record;
+  const gate = await store.createGate(newGate(run, { status: 'approved', decidedAtMs: 5, standing: { standingId, grantedBy: ['alice'] } }));
+  const { body } = await ask<GateContext>(`/v1/approvals/${gate.approvalId}/context`);
+  expect(body).toMatchObject({
+    standing: 'closed',
+    gate: { votes: [], standing: { standingId, grantedBy: ['alice'] } },
+    grant: { standingId, uses: 0, maxUses: 3, used: 0, total: { argument: 'amount', atMost: 100 }, summary: expect.stringContaining('refund for acme') },
+  });
+});
+
+test('a gate says what rules would ask that are only tried out', async () => {
+  const { store, run, gate } = api;
+  const tried = await store.createGate(newGate(run, { tried: { ...gate.policy, needs: [{ role: 'finance', approvers: 1 }] } }));
+  const { body } = await ask<GateContext>(`/v1/approvals/${tried.approvalId}/context`);
+  expect(body.gate).toMatchObject({ tried: { role: 'approver', needs: [{ role: 'finance', approvers: 1 }] } });
+  expect(body.gate).not.toHaveProperty('needs');
+});
+
+describe('whoever stands for somebody who is away', () => {
+  const delegate = (change: Partial<Delegation>) =>
+    api.store.createDelegation({
+      delegation: newDelegation({ to: 'key:bob', role: 'approver', tenant: 'acme', fromMs: 1, untilMs: 4_000_000_000_000, ...change }),
+      signed: 'body.signature',
+    });
+  const standing = async (secret: string, approvalId = api.gate.approvalId) =>
+    (await ask<InboxReport>('/v1/inbox', secret)).body.gates.find(({ gate }) => gate.approvalId === approvalId);
+
+  test('has that one’s gates waiting, and is told for whom', async () => {
+    const { secret } = await api.key({ scopes: ['read', 'decide'], roles: ['intern'], name: 'bob', tenant: 'acme' });
+    expect(await standing(secret)).toMatchObject({ standing: 'otherRole' });
+    await delegate({ delegator: 'dora' });
+    expect(await standing(secret)).toMatchObject({ standing: 'waitsForYou', onBehalfOf: 'dora' });
+  });
+
+  test('has none waiting under a delegation that is over, for another tenant, of another role, or of who asked for the run', async () => {
+    const { secret } = await api.key({ scopes: ['read', 'decide'], roles: ['intern'], name: 'bob', tenant: 'acme' });
+    const nowMs = await api.store.nowMs();
+    await delegate({ delegator: 'dora', fromMs: nowMs - 10, untilMs: nowMs - 1 });
+    await delegate({ delegator: 'dora', tenant: 'globex' });
+    await delegate({ delegator: 'dora', role: 'treasurer' });
+    await delegate({ delegator: 'alice' });
+    expect(await standing(secret)).toMatchObject({ standing: 'otherRole' });
+  });
+
+  test('is told where that one has decided already', async () => {
+    const { store, run, gate } = api;
+    const { secret } = await api.key({ scopes: ['read', 'decide'], roles: ['intern'], name: 'bob', tenant: 'acme' });
+    await delegate({ delegator: 'dora' });
+    const voted = await store.createGate(newGate(run, { policy: { ...gate.policy, approvers: 2 }, votes: [newVote({ approver: 'dora' })] }));
+    expect(await standing(secret, voted.approvalId)).toMatchObject({ standing: 'countedAlready', onBehalfOf: 'dora' });
+  });
 });
 
 test('the overview sums spend and waits by day, task and tenant, for a key of one tenant that tenant’s alone', async () => {

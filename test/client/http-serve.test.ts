@@ -10,7 +10,10 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openSqliteStore } from '../../adapters/stores/sqlite/sqlite-store.ts';
 import { newApiKey } from '../../client/api-key.ts';
 import { newGate, startRun } from '../support/store-contract/fixtures.ts';
+import { freePort } from '../../client/dev/temporal-server.ts';
+import { Browser } from '../support/browser.ts';
 import { endOf } from '../support/http-stage.ts';
+import { AUDIENCE, Issuer } from '../support/issuer.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const BIN = fileURLToPath(new URL('../../client/cli/bin.mjs', import.meta.url));
@@ -152,4 +155,47 @@ test('the OpenAPI document is printed without anything running', { timeout: 60_0
   expect(Object.keys(document.paths)).toContain('/v1/runs/{agentRunId}/events');
   const refs = [...stdout.matchAll(/"\$ref": "#\/components\/schemas\/([^"]+)"/g)].map(([, name]) => name);
   expect([...new Set(refs)].toSorted()).toEqual(Object.keys(document.components.schemas).toSorted());
+});
+
+test('a logout at one API holds at every other one of the store, also for a copy of the cookie, and so does a login that was finished', {
+  timeout: 120_000,
+}, async () => {
+  const issuer = await Issuer.listen();
+  try {
+    const at = await freePort();
+    const url = `http://127.0.0.1:${at}`;
+    await issuer.serve(`${url}/login/callback`);
+    const settings = {
+      TOLLGATE_PUBLIC_URL: url,
+      TOLLGATE_OIDC_ISSUER: issuer.url,
+      TOLLGATE_OIDC_AUDIENCE: AUDIENCE,
+      TOLLGATE_OIDC_CLIENT_ID: 'tollgate',
+      TOLLGATE_OIDC_CLIENT_SECRET: 'a secret of the client',
+    };
+    await serve({ ...settings, TOLLGATE_LISTEN: `127.0.0.1:${at}` });
+    const other = await serve({ ...settings, TOLLGATE_LISTEN: '127.0.0.1:0' });
+    const there = `http://127.0.0.1:${other.port}`;
+    const alice = new Browser();
+    await alice.logIn(`${url}/login`, 'alice');
+    const copied = alice.cookies.get('tollgate') ?? '';
+    const thief = new Browser();
+    thief.cookies.set('tollgate', copied);
+    const { csrfToken } = JSON.parse((await thief.go(`${there}/v1/me`)).text) as { readonly csrfToken: string };
+    const ended = await alice.once(`${url}/logout`, { method: 'POST', headers: { 'x-tollgate-csrf': csrfToken } });
+    expect(ended.status).toBe(204);
+    for (const api of [there, url]) {
+      thief.cookies.set('tollgate', copied);
+      expect([api, (await thief.go(`${api}/v1/me`)).status]).toEqual([api, 401]);
+    }
+
+    const begun = await alice.once(`${url}/login`);
+    const pending = alice.cookies.get('tollgate-login') ?? '';
+    const back = new URL((await alice.once(begun.headers.get('location') ?? '')).headers.get('location') ?? '');
+    expect((await alice.once(back.href)).status).toBe(303);
+    thief.cookies.set('tollgate-login', pending);
+    const replayed = await thief.once(`${there}${back.pathname}${back.search}`);
+    expect([replayed.status, await replayed.json()]).toEqual([401, expect.objectContaining({ detail: expect.stringContaining('no login under way') })]);
+  } finally {
+    await issuer.close();
+  }
 });

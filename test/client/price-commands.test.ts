@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { explanation } from '../../client/cli/price-command.ts';
+import { openSqliteStore } from '../../adapters/stores/sqlite/sqlite-store.ts';
+import { reserve, startRun, usd } from '../support/store-contract/fixtures.ts';
 import { FIXTURES_NOW_MS } from '../domain/fixtures/provider-error.ts';
 import { PROVIDER_ERRORS } from '../domain/fixtures/provider-errors.ts';
 
@@ -102,4 +104,15 @@ test('a person reads how a cost comes about as a table', () => {
     '',
   ]);
   expect(explanation({ id: 'b', nanoUsd: null, reason: 'Nobody knows it.' })).toEqual(['b: no price. Nobody knows it.', '']);
+});
+
+test('price bounds shows by which factor overruns have raised the reservations of a model', async () => {
+  const before = tollgate(['price', 'bounds']);
+  expect([before.code, before.stdout]).toEqual([0, 'Every reservation is the bound as computed: no provider has charged beyond one.\n']);
+  const store = await openSqliteStore({ path: join(folder, 'tollgate.db') });
+  const key = await startRun(store, { limitNanoUsd: usd(10_000) });
+  await store.moveMoney(key, await reserve(store, key), { type: 'settle', costNanoUsd: usd(250) });
+  await store.close();
+  expect(JSON.parse(tollgate(['price', 'bounds', '--json']).stdout)).toMatchObject([{ model: 'gpt-5-mini', endpoint: 'openai', factor: 2.5, raises: 1 }]);
+  expect(tollgate(['price', 'bounds']).stdout).toMatch(/^MODEL +ENDPOINT +FACTOR +RAISES +SINCE\ngpt-5-mini +openai +2\.5x +1 +20\d\d-/);
 });

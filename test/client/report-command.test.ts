@@ -29,6 +29,8 @@ test('what runs used is reported as a table, CSV and JSON, the same by way of th
 
   const table = (await stage.cli(['report', '--tenant', 'acme'])).stdout;
   expect(table).toMatch(/TASK +SETTLED.*FEEDBACK\nhello +.*100\.0%.*\n\(all\)/);
+  const byModel = (await stage.cli(['report', '--by', 'model', '--tenant', 'acme'])).stdout;
+  expect(byModel).toMatch(/MODEL +SETTLED.*\ngpt-5-mini .* - +100\.0% +- /);
   const csv = (await stage.cli(['report', '--by', 'promptVersion', '--tenant', 'acme', '--format', 'csv'])).stdout.trim().split('\n');
   expect(csv).toHaveLength(2);
   expect(csv[0]).toMatch(/^key,settledUsd,heldUsd,/);

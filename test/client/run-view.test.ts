@@ -26,6 +26,21 @@ test('a run of a real provider is not called simulated', () => {
   expect(renderRun({ ...waitingRun(), simulated: false }, options).join('\n')).not.toContain('SIMULATED');
 });
 
+test('a gate shows who looks at it, and what the agent was asked and answered, drawn over by nothing', () => {
+  const run = waitingRun();
+  const [gate] = run.gates;
+  const asked = { questionId: 'q', by: 'key:bob', text: 'why?', at: '', actionDigest: 'd'.repeat(64) };
+  const answer = { type: 'answered', text: 'because\u001b[2J', model: 'm', at: '' } as const;
+  const questions = [
+    { ...asked, answer },
+    { ...asked, text: 'and?' },
+  ];
+  const claim = { by: 'key:alice', displayName: 'Alice', until: '2026-01-01T00:00:00.000Z' };
+  const text = renderRun({ ...run, gates: gate ? [{ ...gate, questions, claim }] : [] }, options).join('\n');
+  for (const words of ['key:bob asked: why?', 'The agent: because\\u001b[2J', 'and?', 'No answer yet.', 'Alice is looking at it until 2026'])
+    expect(text).toContain(words);
+});
+
 test('an action that was done before says so', () => {
   const run = waitingRun();
   const [gate] = run.gates;

@@ -171,6 +171,18 @@ test('an approval may be used until its time is over, and not at that moment', (
   expect(permits(gate, gate.votes, 1_000 + approvalValidForMs)).toMatchObject({ type: 'refused', gateStatus: 'expired' });
 });
 
+test('an approval is too old by its signatures, whatever its row says', () => {
+  const gate = approvedGate(runKey(), { decidedAtMs: 1_000 });
+  const { approvalValidForMs } = gate.policy;
+  const votes = gate.votes.map((vote) => ({ ...vote, signedUntilMs: 1_500 }));
+  const young = { ...gate, decidedAtMs: 1_000_000_000 };
+  expect(permits(young, votes, 1_500 + approvalValidForMs - 1).type).toBe('permitted');
+  expect(permits(young, votes, 1_500 + approvalValidForMs)).toMatchObject({ type: 'refused', gateStatus: 'expired' });
+  // The newest one counts: a quorum may take its time.
+  const late = [...votes, newVote({ approver: 'carol' })].map((vote, index) => ({ ...vote, signedUntilMs: 1_500 + index * 60_000 }));
+  expect(permits({ ...gate, decidedAtMs: 61_000 }, late, 61_000 + approvalValidForMs - 1).type).toBe('permitted');
+});
+
 test('the row alone is no authority: an approved gate whose votes prove nothing permits nothing', () => {
   const gate = approvedGate(runKey(), { policy: { approvers: 2, role: 'lead', expiresAfterMs: 1_000, approvalValidForMs: 1_000 }, decidedAtMs: 0 });
   const [bob, carol, dave] = (['bob', 'carol', 'dave'] as const).map((approver) => newVote({ approver, roles: ROLES[approver] })) as [never, never, never];

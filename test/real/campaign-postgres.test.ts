@@ -17,7 +17,7 @@ describe.runIf(hasPostgres())('with a real Postgres', () => {
 
   test(`both promises hold through ${faults} faults (seed ${seed})`, { timeout: 900_000 + runs * 20_000 }, async () => {
     console.log(`again: npm run campaign -- --runs ${runs} --faults ${faults} --store postgres --seed ${seed}`);
-    const litellm = findLiteLlm();
+    const litellm = await findLiteLlm();
     const priceMap = 'missing' in litellm ? undefined : litellm.priceMap;
     const databaseUrl = await server.createDatabase();
     await migratePostgres(databaseUrl);

@@ -1,36 +1,12 @@
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { GateRecord } from '../../domain/approval/gate.ts';
 import { CHROMIUM, CHROMIUM_FLAGS } from '../support/chromium.ts';
-import { InboxStage, type Look, openPage } from '../support/inbox-stage.ts';
+import { inEveryLook as everyLook } from '../support/inbox-looks.ts';
+import { InboxStage } from '../support/inbox-stage.ts';
 
-const PICTURES = fileURLToPath(new URL('../../docs/pictures', import.meta.url));
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 if (!CHROMIUM) console.log('Skipped: there is no Chromium here (set CHROMIUM_PATH) to look at the inbox with.');
 const SEEN = { timeout: 30_000 };
-
-interface Violation {
-  readonly id: string;
-  readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
-}
-
-/** What axe finds wrong: rules of WCAG up to AA, and its best practices. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  const found = (await page.evaluate('axe.run(document).then(({ violations }) => violations)')) as readonly Violation[];
-  return found.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary}`));
-}
-
-/** TOLLGATE_TAKE_PICTURES=1 writes the pictures that docs/inbox.md shows. */
-async function takePicture(page: Page, name: string): Promise<void> {
-  if (!process.env.TOLLGATE_TAKE_PICTURES) return;
-  mkdirSync(PICTURES, { recursive: true });
-  await page.screenshot({ path: join(PICTURES, `inbox-${name}.png`) });
-}
 
 describe.skipIf(!CHROMIUM)('each state of the page has nothing that axe objects to', () => {
   const stage = new InboxStage();
@@ -47,21 +23,13 @@ describe.skipIf(!CHROMIUM)('each state of the page has nothing that axe objects 
     await stage.close();
   }, 60_000);
 
-  const LOOKS: readonly Look[] = [{ scheme: 'light' }, { scheme: 'dark' }, { width: 390, height: 844, scheme: 'light' }];
-
-  async function inEveryLook(path: string, wait: string, act: (page: Page) => Promise<void> = async () => undefined, picture?: string): Promise<void> {
-    for (const look of LOOKS) {
-      const { page } = await openPage(browser, path.startsWith('http') ? path : `${stage.url}${path}`, look);
-      await page.getByText(wait).filter({ visible: true }).first().waitFor(SEEN);
-      await act(page);
-      // Colours are compared as they are, not halfway through a transition.
-      await page.waitForTimeout(300);
-      expect(await violations(page), `${path} ${JSON.stringify(look)}`).toEqual([]);
-      const name = look.width ? 'phone' : look.scheme;
-      if (picture && (picture === 'gate' || name === 'light')) await takePicture(page, `${picture}${name === 'light' ? '' : `-${name}`}`);
-      await page.close();
-    }
-  }
+  const inEveryLook = (path: string, wait: string, act?: (page: Page) => Promise<void>, picture?: string) =>
+    everyLook(browser, path.startsWith('http') ? path : `${stage.url}${path}`, {
+      wait,
+      all: picture === 'gate',
+      ...(act ? { act } : {}),
+      ...(picture ? { picture } : {}),
+    });
 
   test('nothing waits; nobody is signed in; nothing is there', async () => {
     await inEveryLook('/inbox/', 'Nothing waits for you.');

@@ -232,7 +232,7 @@ describe.skipIf(!CHROMIUM)('an approver at the inbox', () => {
     await expect.poll(shown(page), SEEN).toContain('does not answer just now');
     await page.keyboard.press('a');
     await page.keyboard.press('Enter');
-    await expect.poll(shown(page), SEEN).toContain('Nothing was decided. The API does not answer.');
+    await expect.poll(shown(page), SEEN).toContain('it is not known whether your decision arrived; the gate shows it');
     await page.unroute('**/v1/**');
     await expect.poll(shown(page), SEEN).not.toContain('does not answer just now');
     expect(await stage.gate(gate)).toMatchObject({ status: 'open', votes: [] });

@@ -10,7 +10,7 @@ import type { PriceSource } from '../../domain/budget/price-port.ts';
 import { findLiteLlm } from '../support/litellm.ts';
 import { judge, type PriceEntry } from '../support/litellm-judge.ts';
 
-const found = findLiteLlm();
+const found = await findLiteLlm();
 if ('missing' in found) process.stdout.write(`skipped: LiteLLM's prices as a second judge, because ${found.missing}\n`);
 const isMissing = 'missing' in found;
 const folder = mkdtempSync(join(tmpdir(), 'tollgate-litellm-prices-'));

@@ -1,5 +1,7 @@
 import { CLOSED } from '../../domain/model/breaker.ts';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -8,9 +10,12 @@ import type { OutcomeClass } from '../../contracts/model.ts';
 import type { Fault } from '../../adapters/providers/simulated/scenario.ts';
 import type { AttemptRecord } from '../../domain/store/port.ts';
 import { findLiteLlm, type LiteLlmProxy, startLiteLlm } from '../support/litellm.ts';
+import { freePort } from '../../client/dev/temporal-server.ts';
+import { parseSamples, type Sample, sumOf } from '../support/prometheus-text.ts';
 import { Stage } from '../support/stage.ts';
+import { waitFor } from '../support/wait-for.ts';
 
-const found = findLiteLlm();
+const found = await findLiteLlm();
 if ('missing' in found) process.stdout.write(`skipped: a LiteLLM proxy before the simulated provider, because ${found.missing}\n`);
 const isMissing = 'missing' in found;
 
@@ -52,6 +57,9 @@ const folder = mkdtempSync(join(tmpdir(), 'tollgate-litellm-'));
 const configPath = join(folder, 'tollgate.config.ts');
 const stage = new Stage({ TOLLGATE_CONFIG: configPath, OPENAI_API_KEY: 'unused', OPENAI_BASE_URL: 'http://127.0.0.1:9/v1', TOLLGATE_SIMULATED_URL: '' });
 let proxy: LiteLlmProxy;
+let collector: Server;
+let metricsPort: number;
+const exported: string[] = [];
 
 beforeAll(async () => {
   if ('missing' in found) return;
@@ -62,6 +70,8 @@ beforeAll(async () => {
     {
       model_list: [
         ...['gpt-5-mini', 'gpt-5-nano', 'gpt-4.1-mini'].map((model) => ({ model_name: model, litellm_params: upstream(model) })),
+        // Its price is not the one that the provider charges.
+        { model_name: 'dearer', litellm_params: upstream('gpt-5-mini', { input_cost_per_token: 1e-6, output_cost_per_token: 4e-6 }) },
         { model_name: 'falls-back', litellm_params: upstream('gpt-5-mini') },
         { model_name: 'on-a-budget', litellm_params: upstream('gpt-5-mini', { max_budget: 1e-9, budget_duration: '1d' }) },
       ],
@@ -74,17 +84,31 @@ beforeAll(async () => {
     folder,
   );
   writeFileSync(configPath, `export default ${JSON.stringify(configuration(proxy.url))};\n`);
-  await stage.startWorker({ GATEWAY_KEY: proxy.key });
+  collector = createServer((request, response) => {
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => parts.push(part));
+    request.on('end', () => {
+      exported.push(Buffer.concat(parts).toString('latin1'));
+      response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end();
+    });
+  }).listen(0, '127.0.0.1');
+  metricsPort = await freePort();
+  await stage.startWorker({
+    GATEWAY_KEY: proxy.key,
+    TOLLGATE_METRICS_LISTEN: String(metricsPort),
+    TOLLGATE_OTLP_METRICS_URL: `http://127.0.0.1:${(collector.address() as AddressInfo).port}/v1/metrics`,
+  });
 });
 afterAll(async () => {
   if (isMissing) return;
   await proxy?.close();
   await stage.close();
+  collector?.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
 function configuration(baseUrl: string) {
-  const models = ['gpt-5-mini', 'gpt-5-nano', 'gpt-4.1-mini', 'falls-back', 'on-a-budget'];
+  const models = ['gpt-5-mini', 'gpt-5-nano', 'gpt-4.1-mini', 'falls-back', 'on-a-budget', 'dearer'];
   const price = { inputUsdPerMillion: 0.25, cachedInputUsdPerMillion: 0.025, outputUsdPerMillion: 2 };
   return {
     tasks: [],
@@ -174,6 +198,32 @@ describe.skipIf(isMissing).each(WAYS.map(([way]) => way))('through LiteLLM, %s',
     expect(settled).toBe(0);
     expect(attempts.map(({ money }) => money.status)).toEqual(['held']);
   });
+});
+
+test.skipIf(isMissing)('what LiteLLM says that calls cost is counted, and where it differs from the bill, by how much', async () => {
+  const read = async () => parseSamples(await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text());
+  const before = await read();
+  const fine = await play('metered-fine', 'FINE', ['gpt-5-mini-chat']);
+  const dearer = await play('metered-dearer', 'FINE', ['dearer-chat']);
+  for (const { bill, settled } of [fine, dearer]) expect(settled).toBe(bill);
+  const reported = dearer.attempts[0]?.usage?.reportedNanoUsd ?? 0;
+  expect(reported).toBeGreaterThan(dearer.bill);
+  const compared = (samples: readonly Sample[], model: string) =>
+    sumOf(samples, 'tollgate_gateway_cost_compared_total', { gen_ai_request_model: model, tollgate_endpoint: 'gateway' });
+  const samples = await waitFor('both calls to be compared', async () => {
+    const now = await read();
+    return compared(now, 'dearer-chat') === 1 && compared(now, 'gpt-5-mini-chat') > compared(before, 'gpt-5-mini-chat') ? now : null;
+  });
+  const labels = { gen_ai_request_model: 'dearer-chat', tollgate_gateway_cost_direction: 'more', tollgate_task: 'test', tollgate_tenant: 'acme' };
+  expect(sumOf(samples, 'tollgate_gateway_cost_differences_total', labels)).toBe(1);
+  expect(Math.round(sumOf(samples, 'tollgate_gateway_cost_difference_usd_total', labels) * 1e9)).toBe(reported - dearer.bill);
+  expect(sumOf(samples, 'tollgate_gateway_cost_differences_total')).toBe(1);
+  for (const name of ['compared', 'differences', 'difference.usd'])
+    await waitFor(
+      `tollgate.gateway.cost.${name} at the collector`,
+      async () => exported.some((body) => body.includes(`tollgate.gateway.cost.${name}`)),
+      40_000,
+    );
 });
 
 describe.skipIf(isMissing)("LiteLLM's own cost of a call", () => {

@@ -3,8 +3,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { feedbackOf } from '../../adapters/sinks/feedback.ts';
+import { openSinks, type TraceOptions } from '../../adapters/sinks/open-sinks.ts';
 import type { AgentRunResult } from '../../contracts/agent-run.ts';
-import { traceOf } from '../../telemetry/trace-ids.ts';
+import type { RunKey } from '../../contracts/ids.ts';
+import { spanIdOf, traceOf } from '../../telemetry/trace-ids.ts';
+import { newFeedback } from '../support/store-contract/feedback-contract.ts';
 import { findPhoenix, Phoenix } from '../support/phoenix.ts';
 import { Stage } from '../support/stage.ts';
 import { recordedTools } from '../support/tools.ts';
@@ -26,6 +30,7 @@ const scenarios = [
     ],
   },
 ];
+const OPTIONS: TraceOptions = { timeoutMs: 5_000, compression: 'none', vendors: [], withContent: true, resource: {}, isOff: false };
 const phoenix = new Phoenix();
 let stage: Stage;
 
@@ -88,9 +93,28 @@ describe.skipIf('missing' in found)('with a real Phoenix', () => {
     const tokens = project.spans.reduce((sum, { spanKind, tokenCountTotal }) => sum + (spanKind.toUpperCase() === 'LLM' ? (tokenCountTotal ?? 0) : 0), 0);
     const attempts = await stage.store.listAttempts(run.runKey);
     expect(tokens).toBe(attempts.reduce((sum, { usage }) => sum + (usage ? usage.inputTokens + usage.outputTokens : 0), 0));
+    await feedbackShows(run.runKey);
     await picture(`${phoenix.url}/projects/${project.id}/traces/${traceOf(run).traceId}`);
   }, 180_000);
 });
+
+/** What people thought of the run and of a step is on their spans there, once, however often it is sent. */
+async function feedbackShows(runKey: RunKey): Promise<void> {
+  const given = [newFeedback(runKey, { label: 'helpful', comment: 'quick' }), newFeedback(runKey, { feedbackId: 'f2', step: 2, scorePerMille: -1_000 })];
+  for (const feedback of given) await stage.store.putFeedback(feedback);
+  const spanIds = [spanIdOf(runKey, { type: 'run' }), spanIdOf(runKey, { type: 'step', step: 2 })];
+  const shown = async () => (await phoenix.annotations('refunds', spanIds)).toSorted((one, other) => other.result.score - one.result.score);
+  const annotations = await waitFor('the feedback in Phoenix', async () => ((await shown()).length === 2 ? await shown() : null), 30_000);
+  expect(annotations).toMatchObject([
+    { span_id: spanIds[0], name: 'user_feedback', annotator_kind: 'HUMAN', identifier: 'f1', result: { score: 1, label: 'helpful', explanation: 'quick' } },
+    { span_id: spanIds[1], name: 'user_feedback', annotator_kind: 'HUMAN', identifier: 'f2', result: { score: -1 } },
+  ]);
+  const [opened] = openSinks(OPTIONS, { phoenix: { type: 'phoenix', url: phoenix.url, project: 'refunds', content: true } }, () => undefined);
+  expect(await opened?.sink.sendFeedback(await feedbackOf(stage.store, runKey, 'f1', true))).toEqual({ type: 'taken', rejected: 0 });
+  expect(await shown()).toHaveLength(2);
+  const unknown = { ...(await feedbackOf(stage.store, runKey, 'f1', true)), aboutSpanId: 'abcdefabcdefabcd' };
+  expect(await opened?.sink.sendFeedback(unknown)).toMatchObject({ type: 'unavailable', isUnknown: true });
+}
 
 /** TOLLGATE_TAKE_PICTURES=1 writes the picture that docs/telemetry.md shows. */
 async function picture(url: string): Promise<void> {

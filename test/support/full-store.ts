@@ -40,6 +40,7 @@ export async function fillStore(store: Store): Promise<FilledStore> {
   await store.consumeApproval(call, permitted);
   await store.finishToolCall(child, call.callKey, { status: 'done', result: { text: ODD_TEXT }, isError: false });
   await store.appendAudit({ type: 'note', runKey: null, actor: 'alice', data: ODD_TEXT });
+  await store.endSession('session', 2_000_000_000_000);
   await store.putApiKey({ keyId: randomUUID(), name: 'shop', scopes: ['read'], roles: [], tenant: null, secretDigest: randomUUID() });
   await store.putKey({ keyId: 'aaaaaaaaaaaaaaaa', kind: 'tenant', tenant: 'Grüße 👋', name: '', version: 1, wrapped: 'file:x' });
   await store.recordRedaction(child, {

@@ -1,3 +1,5 @@
+import { releaseGate, takeGate } from '../../client/gate-claim.ts';
+import type { ApprovalId } from '../../contracts/ids.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -116,6 +118,9 @@ function writtenDown(store: Store, identity: Identity, done: string[]): RunsDoor
     deny: (id) => act(`deny ${id}`, accepted),
     withdraw: (id) => act(`withdraw ${id}`, accepted),
     edit: (id) => act(`edit ${id}`, accepted),
+    ask: (id, { questionId = 'made-up' }) => act(`ask ${id}`, { type: 'accepted', questionId, gateStatus: 'open', message: 'The agent is asked.' }),
+    take: (id) => takeGate(store, identity, id as ApprovalId),
+    release: (id) => releaseGate(store, identity, id as ApprovalId),
     signDecision: (id, { verdict, actionDigest }) =>
       act(`sign ${id}`, {
         agentRunId: 'run',

@@ -10,7 +10,7 @@ import { Stage } from './stage.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BIN = join(ROOT, 'client', 'cli', 'bin.mjs');
 
-/** Tasks that answer at once, that answer late, and that pay somebody, which waits at a gate. */
+/** Tasks that answer at once, that answer late, and that pay somebody, which waits at a gate; with the last one whoever changes it does not approve it. */
 const CONFIG = `
 import { z } from '${pathToFileURL(join(ROOT, 'node_modules/zod/index.js')).href}';
 const common = { models: ['gpt-5-mini'], maxOutputTokens: 64, budgetUsd: 0.5 };
@@ -21,6 +21,13 @@ export default {
     { ...common, name: 'late', prompt: 'LATE' },
     { ...common, name: 'long', prompt: 'LONG', limits: { maxHistoryEvents: 50 }, tools: [{ ...pay, name: 'look', effect: 'write', execute: async () => ({}) }] },
     { ...common, name: 'pay', prompt: 'PAY', tools: [pay], gates: { irreversible: { role: 'lead' } } },
+    {
+      ...common,
+      name: 'pay-by-two',
+      prompt: 'PAY',
+      tools: [{ ...pay, version: '2', parameters: z.strictObject({ to: z.string() }), execute: async (args) => ({ paid: args }) }],
+      gates: { irreversible: { role: 'lead', requesterMayDecide: false } },
+    },
   ],
 };
 `;

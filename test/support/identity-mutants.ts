@@ -9,6 +9,20 @@ const CLAIMS = 'test/domain/claims.test.ts';
 /** Safeguards of who decides. */
 export const IDENTITY_MUTANTS: readonly Mutant[] = [
   {
+    name: 'who may ask the agent at a gate',
+    file: 'domain/approval/question.ts',
+    safeguard: '  if (objection) return objection;\n',
+    without: '',
+    tests: ['test/domain/question.test.ts'],
+  },
+  {
+    name: 'who may take a gate',
+    file: 'domain/approval/claim.ts',
+    safeguard: '  if (objection) return refused(...objection);\n',
+    without: "  if (objection?.[0] === 'closed') return refused(...objection);\n",
+    tests: ['test/domain/question.test.ts'],
+  },
+  {
     name: 'the audience of a token',
     file: 'adapters/identity/token-verifier.ts',
     safeguard: '          audience,\n          algorithms',
@@ -46,15 +60,15 @@ export const IDENTITY_MUTANTS: readonly Mutant[] = [
   {
     name: 'a login that is finished once',
     file: 'client/http/session.ts',
-    safeguard: '|| ended.has(login.data.state)) return null;',
-    without: ') return null;',
+    safeguard: 'return (await ended.endSession(login.data.state, login.data.untilMs)) ? login.data : null;',
+    without: 'return login.data;',
     tests: [LOGIN],
   },
   {
     name: 'the session that ends with a logout',
     file: 'client/http/session.ts',
-    safeguard: '&& !ended.has(parsed.data.id)',
-    without: '',
+    safeguard: 'return (await ended.isSessionEnded(parsed.data.id)) ? null : parsed.data;',
+    without: 'return parsed.data;',
     tests: [LOGIN],
   },
   {

@@ -17,10 +17,16 @@ import { z } from '${pathToFileURL(join(ROOT, 'node_modules/zod/index.js')).href
 const common = { models: ['gpt-5-mini'], maxOutputTokens: 8192, budgetUsd: 0.5 };
 const pay = { name: 'pay_invoice', description: 'pays', parameters: z.looseObject({}), effect: 'irreversible', execute: async () => ({ paid: true }) };
 const look = { name: 'find_invoice', description: 'finds', parameters: z.looseObject({}), effect: 'read', execute: async () => ({ status: 'due' }) };
+const tried = { when: { arguments: [{ path: 'amountCents', operator: '>', value: 100000 }] }, approvers: 2, needs: [{ role: 'finance', approvers: 1 }], shadow: true };
 export default {
   tasks: [
     { ...common, name: 'invoices', prompt: 'PAY', tools: [look, pay], gates: { irreversible: { role: 'lead' } } },
     { ...common, name: 'large-invoices', prompt: 'PAY', tools: [look, pay], gates: { irreversible: { role: 'lead', approvers: 2 } } },
+    { ...common, name: 'watched-invoices', prompt: 'PAY', tools: [look, pay], gates: { irreversible: { role: 'lead', rules: [tried] } } },
+    { ...common, name: 'wires', prompt: 'PAY', tools: [look, { ...pay, version: '2', execute: async () => { throw new Error('The bank cut the line.'); } }], gates: { irreversible: { role: 'lead' } } },
+    { ...common, name: 'poor', prompt: 'PAY', budgetUsd: 0.001, raiseByUsd: 0.25, onBudgetExhausted: 'ask', tools: [look, pay], gates: { irreversible: { role: 'lead' } } },
+    { ...common, name: 'cut-off', prompt: 'DOWN', onModelsUnavailable: 'person', limits: { maxAttemptsPerStep: 1 }, gates: { irreversible: { role: 'lead' } } },
+    { ...common, name: 'long', prompt: 'LONG', tools: [look], limits: { maxSteps: 64 } },
   ],
 };
 `;
@@ -64,6 +70,25 @@ const scenario = ([id, args]: readonly [string, Arguments]): ScenarioInput => ({
   ],
 });
 
+/** A run of many steps, and one whose models are down. */
+const OTHERS: readonly ScenarioInput[] = [
+  {
+    id: 'long',
+    match: { system: 'LONG' },
+    turns: [
+      ...Array.from({ length: 29 }, (_, index) => ({ toolCalls: [{ name: 'find_invoice', arguments: { invoiceId: `R-${index}` } }] })),
+      { text: 'All looked up.' },
+    ],
+  },
+  { id: 'down', match: { system: 'DOWN' }, turns: [{ text: 'never', faults: [{ type: 'serverError', attempt: [1, 2, 3, 4, 5, 6] }] }] },
+];
+
+interface StartOptions {
+  readonly task?: string;
+  readonly id?: string;
+  readonly tenant?: string;
+}
+
 /** Temporal, a worker, a simulated provider and the API with its page, each a process of its own. */
 export class InboxStage extends Stage {
   readonly #configFolder: string;
@@ -79,7 +104,7 @@ export class InboxStage extends Stage {
   }
 
   async openWithApi(): Promise<this> {
-    await this.open({ scenarios: Object.entries(PAYMENTS).map(scenario) });
+    await this.open({ scenarios: [...OTHERS, ...Object.entries(PAYMENTS).map(scenario)] });
     this.url = await this.startApi();
     return this;
   }
@@ -97,12 +122,21 @@ export class InboxStage extends Stage {
   }
 
   /** Starts a run over the API and waits until it stands at its gate. */
-  async gateOf(payment: string, options: { readonly task?: string; readonly id?: string } = {}): Promise<GateRecord> {
-    const { task = 'invoices', id = `pay-${payment}` } = options;
-    const body = JSON.stringify({ task, id, input: { message: `Please see to invoice (${payment}).` }, tenant: 'acme', feature: 'payables' });
-    const answer = await fetch(`${this.url}/v1/runs`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
-    if (answer.status !== 201) throw new Error(await answer.text());
-    return await this.openGate(this.client.workflow.getHandle(id));
+  async gateOf(payment: string, options: StartOptions = {}): Promise<GateRecord> {
+    return await this.openGate(this.client.workflow.getHandle(await this.begin(payment, options)));
+  }
+
+  /** Starts a run over the API. */
+  async begin(payment: string, { task = 'invoices', id = `pay-${payment}`, tenant = 'acme' }: StartOptions = {}): Promise<string> {
+    await this.post('/v1/runs', { task, id, input: { message: `Please see to invoice (${payment}).` }, tenant, feature: 'payables' });
+    return id;
+  }
+
+  /** Says something to the API as the developer at this machine. */
+  async post<T>(path: string, body: object): Promise<T> {
+    const answer = await fetch(`${this.url}${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(await answer.text());
+    return (await answer.json()) as T;
   }
 
   /** Decides as somebody else does, with a key of their own. */

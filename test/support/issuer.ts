@@ -36,15 +36,15 @@ export class Issuer {
     return new Issuer(server);
   }
 
-  /** Answers from now on, and sends people back to `callback`. */
-  async serve(callback: string): Promise<void> {
+  /** Answers from now on, and sends people back to one of `callbacks`. */
+  async serve(...callbacks: readonly string[]): Promise<void> {
     const { privateKey } = await generateKeyPair('RS256', { extractable: true });
     this.#provider = new Provider(this.url, {
       clients: [
         {
           client_id: 'tollgate',
           client_secret: 'a secret of the client',
-          redirect_uris: [callback],
+          redirect_uris: [...callbacks],
           grant_types: ['authorization_code'],
           response_types: ['code'],
         },

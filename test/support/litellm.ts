@@ -1,14 +1,16 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { cached, cachedFolder } from './cached.ts';
 import { waitFor } from './wait-for.ts';
 
 const VERSION = '1.108.7';
-/** Where the clone keeps what can be had again. */
-const HOME = fileURLToPath(new URL(`../../.tollgate/litellm-${VERSION}`, import.meta.url));
+const NAME = `litellm-${VERSION}`;
+/** The proxy, and what it sends spans of its own with. */
+const PACKAGES = [`litellm[proxy]==${VERSION}`, 'opentelemetry-sdk==1.45.2', 'opentelemetry-exporter-otlp-proto-http==1.45.2'];
+const STAMP = PACKAGES.join('\n');
 const INSTALL_TIMEOUT_MS = 240_000;
 
 export interface LiteLlm {
@@ -20,58 +22,49 @@ export interface LiteLlm {
 }
 
 /** LiteLLM, installed once into the clone's cache; else why it can't be had. */
-export function findLiteLlm(): LiteLlm | { readonly missing: string } {
-  if (!existsSync(join(HOME, 'complete'))) {
-    const missing = install();
-    if (missing !== null) return { missing };
-  }
-  return installed();
+export async function findLiteLlm(): Promise<LiteLlm | { readonly missing: string }> {
+  const found = await cached(NAME, STAMP, install);
+  return 'missing' in found ? found : installed(found.folder);
 }
 
 /** LiteLLM where the clone has it already; null elsewhere. Installs nothing. */
 export function knownLiteLlm(): LiteLlm | null {
-  return existsSync(join(HOME, 'complete')) ? installed() : null;
+  const folder = cachedFolder(NAME, STAMP);
+  return folder === null ? null : installed(folder);
 }
 
-function installed(): LiteLlm {
-  const [python] = readdirSync(join(HOME, 'venv', 'lib'));
+function installed(folder: string): LiteLlm {
+  const [python] = readdirSync(join(folder, 'venv', 'lib'));
   return {
     version: VERSION,
-    bin: join(HOME, 'venv', 'bin', 'litellm'),
-    priceMap: join(HOME, 'venv', 'lib', python ?? '', 'site-packages', 'litellm', 'model_prices_and_context_window_backup.json'),
+    bin: join(folder, 'venv', 'bin', 'litellm'),
+    priceMap: join(folder, 'venv', 'lib', python ?? '', 'site-packages', 'litellm', 'model_prices_and_context_window_backup.json'),
   };
 }
 
-function install(): string | null {
-  rmSync(HOME, { recursive: true, force: true });
-  mkdirSync(HOME, { recursive: true });
+async function install(folder: string): Promise<string | null> {
   process.stdout.write(`Installing LiteLLM ${VERSION} once, about a minute …\n`);
-  const venv = join(HOME, 'venv');
-  const made = spawnSync('python3', ['-m', 'venv', venv], { encoding: 'utf8' });
-  if (made.error) return 'there is no python3';
-  if (made.status !== 0) return `python3 can't make a virtual environment: ${lastLine(made.stdout + made.stderr)}`;
-  const pip = (args: readonly string[]) => spawnSync(join(venv, 'bin', args[0] ?? ''), args.slice(1), { encoding: 'utf8', timeout: INSTALL_TIMEOUT_MS });
-  const uv = pip(['pip', 'install', '--quiet', '--disable-pip-version-check', 'uv']);
-  if (uv.status !== 0) return `pip can't install uv: ${lastLine(uv.stderr)}`;
+  const venv = join(folder, 'venv');
+  const made = await run('python3', ['-m', 'venv', venv]);
+  if (made !== null) return `python3 can't make a virtual environment: ${made}`;
+  const uv = await run(join(venv, 'bin', 'pip'), ['install', '--quiet', '--disable-pip-version-check', 'uv']);
+  if (uv !== null) return `pip can't install uv: ${uv}`;
   // It asks for a certifi of the day of its release, which not every mirror has.
-  writeFileSync(join(HOME, 'override.txt'), 'certifi>=2026.6.17\n');
-  const added = pip([
-    'uv',
-    'pip',
-    'install',
-    '--quiet',
-    '--python',
-    join(venv, 'bin', 'python'),
-    '--override',
-    join(HOME, 'override.txt'),
-    `litellm[proxy]==${VERSION}`,
-  ]);
-  if (added.status !== 0) return `uv can't install litellm[proxy]==${VERSION}: ${lastLine(added.stderr)}`;
-  writeFileSync(join(HOME, 'complete'), '');
-  return null;
+  const overrides = join(folder, 'override.txt');
+  writeFileSync(overrides, 'certifi>=2026.6.17\n');
+  const options = ['--quiet', '--python', join(venv, 'bin', 'python'), '--override', overrides];
+  const added = await run(join(venv, 'bin', 'uv'), ['pip', 'install', ...options, ...PACKAGES]);
+  return added === null ? null : `uv can't install ${PACKAGES.join(' ')}: ${added}`;
 }
 
-const lastLine = (text: string | null): string => (text ?? '').trim().split('\n').at(-1) ?? '';
+/** Null, or the last line of why it failed. */
+function run(command: string, args: readonly string[]): Promise<string | null> {
+  return new Promise((resolve) => {
+    execFile(command, args, { timeout: INSTALL_TIMEOUT_MS, killSignal: 'SIGKILL' }, (error, stdout, stderr) =>
+      resolve(error ? ((stdout + stderr).trim().split('\n').at(-1) ?? '') || error.message : null),
+    );
+  });
+}
 
 export interface LiteLlmProxy {
   /** With `/v1`. */
@@ -81,7 +74,7 @@ export interface LiteLlmProxy {
 }
 
 /** A proxy with this configuration (YAML, of which JSON is a part), on a free port, with files in `folder`. */
-export async function startLiteLlm({ bin }: LiteLlm, config: object, folder: string): Promise<LiteLlmProxy> {
+export async function startLiteLlm({ bin }: LiteLlm, config: object, folder: string, variables: NodeJS.ProcessEnv = {}): Promise<LiteLlmProxy> {
   const [port, key] = [await freePort(), `sk-${randomBytes(24).toString('hex')}`];
   const [configPath, logPath] = [join(folder, 'litellm.yaml'), join(folder, 'litellm.log')];
   writeFileSync(configPath, JSON.stringify(config));
@@ -97,6 +90,7 @@ export async function startLiteLlm({ bin }: LiteLlm, config: object, folder: str
       LITELLM_LOCAL_MODEL_COST_MAP: 'True',
       LITELLM_TELEMETRY: 'False',
       DISABLE_ADMIN_UI: 'True',
+      ...variables,
     },
   });
   closeSync(log);

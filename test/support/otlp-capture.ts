@@ -115,7 +115,7 @@ function attributesOf(pairs: readonly Fields[]): Record<string, CapturedValue> {
   return Object.fromEntries(pairs.map((pair) => [textAt(pair, 1), readValue(fieldsOf(bytesAt(pair, 2)))]));
 }
 
-function readTraces(body: Buffer): CapturedSpan[] {
+export function readTraces(body: Buffer): CapturedSpan[] {
   return allAt(fieldsOf(body), 1).flatMap((resourceSpans) => {
     const resource = attributesOf(allAt(fieldsOf(bytesAt(resourceSpans, 1)), 1));
     return allAt(resourceSpans, 2).flatMap((scope) =>

@@ -34,6 +34,14 @@ export interface PhoenixSpan {
   readonly costSummary: { readonly total: { readonly cost: number | null } } | null;
 }
 
+export interface PhoenixAnnotation {
+  readonly span_id: string;
+  readonly name: string;
+  readonly annotator_kind: string;
+  readonly identifier: string;
+  readonly result: { readonly score: number; readonly label?: string; readonly explanation?: string };
+}
+
 /** A Phoenix of the test's own, in a folder of its own. */
 export class Phoenix {
   readonly #folder = mkdtempSync(join(tmpdir(), 'tollgate-phoenix-'));
@@ -72,6 +80,12 @@ export class Phoenix {
     };
     const found = answer.data.projects.edges.find(({ node }) => node.name === name)?.node;
     return found ? { id: found.id, spans: found.spans.edges.map(({ node }) => node) } : null;
+  }
+
+  async annotations(project: string, spanIds: readonly string[]): Promise<readonly PhoenixAnnotation[]> {
+    const query = new URLSearchParams(spanIds.map((id): [string, string] => ['span_ids', id]));
+    const response = await fetch(`${this.url}/v1/projects/${project}/span_annotations?${query}`);
+    return ((await response.json()) as { data?: PhoenixAnnotation[] }).data ?? [];
   }
 
   async close(): Promise<void> {

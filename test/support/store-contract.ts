@@ -4,6 +4,7 @@ import { describeApiKeyContract } from './store-contract/api-key-contract.ts';
 import { describeAuditContract } from './store-contract/audit-contract.ts';
 import { describeBreakerContract } from './store-contract/breaker-contract.ts';
 import { describeContentContract } from './store-contract/content-contract.ts';
+import { describeEndedSessionContract } from './store-contract/ended-session-contract.ts';
 import { describeErasureContract } from './store-contract/erasure-contract.ts';
 import { describeFeedbackContract } from './store-contract/feedback-contract.ts';
 import { describeGateContract } from './store-contract/gate-contract.ts';
@@ -65,6 +66,7 @@ export function describeStoreContract(name: string, openStore: OpenStoreHarness)
     describeGrantContract(current);
     describeAuditContract(current);
     describeApiKeyContract(current);
+    describeEndedSessionContract(current);
     describeKeyContract(current);
     describeHeldContract(current);
     describeHeldInterleavings(current);

@@ -43,6 +43,19 @@ test("a project's workflows are bundled with ours, once, without zod, and anew w
   expect(await workflowBundle(cache)).not.toBe(second);
 }, 120_000);
 
+test('our modules, which all runs of a worker share, keep nothing between them', async () => {
+  const code = readFileSync(await workflowBundle(join(folder, 'cache')), 'utf8');
+  const ours = [...code.matchAll(/^\/\*\*\*\/ "\.\/((?:contracts|domain|workflows|worker)\/[^"]+\.ts)"$/gm)].map(([, file = '']) => file);
+  expect(ours).toContain('workflows/agent-run/agent-run.ts');
+  expect(code).toMatch(/function preloadModules\(\) \{[^}]*workflows\/index\.ts/);
+  const keeping = ours.filter((file) => {
+    const source = readFileSync(join(ROOT, file), 'utf8').replaceAll(/^const \w+: Readonly(Set|Map)<.*$/gm, '');
+    return /^(export )?(let|var) |^(export )?const \w+.*= new (Map|Set|WeakMap|WeakSet|Array)\b|^(export )?const \w+.*= (\[\]|\{\});$/m.test(source);
+  });
+  // What a text for people is lies there within one call of the SDK only, and that there is a codec is so for every run.
+  expect(keeping).toEqual(['workflows/readable.ts']);
+}, 120_000);
+
 test('workflow code that can not be bundled is one error that says why', async () => {
   const own = write('broken.ts', `import { readFileSync } from 'node:fs';\nexport const read = async () => readFileSync('x', 'utf8');\n`);
   await expect(workflowBundle(join(folder, 'cache'), own)).rejects.toMatchObject({ type: 'invalidInput', message: expect.stringContaining('fs') });

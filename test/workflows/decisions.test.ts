@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openLocalKey } from '../../adapters/keys/local-key.ts';
 import type { RunStatusView } from '../../contracts/agent-run.ts';
 import type { DecisionAnswer, Verdict } from '../../contracts/approval.ts';
 import type { GateRecord } from '../../domain/approval/gate.ts';
+import { signDecision } from '../support/sign-decision.ts';
 import { Stage } from '../support/stage.ts';
 import { recordedTools } from '../support/tools.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -40,20 +40,8 @@ const lines = [
 const tools = () => recordedTools(stage, { pay: 'irreversible', move: 'write' }, lines) as never;
 
 async function signed(gate: GateRecord, verdict: Verdict, person = { approver: 'alice', roles: ['lead'] }) {
-  const { signer } = await openLocalKey(stage.folder);
-  const { agentRunId, firstExecutionRunId } = gate.runKey;
   const { approvalId, actionDigest } = gate;
-  const signedDecision = signer.sign({
-    version: 1,
-    agentRunId,
-    firstExecutionRunId,
-    approvalId,
-    actionDigest,
-    verdict,
-    ...person,
-    nonce: crypto.randomUUID(),
-    expiresAtMs: Date.now() + 60_000,
-  });
+  const signedDecision = await signDecision(stage.folder, gate, { verdict, ...person });
   return { approvalId, actionDigest, verdict, signedDecision };
 }
 
@@ -76,20 +64,7 @@ describe('signed decisions', () => {
     const decide = (request: unknown) => handle.executeUpdate<DecisionAnswer, [unknown]>('decideApproval', { args: [request] });
     expect(await decide(await signed(gate, 'approve', { approver: 'eve', roles: ['intern'] }))).toMatchObject({ type: 'refused', reason: 'wrongRole' });
     expect(await decide({ ...(await signed(gate, 'deny')), verdict: 'approve' })).toMatchObject({ type: 'refused', reason: 'badSignature' });
-    const foreign = await openLocalKey(join(stage.folder, 'elsewhere'));
-    const { agentRunId, firstExecutionRunId } = gate.runKey;
-    const forged = foreign.signer.sign({
-      version: 1,
-      agentRunId,
-      firstExecutionRunId,
-      approvalId: gate.approvalId,
-      actionDigest: gate.actionDigest,
-      verdict: 'approve',
-      approver: 'alice',
-      roles: ['lead'],
-      nonce: '12345678',
-      expiresAtMs: Date.now() + 60_000,
-    });
+    const forged = await signDecision(join(stage.folder, 'elsewhere'), gate);
     expect(await decide({ approvalId: gate.approvalId, actionDigest: gate.actionDigest, verdict: 'approve', signedDecision: forged })).toMatchObject({
       type: 'refused',
       reason: 'badSignature',

@@ -1,10 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openLocalKey } from '../../adapters/keys/local-key.ts';
 import type { DecisionAnswer, Verdict } from '../../contracts/approval.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import type { GateRecord } from '../../domain/approval/gate.ts';
+import { signDecision } from '../support/sign-decision.ts';
 import { Stage } from '../support/stage.ts';
 import { recordedTools } from '../support/tools.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -39,14 +38,8 @@ const [alice, bob, carol] = ['alice', 'bob', 'carol'].map((approver) => ({ appro
 const fred: Person = { approver: 'fred', roles: ['finance'] };
 
 async function decide(handle: WorkflowHandle, gate: GateRecord, verdict: Verdict, { approver, roles }: Person, args?: JsonObject): Promise<DecisionAnswer> {
-  const { signer } = await openLocalKey(stage.folder);
-  const { approvalId, actionDigest, runKey } = gate;
-  const signedDecision = signer.sign({
-    ...{ version: 1, ...runKey, approvalId, actionDigest, verdict, approver, roles: [...roles] },
-    ...(args ? { arguments: args } : {}),
-    nonce: randomUUID(),
-    expiresAtMs: Date.now() + 60_000,
-  });
+  const { approvalId, actionDigest } = gate;
+  const signedDecision = await signDecision(stage.folder, gate, { verdict, approver, roles: [...roles], ...(args ? { arguments: args } : {}) });
   return await handle.executeUpdate('decideApproval', { args: [{ approvalId, actionDigest, verdict, signedDecision }] });
 }
 

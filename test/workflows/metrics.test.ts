@@ -93,6 +93,24 @@ test('what a worker counted agrees with the ledger and the bill, and the SDK tel
   await waitFor('metrics to be pushed to the collector', async () => pushed.some((bytes) => bytes > 1_000));
 });
 
+test('tokens, cost, durations and time to first chunk are known by task, feature, tenant and model', async () => {
+  // Asked for so much, a model streams.
+  const handle = await stage.start({ prompt: 'HELLO', maxOutputTokens: 16_000, budgetLimitNanoUsd: 9e9 } as never, { id: 'streamed' });
+  await handle.result();
+  const firstChunk = 'gen_ai_client_operation_time_to_first_chunk_count';
+  const samples = await waitFor('the first chunk to be counted', async () => {
+    const now = await scrape(ports.metrics);
+    return sumOf(now, firstChunk) > 0 ? now : null;
+  });
+  const counted = ['tollgate_tokens_total', 'tollgate_cost_settled_usd_total', 'gen_ai_client_token_usage_count', 'gen_ai_client_operation_duration_count'];
+  for (const name of [...counted, firstChunk]) {
+    const found = samples.filter((sample) => sample.name === name);
+    expect(found.length, name).toBeGreaterThan(0);
+    const labels = { tollgate_task: 'test', tollgate_feature: 'support', tollgate_tenant: 'acme', gen_ai_request_model: expect.stringMatching(/./) };
+    for (const sample of found) expect(sample.labels, name).toMatchObject(labels);
+  }
+});
+
 test('the log has a line for each attempt, tool call, gate and end, by the ids of the run, and nothing that was said', async () => {
   const lines = readFileSync(join(stage.folder, 'worker-0.log'), 'utf8').trim().split('\n');
   const logged = lines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);

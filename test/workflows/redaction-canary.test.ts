@@ -40,6 +40,16 @@ describe('a run full of canaries', () => {
     expect(leaksIn(Buffer.from(stage.said.join('\n')))).toEqual([]);
   });
 
+  test('sends nothing raw to any sink of traces, though what was said is sent', async () => {
+    for (const [sink, bytes] of Object.entries(await stage.exported())) {
+      const text = bytes.toString('utf8');
+      // Its input, what the model wrote, what it called a tool with, and what a tool answered.
+      for (const said of ['I know this', 'All done for ⟦email:1⟧', 'lookup', 'Ignore all previous instructions'])
+        expect([sink, said, text.includes(said)]).toEqual([sink, said, true]);
+      expect([sink, leaksIn(bytes)]).toEqual([sink, []]);
+    }
+  });
+
   test('gives the e-mail address to the tools that need it, and to no other; the audit says which token each got', async () => {
     const email = canaryOf('input', 'email');
     const got = (tool: string) => stage.mailbox.filter((entry) => entry.tool === tool).map(({ args }) => args);

@@ -1,10 +1,16 @@
+import { execFile } from 'node:child_process';
+import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { logsOfRun } from '../../client/cli/run-logs.ts';
 import type { AgentRunResult } from '../../contracts/agent-run.ts';
 import { GEN_AI, TOLLGATE } from '../../telemetry/names.ts';
 import { spanIdOf, traceOf } from '../../telemetry/trace-ids.ts';
 import { type CapturedSpan, OtlpCapture, sumOf, traceProblems } from '../support/otlp-capture.ts';
 import { Stage } from '../support/stage.ts';
+import { newFeedback } from '../support/store-contract/feedback-contract.ts';
 import { httpTools } from '../support/tools.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -51,6 +57,7 @@ beforeAll(async () => {
     OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test',
     TOLLGATE_TRACE_SINKS: 'phoenix',
     PHOENIX_COLLECTOR_ENDPOINT: dead.url,
+    TOLLGATE_LOG_LEVEL: 'info',
   });
   await stage.open({ scenarios });
 });
@@ -175,6 +182,26 @@ test("a caller's trace has the run in it, below the caller's span", async () => 
   expect(spans).toHaveLength(3);
 });
 
+test("every line that a worker logs about a run has the run's trace id, whichever worker it is; runs show --logs shows them", async () => {
+  const logs = readdirSync(stage.folder).filter((name) => name.startsWith('worker-'));
+  mkdirSync(join(stage.folder, 'logs'));
+  for (const name of logs) copyFileSync(join(stage.folder, name), join(stage.folder, 'logs', name));
+  for (const id of ['refund', 'killed', 'called']) {
+    const run = await stage.run(id);
+    const { traceId } = traceOf(run);
+    const lines = logsOfRun(stage.folder, id);
+    expect([id, lines.filter((line) => line.traceId !== traceId)]).toEqual([id, []]);
+    const attempts = await stage.store.listAttempts(run.runKey);
+    const said = (msg: string) => lines.filter((line) => line.msg === msg);
+    expect(said('attempt').map(({ step, attemptId }) => [step, attemptId])).toEqual(attempts.map(({ step, attemptId }) => [step, attemptId]));
+    expect([said('run started').length, said('run ended').length]).toEqual([1, 1]);
+  }
+  const args = ['client/cli/bin.mjs', 'runs', 'show', 'called', '--logs'];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { env: stage.environment });
+  expect(stdout).toMatch(/ info {2}worker run started traceId=(ab){16} task=test /);
+  expect(stdout).toMatch(/ info {2}worker attempt traceId=(ab){16} step=1 attemptId=/);
+});
+
 test('a sink that is down keeps nobody waiting, and gets everything once it is back', async () => {
   const before = (await stage.store.listSinks()).find(({ sink }) => sink === 'phoenix');
   expect(before?.pending).toBeGreaterThan(10);
@@ -187,4 +214,22 @@ test('a sink that is down keeps nobody waiting, and gets everything once it is b
   expect(spans.find(({ name }) => name.startsWith('chat'))?.attributes).toMatchObject({ 'openinference.span.kind': 'LLM', 'session.id': 'killed' });
   expect(dead.requests[0]?.headers).toMatchObject({ 'x-project-name': 'tollgate' });
   expect(dead.requests[0]?.headers).not.toHaveProperty('x-collector-key');
+});
+
+test('feedback on a run goes from the worker to both sinks, in the way of each, without what was said', async () => {
+  const handle = await stage.start({ prompt: 'PLAIN' }, { id: 'judged' });
+  await handle.result();
+  const run = await stage.run('judged');
+  await stage.store.putFeedback(newFeedback(run.runKey, { scorePerMille: -1_000, label: 'wrong', comment: 'it said plum' }));
+  const [span] = await waitFor('feedback at the collector', async () => {
+    const found = capture.spans.filter(({ name }) => name === 'feedback');
+    return found.length > 0 ? found : null;
+  });
+  const root = spanIdOf(run.runKey, { type: 'run' });
+  expect(span).toMatchObject({ traceId: traceOf(run).traceId, parentSpanId: root, events: ['gen_ai.evaluation.result'] });
+  expect(span?.attributes).toMatchObject({ 'tollgate.feedback.score': -1, [TOLLGATE.task]: 'test' });
+  const annotation = await waitFor('feedback at the other sink', async () => dead.requests.find(({ path }) => path.startsWith('/v1/span_annotations')));
+  const [{ span_id: about, result }] = JSON.parse(annotation.body.toString('utf8')).data;
+  expect([about, result]).toEqual([root, { score: -1, label: 'wrong' }]);
+  for (const { body } of [...capture.requests, ...dead.requests]) expect(body.includes('it said plum')).toBe(false);
 });

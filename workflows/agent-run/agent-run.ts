@@ -2,7 +2,7 @@ import { condition, uuid4 } from '@temporalio/workflow';
 import type { AgentRunInput, AgentRunResult, OpenGate, RunEnd } from '../../contracts/agent-run.ts';
 import { assertNever } from '../../contracts/failures.ts';
 import type { AttemptId } from '../../contracts/ids.ts';
-import { decideNextAction, type GateSubject, type NextAction } from '../../domain/agent-run/next-action.ts';
+import { decideNextAction, type GateSubject, leftMs, type NextAction } from '../../domain/agent-run/next-action.ts';
 import {
   acceptReply,
   countWait,
@@ -75,6 +75,7 @@ export async function undo(run: RunState, end: RunEnd): Promise<RunEnd> {
 
 /** What the run does next. */
 export function nextAction(run: RunState): NextAction {
+  run.countTurn();
   run.publish();
   if (run.repairsUnderWay > 0) return { type: 'awaitResume' };
   return decideNextAction(run.position, run.task, Date.now());
@@ -106,7 +107,15 @@ async function takeStep(run: RunState, action: Extract<NextAction, { type: 'call
   if (action.mode === 'wrapUp') run.move((position) => ({ ...position, wrappingUp: true }));
   run.move(enterMessages);
 
-  const outcome = await callModel({ run, mode: action.mode });
+  const { task, position } = run;
+  const outcome = await callModel({
+    run,
+    task,
+    step: position.step,
+    head: position.head,
+    mode: action.mode,
+    leftMs: () => leftMs(run.position, task, Date.now()),
+  });
   switch (outcome.type) {
     case 'reply':
       return run.move((current) => acceptReply(current, outcome));

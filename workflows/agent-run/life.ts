@@ -17,6 +17,7 @@ import { endRun, startPosition, withAnswer } from '../../domain/agent-run/positi
 import { withoutPause } from '../../domain/agent-run/repaired.ts';
 import { journal } from '../activity-options.ts';
 import { handleDecisions } from '../approval/decisions.ts';
+import { answersGiven, handleQuestions } from '../approval/questions.ts';
 import { handleMessages } from './messages.ts';
 import { handleRepairs } from './repairs.ts';
 import { RunState } from './run-state.ts';
@@ -24,10 +25,11 @@ import { RunState } from './run-state.ts';
 /** Gives the workflow's result, or throws it where the run failed. */
 export type Answer = () => AgentRunResult;
 
-/** A run from its workflow's argument, with its handlers: decisions, messages, repairs, the status query. */
+/** A run from its workflow's argument, with its handlers: decisions, questions, messages, repairs, the status query. */
 export function openRun(start: AgentRunInput): RunState {
   const run = new RunState(start);
   handleDecisions(run);
+  handleQuestions(run);
   handleMessages(run);
   handleRepairs(run);
   setHandler(getRunStatusQuery, () => run.view());
@@ -55,12 +57,14 @@ export async function pinTask(run: RunState): Promise<void> {
 /** Writes the run's end to the store and waits for handlers under way. */
 export async function finish(run: RunState, end: RunEnd): Promise<Answer> {
   if (run.position.end !== end) run.move((position) => endRun(position, end));
+  if (run.answersUnderWay > 0) await answersGiven(run);
   const { runKey, position } = run;
   const steps = position.replyAttemptId === null && end.outputAttemptId === undefined ? position.step - 1 : position.step;
   const written = await journal.finishRun({ version: 1, runKey, end: withAnswer(position, end), steps, ...planOf(run) });
   run.move((current) => ({ ...withoutPause(current), ledger: written.ledger }));
   run.publish();
   await condition(allHandlersFinished);
+  if (run.answersUnderWay > 0) await answersGiven(run);
   return () => answer(runKey.agentRunId, end, steps, written);
 }
 
@@ -111,6 +115,7 @@ export async function endByError(run: RunState, error: unknown, undo: (run: RunS
 }
 
 async function writeEnd(run: RunState, end: RunEnd): Promise<FinishRunOutcome> {
+  if (run.answersUnderWay > 0) await answersGiven(run);
   const written = await journal.finishRun({
     version: 1,
     runKey: run.runKey,
@@ -121,6 +126,7 @@ async function writeEnd(run: RunState, end: RunEnd): Promise<FinishRunOutcome> {
   if (run.isPinned) run.move((position) => ({ ...withoutPause(endRun(position, end)), ledger: written.ledger }));
   run.publish();
   await condition(allHandlersFinished);
+  if (run.answersUnderWay > 0) await answersGiven(run);
   return written;
 }
 
@@ -152,9 +158,10 @@ function nextWorkflow(run: RunState): string {
 /** Goes on as a new execution with the position and the open gates carried over; handlers under way finish first. */
 export async function carryOn(run: RunState, own?: JsonValue): Promise<void> {
   invariant(run.childrenInFlight === 0, 'no child is in flight when a run continues as new');
+  if (run.answersUnderWay > 0) await answersGiven(run);
   await condition(allHandlersFinished);
-  // Messages travel on as transcript nodes; those that came meanwhile are written first.
-  if (run.mailbox.hasMail) return;
+  // Messages travel on as transcript nodes; those that came meanwhile are written first, and questions answered.
+  if (run.mailbox.hasMail || run.answersUnderWay > 0) return;
   const carried = { ...run.carry(), ...(own === undefined ? {} : { own }) };
   const workflowType = nextWorkflow(run);
   // The loop has its input in the transcript; a workflow of one's own may look at it again.

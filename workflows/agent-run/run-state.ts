@@ -4,6 +4,7 @@ import { invariant } from '../../contracts/failures.ts';
 import type { AgentRunId, RunKey } from '../../contracts/ids.ts';
 import { emptyLedger, ZERO_NANO_USD } from '../../domain/budget/ledger.ts';
 import { describeRun, searchAttributeValues } from '../../domain/agent-run/description.ts';
+import { countTurn, NO_TURNS } from '../../domain/agent-run/turns.ts';
 import { messageRoom } from '../../domain/agent-run/user-message.ts';
 import { Mailbox } from './messages.ts';
 
@@ -18,9 +19,13 @@ export class RunState {
   childrenInFlight = 0;
   /** Repairs that are being made; until they are, nothing new begins. */
   repairsUnderWay = 0;
+  /** Questions at gates that the model is asked, or is about to be asked. */
+  answersUnderWay = 0;
+  readonly #questionIds = new Set<string>();
   #task: PinnedTask | null;
   #position: RunPosition | null;
   #published = '';
+  #turns = NO_TURNS;
 
   constructor(start: AgentRunInput) {
     const { workflowId, firstExecutionRunId } = workflowInfo();
@@ -59,6 +64,18 @@ export class RunState {
   move(change: (position: RunPosition) => RunPosition): void {
     this.#position = change(this.position);
     this.describe();
+  }
+
+  /** Counts a turn of the loop. @throws where it turns without end. */
+  countTurn(): void {
+    this.#turns = countTurn(this.#turns, workflowInfo().historyLength);
+  }
+
+  /** Whether the model is to be asked this question: it is once, however often it is sent. */
+  takeQuestion(questionId: string): boolean {
+    if (this.#questionIds.has(questionId)) return false;
+    this.#questionIds.add(questionId);
+    return true;
   }
 
   carry(): CarriedState {

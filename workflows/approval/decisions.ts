@@ -1,11 +1,15 @@
-import { ApplicationFailure, CancellationScope, log, setHandler } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, log, patched, setHandler } from '@temporalio/workflow';
 import type { DecisionAnswer, DecisionRequest } from '../../contracts/approval.ts';
 import { approveSignal, decideApprovalUpdate, denySignal } from '../../contracts/temporal.ts';
-import { countTry, setGateEdited, setGateStatus } from '../../domain/agent-run/position.ts';
+import { countTry, countTryOf, setGateEdited, setGateStatus } from '../../domain/agent-run/position.ts';
 import { objectionTo, readDecisionRequest } from '../../domain/approval/decision-guard.ts';
+import { NO_TRIES } from '../../domain/approval/tries.ts';
 import { journal } from '../activity-options.ts';
 import type { RunState } from '../agent-run/run-state.ts';
+import { PATCHES } from '../patches.ts';
 import { readable } from '../readable.ts';
+
+const WORN_OUT: DecisionAnswer = { type: 'refused', reason: 'tooManyTries', gateStatus: null, message: 'The gate takes no more decisions.' };
 
 /**
  * Registers the update and the two signals by which people decide. All three lead to `decide`; a payload that is no
@@ -15,8 +19,7 @@ import { readable } from '../readable.ts';
 export function handleDecisions(run: RunState): void {
   let previous: Promise<unknown> = Promise.resolve();
 
-  const objection = (request: DecisionRequest | null) =>
-    objectionTo(request, run.isPinned ? run.position.gates : [], run.isPinned ? run.task.maxTriesPerGate : 0);
+  const objection = (request: DecisionRequest | null) => objectionTo(request, run.isPinned ? run.position.gates : []);
 
   async function decide(request: DecisionRequest): Promise<DecisionAnswer> {
     // A run that was cancelled undoes what it did, and people decide about that: a handler lives in the cancelled scope.
@@ -28,10 +31,15 @@ export function handleDecisions(run: RunState): void {
   async function record(request: DecisionRequest): Promise<DecisionAnswer> {
     const refused = objection(request);
     if (refused) return { type: 'refused', gateStatus: null, ...refused };
+    const max = run.task.maxTriesPerGate;
+    const gate = run.position.gates.find(({ approvalId }) => approvalId === request.approvalId);
+    // Where an older worker turned it away.
+    if (gate && gate.tries >= max && !patched(PATCHES.triesByPerson)) return WORN_OUT;
     run.move((position) => countTry(position, request.approvalId));
-    const answer = await journal.recordDecision.executeWithOptions({ summary: readable(`${request.verdict} ${request.approvalId}`) }, [
-      { version: 1, runKey: run.runKey, request },
+    const { tried, ...answer } = await journal.recordDecision.executeWithOptions({ summary: readable(`${request.verdict} ${request.approvalId}`) }, [
+      { version: 1, runKey: run.runKey, request, tries: { ...(gate?.triesOf ?? NO_TRIES), max } },
     ]);
+    if (tried !== undefined) run.move((position) => countTryOf(position, request.approvalId, tried, max));
     const { gateStatus } = answer;
     if (gateStatus) run.move((position) => setGateStatus(position, request.approvalId, gateStatus));
     const edited = answer.type === 'accepted' ? answer.edited : undefined;

@@ -47,7 +47,8 @@ export function gatewayHeaders(kind: GatewayKind, call: CallContext): Record<str
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, printable(value)]));
 }
 
-function asUuid(attemptId: string): string {
+/** An attempt's id as Helicone wants ids of requests. */
+export function asUuid(attemptId: string): string {
   if (UUID.test(attemptId)) return attemptId;
   const hex = createHash('sha256').update(attemptId).digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;

@@ -60,20 +60,27 @@ export function createOpenAiEndpoint(options: OpenAiEndpointOptions): ModelEndpo
     ...(options.headers ? { defaultHeaders: { ...options.headers } } : {}),
   });
   const idleTimeoutMs = options.streamIdleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS;
-  const bodyOf = (request: ModelRequest) => (request.api === 'chat' ? chatBody(request, dialect) : responsesBody(request, dialect));
+  const isOpenAi = isOpenAiUrl(options.baseUrl);
+  const texts = new WeakMap<ModelRequest, string>();
+  /** The body as it is sent. What is measured and what is sent is the same text, written once. */
+  const textOf = (request: ModelRequest): string => {
+    const text = texts.get(request) ?? JSON.stringify(request.api === 'chat' ? chatBody(request, dialect) : responsesBody(request, dialect));
+    texts.set(request, text);
+    return text;
+  };
   const named = (result: ProviderResult): ProviderResult =>
     result.type === 'failure' && options.provider !== undefined ? { ...result, signal: { provider: options.provider, ...result.signal } } : result;
-  const headersOf = (context: CallContext | undefined) => (context && !isOpenAiUrl(options.baseUrl) ? gatewayHeaders(options.gateway ?? 'none', context) : {});
+  const headersOf = (context: CallContext | undefined) => (context && !isOpenAi ? gatewayHeaders(options.gateway ?? 'none', context) : {});
   const baseUrl = (options.baseUrl ?? OPENAI_URL).replace(/\/+$/, '');
   const lookup = recordsOf(options.records ?? 'none', { baseUrl, headers: { ...options.headers, authorization: `Bearer ${options.apiKey}` } });
   return {
     ...(lookup ? { lookup } : {}),
-    bodyBytes: (request) => longestFormBytes(JSON.stringify(bodyOf(request))),
+    bodyBytes: (request) => longestFormBytes(textOf(request)),
     tokenBound: async (request) => {
       const encoding = options.encodingOf?.(request.model) ?? null;
-      return encoding ? tokenBound(longestFormBytes(JSON.stringify(bodyOf(request))), request, await measureOf(encoding)) : null;
+      return encoding ? tokenBound(longestFormBytes(textOf(request)), request, await measureOf(encoding)) : null;
     },
-    send: async (request, sendOptions) => named(await guarded(() => send({ client, idleTimeoutMs, headersOf }, request, bodyOf(request), sendOptions))),
+    send: async (request, sendOptions) => named(await guarded(() => send({ client, idleTimeoutMs, headersOf }, request, textOf(request), sendOptions))),
     awaitResponse: async (responseId, { model, signal }) => named(await guarded(() => awaitBackground(client, responseId, model, signal))),
     cancelResponse: async (responseId) => {
       await client.responses.cancel(responseId).asResponse();
@@ -100,12 +107,11 @@ interface Line {
   readonly headersOf: (context: CallContext | undefined) => Record<string, string>;
 }
 
-type Body = ReturnType<typeof chatBody> | ReturnType<typeof responsesBody>;
-
-async function send(line: Line, request: ModelRequest, body: Body, options: SendOptions): Promise<ProviderResult> {
-  const { chat, responses } = line.client;
-  const requestOptions = { signal: options.signal, headers: { ...line.headersOf(options.context), 'X-Client-Request-Id': options.clientRequestId } };
-  const answer = await ('messages' in body ? chat.completions.create(body, requestOptions) : responses.create(body, requestOptions)).asResponse();
+/** Through the client's own `post`: its `create` would write the body a second time, with a callback for every value in it. */
+async function send(line: Line, request: ModelRequest, body: string, options: SendOptions): Promise<ProviderResult> {
+  const headers = { ...line.headersOf(options.context), 'Content-Type': 'application/json', 'X-Client-Request-Id': options.clientRequestId };
+  const path = request.api === 'chat' ? '/chat/completions' : '/responses';
+  const answer = await line.client.post(path, { body, headers, signal: options.signal }).asResponse();
   const known = providerRequestIdOf(answer.headers);
   try {
     const header = (name: string) => answer.headers.get(name);

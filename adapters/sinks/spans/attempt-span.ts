@@ -88,7 +88,8 @@ function modelAttributes({ snapshot }: RunView, { provider, model, step, attempt
   };
 }
 
-function tryKindOf({ attemptId, model }: AttemptRecord, { attempts }: StepTimes): 'first' | 'retry' | 'fallback' {
+function tryKindOf({ attemptId, model, mode, ordinal }: AttemptRecord, { attempts }: StepTimes): 'first' | 'retry' | 'fallback' {
+  if (mode === 'answer' && ordinal === 1) return 'first';
   const before = attempts[attempts.findIndex((attempt) => attempt.attemptId === attemptId) - 1];
   if (!before) return 'first';
   return before.model === model ? 'retry' : 'fallback';

@@ -60,6 +60,9 @@ async function spansOf(store: Store, view: RunView, ended: Ended): Promise<reado
     }
     case 'run':
       return await spansOfEnd(store, view, atMs);
+    case 'feedback':
+      // Is sent by itself: adapters/sinks/feedback.ts.
+      return [];
   }
 }
 

@@ -13,6 +13,7 @@ export const TABLES = [
   'audit_heads',
   'audit',
   'api_keys',
+  'ended_sessions',
   'keys',
   'attempt_lookups',
   'bound_factors',

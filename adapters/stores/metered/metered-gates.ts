@@ -92,7 +92,7 @@ export function meteredCalls(store: Store, metrics: Metrics, facts: RunFacts): C
     return call;
   };
   return {
-    journalRead: async (call, outcome) => count(await store.journalRead(call, outcome)),
+    journalRead: async (...read) => count(await store.journalRead(...read)),
     finishToolCall: async (runKey, callKey, outcome) => count(await store.finishToolCall(runKey, callKey, outcome)),
   };
 }

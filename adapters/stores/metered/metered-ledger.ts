@@ -2,6 +2,7 @@ import type { AttemptId, RunKey } from '../../../contracts/ids.ts';
 import type { AttemptRecord, ReserveResult, Store } from '../../../domain/store/port.ts';
 import type { Metrics } from '../../../telemetry/metrics.ts';
 import { GEN_AI, METRIC, METRIC_LABEL, OPERATION, TOLLGATE } from '../../../telemetry/names.ts';
+import { GatewayCosts } from './gateway-costs.ts';
 import type { RunFacts } from './metered-runs.ts';
 import { orNull, quietly } from './quietly.ts';
 import { Remembered } from './remembered.ts';
@@ -15,6 +16,7 @@ type Seen = Pick<AttemptRecord, 'outcome' | 'usage' | 'money'>;
 export function meteredLedger(store: Store, metrics: Metrics, facts: RunFacts): LedgerPart {
   const seen = new Remembered<Seen>(REMEMBERED_ATTEMPTS);
   const skips = new Remembered<true>(REMEMBERED_ATTEMPTS);
+  const counting = { store, metrics, facts, gatewayCosts: new GatewayCosts(store, metrics) };
   const note = (attempt: AttemptRecord) => {
     const { outcome, usage, money } = attempt;
     seen.set(nameOf(attempt.runKey, attempt.attemptId), { outcome, usage, money });
@@ -23,7 +25,7 @@ export function meteredLedger(store: Store, metrics: Metrics, facts: RunFacts): 
   const before = async (runKey: RunKey, attemptId: AttemptId) => seen.get(nameOf(runKey, attemptId)) ?? (await orNull(store.getAttempt(runKey, attemptId)));
   const changed = (earlier: Seen | null, after: AttemptRecord) => {
     note(after);
-    if (earlier) quietly(() => countChange(store, metrics, facts, earlier, after));
+    if (earlier) quietly(() => countChange(counting, earlier, after));
     return after;
   };
   return {
@@ -68,12 +70,20 @@ async function countReservation(metrics: Metrics, facts: RunFacts, runKey: RunKe
   metrics.count(METRIC.reservedUsd, attempt.reservedNanoUsd / 1e9, { ...labels, [GEN_AI.requestModel]: attempt.model });
 }
 
-async function countChange(store: Store, metrics: Metrics, facts: RunFacts, before: Seen, after: AttemptRecord): Promise<void> {
+interface Counting {
+  readonly store: Store;
+  readonly metrics: Metrics;
+  readonly facts: RunFacts;
+  readonly gatewayCosts: GatewayCosts;
+}
+
+async function countChange({ store, metrics, facts, gatewayCosts }: Counting, before: Seen, after: AttemptRecord): Promise<void> {
   const labels = { ...(await facts.labels(after.runKey)), [GEN_AI.requestModel]: after.model };
   const call = { ...labels, [GEN_AI.operation]: OPERATION.chat, [GEN_AI.provider]: after.provider };
   if (!before.outcome && after.outcome) await countOutcome(store, metrics, after, labels, call);
   if (!before.usage && after.usage) countTokens(metrics, after, labels, call);
   countMoney(metrics, before, after, labels);
+  if (before.money.status !== 'settled' && after.money.status === 'settled') await gatewayCosts.count(after, labels);
 }
 
 async function countOutcome(

@@ -9,12 +9,13 @@ const BREAKER_VALUE = { closed: 0, halfOpen: 1, open: 2 } as const;
 /** What goes on, read from the store: the same whichever process is asked. A store that does not answer is a value too. */
 export async function readStoreGauges(store: Store): Promise<readonly GaugeValue[]> {
   try {
-    const [pulse, money, breakers, quotas, windows] = await Promise.all([
+    const [pulse, money, breakers, quotas, windows, sinks] = await Promise.all([
       store.readPulse(),
       store.openMoney(),
       store.listBreakers(),
       store.listQuotas(),
       store.listQuotaWindows({ quotaId: null, limit: MAX_WINDOWS }),
+      store.listSinks(),
     ]);
     const { held } = money;
     const age = (sinceMs: number | null) => (sinceMs === null ? 0 : Math.max(0, pulse.nowMs - sinceMs) / 1_000);
@@ -39,6 +40,15 @@ export async function readStoreGauges(store: Store): Promise<readonly GaugeValue
         labels: { [TOLLGATE.endpoint]: endpoint, [GEN_AI.requestModel]: model },
       })),
       ...windows.flatMap((window) => quotaValues(window, quotas)),
+      ...sinks.flatMap(({ sink, pending, oldestAtMs, exported, dropped }): GaugeValue[] => {
+        const labels = { [METRIC_LABEL.sink]: sink };
+        return [
+          { name: METRIC.sinkPending, value: pending, labels },
+          { name: METRIC.sinkOldestAge, value: age(oldestAtMs), labels },
+          { name: METRIC.sinkExported, value: exported, labels },
+          { name: METRIC.sinkDropped, value: dropped, labels },
+        ];
+      }),
     ];
   } catch {
     return [{ name: METRIC.storeUp, value: 0 }];

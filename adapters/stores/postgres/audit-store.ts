@@ -1,6 +1,6 @@
 import { ANCHORS_CHAIN, GENESIS } from '../../../domain/audit/chain.ts';
 import { type AuditChainStore, MAX_ANCHORED_HEADS } from '../../../domain/audit/store-port.ts';
-import type { AuditEntry, AuditStore } from '../../../domain/store/port.ts';
+import type { AuditEntry, AuditRecord, AuditStore } from '../../../domain/store/port.ts';
 import { planAnchor } from '../audit-anchor.ts';
 import { anchorWritten, type AuditFact } from '../audit-facts.ts';
 import { toAuditRow } from '../audit-row.ts';
@@ -37,10 +37,10 @@ export function createAuditStore(db: Database): AuditStore {
       await db.transaction((session) => writeAudit(session, entry));
     },
     lastRestoredAtMs: async () => integerOrNull((await db.get(SELECT_LAST_RESTORED)) ?? {}, 'at_ms'),
-    listAudit: async ({ runKey, afterSequence, limit }) => {
-      const parameters = { ...runKey, after: afterSequence ?? 0, limit: listLimit(limit) };
-      const ofRun = runKey ? `AND audit.run = ${RUN_ROW}` : '';
-      return (await db.all(`${SELECT_AUDIT} WHERE audit.sequence > :after ${ofRun} ORDER BY audit.sequence LIMIT :limit`, parameters)).map(toAuditRecord);
+    listAudit: async ({ runKey, limit }) => {
+      const parameters = { ...runKey, limit: listLimit(limit) };
+      const ofRun = runKey ? `WHERE audit.run = ${RUN_ROW}` : '';
+      return (await db.all(`${SELECT_AUDIT} ${ofRun} ORDER BY audit.sequence LIMIT :limit`, parameters)).map(toAuditRecord);
     },
     ...chainsOf(db),
   };
@@ -60,9 +60,9 @@ async function anchor(session: Session, seal: Parameters<AuditChainStore['anchor
   await session.all(`SELECT pg_advisory_xact_lock(${ANCHOR_LOCK})`);
   const anchors = ANCHORS_CHAIN;
   const after = integerOrNull((await session.get(SELECT_ADOPTED, { anchors })) ?? {}, 'anchored_sequence') ?? 0;
-  const unchained = selectUnchained({ after, limit: MAX_ANCHORED_HEADS });
+  const unchained = await toAdopt(session, after);
   const grown = await session.all(SELECT_TO_ANCHOR, { anchors, limit: MAX_ANCHORED_HEADS + 1 });
-  const plan = planAnchor(grown, (await session.all(unchained.sql, unchained.parameters)).map(toAuditRecord));
+  const plan = planAnchor(grown, unchained);
   if (!plan) return null;
   const hash = await writeAudit(session, anchorWritten(seal(plan.content)));
   await session.all(
@@ -74,6 +74,17 @@ async function anchor(session: Session, seal: Parameters<AuditChainStore['anchor
   );
   if (plan.content.unchained) await session.all(MARK_ADOPTED, { anchors, through: plan.content.unchained.through });
   return { hash, heads: plan.heads.length, isMore: plan.isMore };
+}
+
+/**
+ * Rows of no chain after those that were taken in. Their numbers may appear out of order, and what is below the last one taken
+ * in never is: where there are any, whoever is writing into the audit is waited for, and they are read again.
+ */
+async function toAdopt(session: Session, after: number): Promise<AuditRecord[]> {
+  const { sql, parameters } = selectUnchained({ after, limit: MAX_ANCHORED_HEADS });
+  if (!(await session.get(sql, { ...parameters, limit: 1 }))) return [];
+  await session.all('LOCK TABLE audit IN SHARE MODE');
+  return (await session.all(sql, parameters)).map(toAuditRecord);
 }
 
 /**

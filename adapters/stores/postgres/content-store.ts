@@ -3,7 +3,7 @@ import type { TranscriptHead } from '../../../contracts/agent-run.ts';
 import type { ContentDigest, RunKey } from '../../../contracts/ids.ts';
 import type { TranscriptMessage } from '../../../contracts/model.ts';
 import type { ContentStore, LoadedTranscript, TranscriptStore } from '../../../domain/store/port.ts';
-import { text, walkTranscript } from '../rows.ts';
+import { type Row, text, walkTranscript } from '../rows.ts';
 import type { Database, Session } from './database.ts';
 import { findRunRow, runRow } from './run-store.ts';
 
@@ -22,7 +22,7 @@ export function createContentStore(db: Database): ContentStore & TranscriptStore
       return row ? (row.body as Buffer).toString('utf8') : null;
     },
     putNode: async (runKey, nodeId, message) => putNode(db, await runRow(db, runKey), nodeId, message),
-    loadTranscript: (runKey, head) => loadTranscript(db, runKey, head),
+    loadTranscript: (runKey, head, after) => loadTranscript(db, runKey, head, after),
   };
 }
 
@@ -36,11 +36,23 @@ export async function putNode(session: Session, run: number, nodeId: string, mes
 }
 
 /** Attempts before nodes: the nodes that an attempt was asked from are older than the attempt, and none ever changes. */
-async function loadTranscript(session: Session, runKey: RunKey, head: TranscriptHead): Promise<LoadedTranscript> {
+async function loadTranscript(session: Session, runKey: RunKey, head: TranscriptHead, after?: TranscriptHead): Promise<LoadedTranscript> {
   const run = (await findRunRow(session, runKey)) ?? -1;
-  const attempts = await session.all('SELECT attempt_id, head_json, reply_json FROM attempts WHERE run = :run AND reply_json IS NOT NULL', { run });
-  const nodes = await session.all('SELECT node_id, message_json FROM nodes WHERE run = :run', { run });
+  const attempts = 'SELECT attempt_id, head_json, reply_json FROM attempts WHERE run = :run AND reply_json IS NOT NULL';
+  const nodes = 'SELECT node_id, message_json FROM nodes WHERE run = :run';
+  if (after) {
+    // A step is asked from right after the one before, as a rule.
+    const { attemptId, nodeIds } = head;
+    const newest = await session.all(`${attempts} AND attempt_id = :attemptId`, { run, attemptId });
+    const tail = walkRows(newest, await session.all(`${nodes} AND node_id = ANY (:nodeIds::text[])`, { run, nodeIds }), head, after);
+    if (tail.type === 'transcript') return tail;
+  }
+  const all = await session.all(attempts, { run });
+  return walkRows(all, await session.all(nodes, { run }), head, after);
+}
+
+function walkRows(attempts: readonly Row[], nodes: readonly Row[], head: TranscriptHead, after: TranscriptHead | undefined): LoadedTranscript {
   const attemptsById = new Map(attempts.map((row) => [text(row, 'attempt_id'), row]));
   const nodesById = new Map(nodes.map((row) => [text(row, 'node_id'), row]));
-  return walkTranscript({ node: (nodeId) => nodesById.get(nodeId), attempt: (attemptId) => attemptsById.get(attemptId) }, head);
+  return walkTranscript({ node: (nodeId) => nodesById.get(nodeId), attempt: (attemptId) => attemptsById.get(attemptId) }, head, after);
 }

@@ -13,6 +13,9 @@ export function createFeedbackStore(db: Database): FeedbackStore {
   };
 }
 
+/** Any number, the same everywhere: the rows of all runs appear in the order of their numbers, so that nobody who goes on from one misses any. */
+const ORDER_LOCK = 7_351_002;
+
 /** Under the lock of the run, so that its rows are counted as they stay. */
 async function put(session: Session, { runKey, ...feedback }: NewFeedback): Promise<FeedbackAnswer> {
   const row = await lockRun(session, runKey);
@@ -22,6 +25,7 @@ async function put(session: Session, { runKey, ...feedback }: NewFeedback): Prom
   const existing = await session.get(SELECT_ONE_FEEDBACK, { run, feedbackId });
   if (existing) return { type: 'exists', feedback: toFeedback(existing) };
   if (integer((await session.get(COUNT_FEEDBACK, { run })) ?? {}, 'given') >= MAX_FEEDBACK_PER_RUN) return { type: 'tooMany' };
+  await session.all(`SELECT pg_advisory_xact_lock(${ORDER_LOCK})`);
   await session.all(INSERT_FEEDBACK, { run, ...feedback });
   await writeAudit(session, { type: 'feedback.given', runKey, actor, data: { feedbackId, step, scorePerMille, label } });
   return { type: 'given', feedback: toFeedback((await session.get(SELECT_ONE_FEEDBACK, { run, feedbackId })) ?? {}) };

@@ -118,7 +118,8 @@ async function decideGate(
     await writeGate(session, next);
     await notify(session, gate, next);
   }
-  await writeAudit(session, audit(answer));
+  const entry = audit(answer);
+  if (entry) await writeAudit(session, entry);
   return answer;
 }
 

@@ -7,14 +7,14 @@ import { addDelta, applyLedgerEvent, type LedgerEvent, nanoUsd, reservationDelta
 import type { AttemptRecord, LedgerStore, NewAttempt, OutcomeReport, ReserveResult } from '../../../domain/store/port.ts';
 import { auditOfMove, demandReason, isNews } from '../money-move.ts';
 import { afterReservation, type Draw, drawOf, isMeter, meterScopesOf, rejectionOf, scopeIds, tokenDelta, windowsOf } from '../reservation.ts';
-import { integer, jsonOrNull, type Row, runScopeKey, text, toAttempt, tokenScopeKey, toQuota, toSkip, toTotals } from '../rows.ts';
+import { integer, integerOrNull, jsonOrNull, type Row, runScopeKey, text, toAttempt, tokenScopeKey, toQuota, toSkip, toTotals } from '../rows.ts';
 import { ATTEMPT_COLUMNS, INSERT_ATTEMPT, INSERT_SKIP, MAX_SKIPS, QUOTA_MATCHES, RUN_ROW, SET_MOVE, SET_OUTCOME } from '../sql.ts';
 import { attemptEnded, attemptMoved, candidatePassedOver, ledgerFact } from '../audit-facts.ts';
 import { writeAudit } from './audit-store.ts';
-import type { Database, Session, Transaction } from './database.ts';
+import type { Database, Parameters, Session, Transaction } from './database.ts';
 import { learnBound } from './held-store.ts';
 import { lockWindows } from './quota-store.ts';
-import { findRunRow, unknownRun } from './run-store.ts';
+import { findRunRow, reopen, unknownRun } from './run-store.ts';
 
 const SCOPE_COLUMNS = [
   ...['id', 'kind', 'scope_key', 'unit', 'set_aside'],
@@ -30,10 +30,10 @@ const OF_ATTEMPT = `run = ${RUN_ROW} AND attempt_id = :attemptId`;
  * quotas, so that transactions wait for each other and never in a circle.
  */
 const LOCK_SCOPES_OF_RUN = `
-  WITH run AS (SELECT id, tenant, feature FROM runs WHERE agent_run_id = :agentRunId AND first_execution_run_id = :firstExecutionRunId),
+  WITH run AS (SELECT id, tenant, feature, ended_at_ms FROM runs WHERE agent_run_id = :agentRunId AND first_execution_run_id = :firstExecutionRunId),
     drawn AS (SELECT scope, kind FROM run_scopes WHERE run = (SELECT id FROM run) UNION ALL SELECT scope, kind FROM run_meters WHERE run = (SELECT id FROM run))
   SELECT ${SCOPE_COLUMNS}, (SELECT id FROM run) AS run, (SELECT kind FROM drawn WHERE scope = scopes.id) AS drawn_as,
-    (SELECT tenant FROM run) AS tenant, (SELECT feature FROM run) AS feature, :now AS now_ms,
+    (SELECT tenant FROM run) AS tenant, (SELECT feature FROM run) AS feature, (SELECT ended_at_ms FROM run) AS ended_at_ms, :now AS now_ms,
     (SELECT json_agg(quotas)::text FROM quotas, runs WHERE runs.id = (SELECT id FROM run) AND ${QUOTA_MATCHES}) AS quotas_json
   FROM scopes WHERE id = ANY (ARRAY(SELECT scope FROM drawn))
   ORDER BY scopes.id FOR NO KEY UPDATE OF scopes`;
@@ -51,8 +51,7 @@ const SET_TOTALS = `
 const RESERVE = `
   WITH inserted AS (${INSERT_ATTEMPT} RETURNING ${ATTEMPT_COLUMNS}),
     drawn AS (INSERT INTO attempt_scopes (attempt, scope) SELECT inserted.id, scope FROM inserted, unnest(:linked::bigint[]) AS scope),
-    moved AS (${SET_TOTALS}, inserted WHERE scopes.id = new.scope),
-    reopened AS (UPDATE runs SET status = 'running', end_json = NULL, ended_at_ms = NULL FROM inserted WHERE runs.id = :run AND runs.ended_at_ms IS NOT NULL)
+    moved AS (${SET_TOTALS}, inserted WHERE scopes.id = new.scope)
   SELECT * FROM inserted`;
 
 export function createLedgerStore(db: Database): LedgerStore {
@@ -122,9 +121,18 @@ async function reserve(session: Transaction, attempt: NewAttempt): Promise<Reser
   const linked = draws.filter((draw) => !isMeter(draw)).map(({ row }) => integer(row, 'id'));
   const after = draws.map((draw) => ({ scope: integer(draw.row, 'id'), ...afterReservation(draw) }));
   const parameters = { ...columns, run: integer(own, 'run'), attemptId, head: JSON.stringify(head), reserved, setAside, linked };
-  const inserted = await session.commitWith(RESERVE, { ...parameters, meterScopes: meterScopesOf(draws), ...asArrays(after) });
+  const row = { ...parameters, meterScopes: meterScopesOf(draws), ...asArrays(after) };
+  // A run that ends after it was looked at ends after this reservation.
+  const inserted = await (integerOrNull(own, 'ended_at_ms') === null ? session.commitWith(RESERVE, row) : reserveAgain(session, runKey, row));
   if (inserted) return { type: 'reserved', attempt: toAttempt(inserted, runKey), ledger: addDelta(toTotals(own), reservationDelta(reserved)) };
   return { type: 'exists', attempt: await known(session, runKey, attemptId) };
+}
+
+/** A run that a reset took back goes on, and its audit says so. */
+async function reserveAgain(session: Session, runKey: RunKey, row: Parameters): Promise<Row | undefined> {
+  const inserted = await session.get(RESERVE, row);
+  if (inserted) await reopen(session, runKey);
+  return inserted;
 }
 
 /** One way to the server more, where there are quotas. */

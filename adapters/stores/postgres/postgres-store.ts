@@ -7,6 +7,7 @@ import { createAuditStore } from './audit-store.ts';
 import { createBreakerStore } from './breaker-store.ts';
 import { createContentStore } from './content-store.ts';
 import { Database, type DatabaseOptions } from './database.ts';
+import { createEndedSessionStore } from './ended-session-store.ts';
 import { createErasureStore } from './erasure-store.ts';
 import { createFeedbackStore } from './feedback-store.ts';
 import { createGateStore } from './gate-store.ts';
@@ -58,6 +59,7 @@ export async function openPostgresStore(options: DatabaseOptions): Promise<Store
     ...createTraceStore(db),
     ...createFeedbackStore(db),
     ...createRepairStore(db),
+    ...createEndedSessionStore(db),
     ...createReportStore(db),
     nowMs: () => db.nowMs(),
     ensureRoom: (bytes) => ensureRoom(db, bytes),

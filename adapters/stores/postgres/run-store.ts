@@ -25,7 +25,8 @@ export function createRunStore(db: Database): RunStore {
   };
 }
 
-async function reopen(session: Session, runKey: RunKey): Promise<void> {
+/** Takes the end of a run back, where it has one. */
+export async function reopen(session: Session, runKey: RunKey): Promise<void> {
   const run = await lockRun(session, runKey);
   if (!run) throw unknownRun(runKey);
   if (run.end_json === null) return;

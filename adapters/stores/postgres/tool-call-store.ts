@@ -22,10 +22,10 @@ export function createToolCallStore(db: Database): ToolCallStore {
       const begun = call.effect === 'read' ? await insert(db, await runRow(db, call.runKey), call) : await db.transaction((session) => begin(session, call));
       return begun ? { type: 'begun', call: begun } : { type: 'exists', call: await known(db, call.runKey, call.callKey) };
     },
-    journalRead: (call, outcome) =>
+    journalRead: (call, outcome, tookMs) =>
       db.transaction(async (session) => {
         invariant(call.effect === 'read', `only a read is journalled with its outcome alone, and ${call.callKey} is "${call.effect}"`);
-        await insert(session, await runRow(session, call.runKey), call);
+        await insert(session, await runRow(session, call.runKey), call, tookMs);
         return finish(session, call.runKey, call.callKey, outcome);
       }),
     consumeApproval: (call, rule) => db.transaction((session) => consume(session, call, rule)),
@@ -78,8 +78,8 @@ async function begin(session: Session, call: NewToolCall): Promise<ToolCallRecor
 }
 
 /** Null where the call is there already. */
-async function insert(session: Session, run: number, { runKey, ...columns }: NewToolCall): Promise<ToolCallRecord | null> {
-  const row = await session.get(`${INSERT_CALL} ON CONFLICT DO NOTHING RETURNING ${CALL_COLUMNS}`, { run, ...columns });
+async function insert(session: Session, run: number, { runKey, ...columns }: NewToolCall, tookMs = 0): Promise<ToolCallRecord | null> {
+  const row = await session.get(`${INSERT_CALL} ON CONFLICT DO NOTHING RETURNING ${CALL_COLUMNS}`, { run, ...columns, tookMs: Math.round(tookMs) });
   return row ? toToolCall(row, runKey) : null;
 }
 

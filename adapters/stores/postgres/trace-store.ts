@@ -22,16 +22,16 @@ import { findRunRow } from './run-store.ts';
 
 export function createTraceStore(db: Database): TraceStore {
   return {
-    registerSinks: (names, forgetAfterMs) =>
+    registerSinks: (names, forgetAfterMs, takes = 'spans') =>
       db.transaction(async (session) => {
-        for (const sink of names.toSorted()) await session.all(REGISTER_SINK, { sink });
+        for (const sink of names.toSorted()) await session.all(REGISTER_SINK, { sink, takes });
         const forgotten = await session.all(`${FORGET_SINKS} RETURNING sink`, { before: (await session.nowMs()) - forgetAfterMs });
         if (forgotten.length > 0) await session.all(FORGET_OUTBOX);
       }),
-    claimEnded: async (sink, { holder, leaseMs, limit }) => {
-      if (!(await db.get(HAS_ENDED, { sink }))) return [];
+    claimEnded: async (sink, { holder, leaseMs, limit, behind = '' }) => {
+      if (!(await db.get(HAS_ENDED, { sink, behind }))) return [];
       if (!(await db.get(CLAIM_SINK, { sink, holder, until: (await db.nowMs()) + leaseMs }))) return [];
-      return (await db.all(SELECT_ENDED, { sink, limit })).map(toEnded);
+      return (await db.all(SELECT_ENDED, { sink, behind, limit })).map(toEnded);
     },
     settleEnded: (sink, ids, { exported, dropped }) =>
       db.transaction(async (session) => {

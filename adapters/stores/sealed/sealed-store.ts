@@ -46,11 +46,11 @@ function sealedContent(store: Store, seals: RunSeals, keyring: Keyring): Part<'p
       return await openAnyContent(keyring, text);
     },
     putNode: async (runKey, nodeId, message) => store.putNode(runKey, nodeId, sealMessage(await seals.of(runKey), message)),
-    loadTranscript: async (runKey, head) => {
+    loadTranscript: async (runKey, head, after) => {
       const seal = await seals.of(runKey);
       // Nobody goes on from a transcript of which nothing is left.
       if (seal === ERASED_SEAL) return { type: 'missing', what: 'the transcript, which was erased' };
-      const loaded = await store.loadTranscript(runKey, head);
+      const loaded = await store.loadTranscript(runKey, head, after);
       return loaded.type === 'missing' ? loaded : { ...loaded, messages: loaded.messages.map((message) => openMessage(seal, message)) };
     },
   };
@@ -120,9 +120,9 @@ function sealedToolCalls(
       const begun = await store.beginToolCall(call);
       return { ...begun, call: openCall(await seals.of(call.runKey), begun.call) };
     },
-    journalRead: async (call, outcome) => {
+    journalRead: async (call, outcome, tookMs) => {
       const seal = await seals.of(call.runKey);
-      return openCall(seal, await store.journalRead(call, sealCallOutcome(seal, call.callKey, outcome)));
+      return openCall(seal, await store.journalRead(call, sealCallOutcome(seal, call.callKey, outcome), tookMs));
     },
     consumeApproval: async (call, rule) => {
       const seal = await seals.of(call.runKey);
@@ -175,7 +175,10 @@ function sealedGates(store: Store, seals: RunSeals): Part<'createGate' | 'getGat
           const transition = rule(openGate(seal, gate), nowMs);
           return { ...transition, gate: transition.gate ? sealGate(seal, transition.gate) : null };
         },
-        (answer) => sealEntry(seal, audit(answer)),
+        (answer) => {
+          const entry = audit(answer);
+          return entry && sealEntry(seal, entry);
+        },
       );
     },
     changeGate: async (runKey, approvalId, change) => {

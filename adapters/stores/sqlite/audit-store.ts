@@ -16,11 +16,10 @@ export function createAuditStore(db: Connection): AuditStore {
       await db.write(() => writeAudit(db, entry));
     },
     lastRestoredAtMs: async () => integerOrNull(db.read(() => db.get(SELECT_LAST_RESTORED)) ?? {}, 'at_ms'),
-    listAudit: async ({ runKey, afterSequence, limit }) =>
+    listAudit: async ({ runKey, limit }) =>
       db.read(() =>
         db
-          .all(`${SELECT_AUDIT} WHERE audit.sequence > :after ${runKey ? 'AND audit.run = :run' : ''} ORDER BY audit.sequence LIMIT :limit`, {
-            after: afterSequence ?? 0,
+          .all(`${SELECT_AUDIT} ${runKey ? 'WHERE audit.run = :run' : ''} ORDER BY audit.sequence LIMIT :limit`, {
             limit: listLimit(limit),
             ...(runKey ? { run: findRunRow(db, runKey) ?? -1 } : {}),
           })
@@ -56,19 +55,18 @@ function anchor(db: Connection, seal: Parameters<AuditChainStore['anchorAudit']>
 /** Appends inside the caller's transaction, at the end of its chain; answers its hash. */
 export function writeAudit(db: Connection, entry: AuditEntry | AuditFact): string {
   const row = toAuditRow(entry);
-  const run = entry.runKey ? findRunRow(db, entry.runKey) : null;
-  const link = grow(db, row, run, entry.tenant ?? null);
+  const link = grow(db, row, entry);
   db.run(
     `INSERT INTO audit (run, at_ms, type, actor, data_json, head, chain_sequence, previous_hash, hash, data_digest, salt)
      VALUES (:run, :atMs, :type, :actor, :data, :head, :sequence, :previousHash, :hash, :dataDigest, :salt)`,
-    { run, type: row.type, actor: row.actor, data: row.data, dataDigest: row.dataDigest, salt: row.salt, ...link },
+    { type: row.type, actor: row.actor, data: row.data, dataDigest: row.dataDigest, salt: row.salt, ...link },
   );
   return link.hash;
 }
 
 /** Moves the head of the row's chain on, or begins one. Time never goes back within a chain. */
-function grow(db: Connection, { chain, entry }: AuditRow, run: number | null, tenant: string | null) {
-  const head = db.get('SELECT id, sequence, hash, at_ms FROM audit_heads WHERE chain = :chain', { chain });
+function grow(db: Connection, { chain, entry }: AuditRow, { runKey, tenant }: AuditEntry) {
+  const head = db.get('SELECT id, run, sequence, hash, at_ms FROM audit_heads WHERE chain = :chain', { chain });
   const previousHash = head ? text(head, 'hash') : GENESIS;
   const sequence = head ? integer(head, 'sequence') + 1 : 1;
   const atMs = Math.max(db.now(), head ? integer(head, 'at_ms') : 0);
@@ -77,12 +75,13 @@ function grow(db: Connection, { chain, entry }: AuditRow, run: number | null, te
   if (head) {
     const id = integer(head, 'id');
     db.run('UPDATE audit_heads SET sequence = :sequence, previous_hash = :previousHash, hash = :hash, at_ms = :atMs WHERE id = :id', { id, ...moved });
-    return { head: id, ...moved };
+    return { head: id, run: integerOrNull(head, 'run'), ...moved };
   }
+  const run = runKey ? findRunRow(db, runKey) : null;
   const begun = db.get(
     `INSERT INTO audit_heads (chain, run, tenant, sequence, previous_hash, hash, at_ms)
      VALUES (:chain, :run, coalesce((SELECT tenant FROM runs WHERE id = :run), :tenant), :sequence, :previousHash, :hash, :atMs) RETURNING id`,
-    { chain, run, tenant, ...moved },
+    { chain, run, tenant: tenant ?? null, ...moved },
   );
-  return { head: integer(begun ?? {}, 'id'), ...moved };
+  return { head: integer(begun ?? {}, 'id'), run, ...moved };
 }

@@ -5,7 +5,7 @@ import type { Connection } from './connection.ts';
 
 export function createBreakerStore(db: Connection): BreakerStore {
   return {
-    readBreaker: async (key) => db.read(() => ({ state: find(db, key)?.state ?? CLOSED, nowMs: db.now() })),
+    readBreaker: async (key) => db.readOne(() => ({ state: find(db, key)?.state ?? CLOSED, nowMs: db.now() })),
     changeBreaker: async (key, rule) =>
       db.write(() => {
         const state = find(db, key)?.state ?? CLOSED;

@@ -176,6 +176,11 @@ export class Connection {
     } catch {}
   }
 
+  /** Runs `body`, which is a single statement and so sees one consistent state by itself. */
+  readOne<T>(body: () => T): T {
+    return translated(this.#path, body);
+  }
+
   /** Runs `body` on one consistent state. */
   read<T>(body: () => T): T {
     return translated(this.#path, () => {

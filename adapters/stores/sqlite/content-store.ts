@@ -25,7 +25,7 @@ export function createContentStore(db: Connection): ContentStore & TranscriptSto
     putNode: async (runKey, nodeId, message) => {
       await db.write(() => putNode(db, runRow(db, runKey), nodeId, message));
     },
-    loadTranscript: async (runKey, head) => db.read(() => loadTranscript(db, runKey, head)),
+    loadTranscript: async (runKey, head, after) => db.read(() => loadTranscript(db, runKey, head, after)),
   };
 }
 
@@ -38,7 +38,7 @@ export function putNode(db: Connection, run: number, nodeId: string, message: Tr
   });
 }
 
-function loadTranscript(db: Connection, runKey: RunKey, head: TranscriptHead): LoadedTranscript {
+function loadTranscript(db: Connection, runKey: RunKey, head: TranscriptHead, after?: TranscriptHead): LoadedTranscript {
   const run = findRunRow(db, runKey) ?? -1;
   return walkTranscript(
     {
@@ -46,5 +46,6 @@ function loadTranscript(db: Connection, runKey: RunKey, head: TranscriptHead): L
       attempt: (attemptId) => db.get('SELECT head_json, reply_json FROM attempts WHERE run = :run AND attempt_id = :attemptId', { run, attemptId }),
     },
     head,
+    after,
   );
 }

@@ -103,7 +103,8 @@ function decideGate(
     writeGate(db, runRow(db, runKey), next);
     notify(db, gate, next);
   }
-  writeAudit(db, audit(answer));
+  const entry = audit(answer);
+  if (entry) writeAudit(db, entry);
   return answer;
 }
 

@@ -31,7 +31,7 @@ export function createStopStore(db: Connection): StopStore {
         return lifted;
       }),
     listStops: async (limit) => db.read(() => db.all(sql.SELECT_STOPS, { limit: listLimit(limit) }).map(sql.toStop)),
-    stopsFor: async (runKey, tool) => db.read(() => stopsFor(db, runKey, tool)),
+    stopsFor: async (runKey, tool) => db.readOne(() => stopsFor(db, runKey, tool)),
   };
 }
 

@@ -22,7 +22,7 @@ export function createHeldStore(db: Connection): HeldStore {
     },
     openMoney: async ({ tenant } = {}) =>
       db.read(() => toOpenMoney(db.get(selectOpenMoney(tenant !== undefined), { ...(tenant === undefined ? {} : { tenant }) }) ?? {})),
-    boundPerMille: async (model, endpoint) => db.read(() => perMilleOf(db, model, endpoint)),
+    boundPerMille: async (model, endpoint) => db.readOne(() => perMilleOf(db, model, endpoint)),
     listBoundFactors: async (limit) => db.read(() => db.all(SELECT_BOUNDS, { limit: listLimit(limit) }).map(toBoundFactor)),
     resetBoundFactor: async (model, endpoint, by) => db.write(() => reset(db, model, endpoint, by)),
   };

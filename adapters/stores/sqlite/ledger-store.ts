@@ -8,7 +8,7 @@ import type { AttemptRecord, LedgerStore, NewAttempt, OutcomeReport, ReserveResu
 import { auditOfMove, demandReason, isNews } from '../money-move.ts';
 import { afterReservation, type Draw, drawOf, isMeter, meterScopesOf, rejectionOf, scopeIds, tokenDelta } from '../reservation.ts';
 import { integer, type Row, runScopeKey, text, toAttempt, tokenScopeKey, toSkip, toTotals } from '../rows.ts';
-import { INSERT_ATTEMPT, INSERT_SKIP, MAX_SKIPS, SET_MOVE, SET_OUTCOME } from '../sql.ts';
+import { INSERT_ATTEMPT, INSERT_SKIP, MAX_SKIPS, RUN_ROW, SET_MOVE, SET_OUTCOME } from '../sql.ts';
 import { attemptEnded, attemptMoved, candidatePassedOver, ledgerFact, runReopened } from '../audit-facts.ts';
 import { writeAudit } from './audit-store.ts';
 import type { Connection } from './connection.ts';
@@ -22,40 +22,33 @@ const SCOPES_OF_RUN = `
   UNION ALL
   SELECT scopes.*, run_meters.kind AS drawn_as FROM run_meters JOIN scopes ON scopes.id = run_meters.scope WHERE run_meters.run = :run`;
 
+const SELECT_ATTEMPTS = `SELECT * FROM attempts WHERE run = ${RUN_ROW}`;
+
 /** A run that a reset took back goes on. */
 const REOPEN_RUN = "UPDATE runs SET status = 'running', end_json = NULL, ended_at_ms = NULL WHERE id = :run AND ended_at_ms IS NOT NULL";
 
 export function createLedgerStore(db: Connection): LedgerStore {
   return {
     reserveAttempt: async (attempt) => db.write(() => reserve(db, attempt)),
-    getAttempt: async (runKey, attemptId) => db.read(() => find(db, runKey, attemptId)),
-    listAttempts: async (runKey) =>
-      db.read(() => db.all('SELECT * FROM attempts WHERE run = :run ORDER BY id', { run: findRunRow(db, runKey) ?? -1 }).map((row) => toAttempt(row, runKey))),
-    findReply: async (runKey, step, requestDigest) => db.read(() => findReply(db, runKey, step, requestDigest)),
+    getAttempt: async (runKey, attemptId) => db.readOne(() => find(db, runKey, attemptId)?.attempt ?? null),
+    listAttempts: async (runKey) => db.readOne(() => db.all(`${SELECT_ATTEMPTS} ORDER BY id`, { ...runKey }).map((row) => toAttempt(row, runKey))),
+    findReply: async (runKey, step, requestDigest) => findReply(db, runKey, step, requestDigest),
     setResponseId: async (runKey, attemptId, responseId) => {
       await db.write(() => {
-        known(db, runKey, attemptId);
-        db.run('UPDATE attempts SET response_id = coalesce(response_id, :responseId) WHERE run = :run AND attempt_id = :attemptId', {
-          run: runRow(db, runKey),
-          attemptId,
-          responseId,
-        });
+        const { id } = known(db, runKey, attemptId);
+        db.run('UPDATE attempts SET response_id = coalesce(response_id, :responseId) WHERE id = :id', { id, responseId });
       });
     },
     setProviderRequestId: async (runKey, attemptId, providerRequestId) => {
       await db.write(() => {
-        known(db, runKey, attemptId);
-        db.run('UPDATE attempts SET provider_request_id = coalesce(provider_request_id, :providerRequestId) WHERE run = :run AND attempt_id = :attemptId', {
-          run: runRow(db, runKey),
-          attemptId,
-          providerRequestId,
-        });
+        const { id } = known(db, runKey, attemptId);
+        db.run('UPDATE attempts SET provider_request_id = coalesce(provider_request_id, :providerRequestId) WHERE id = :id', { id, providerRequestId });
       });
     },
     reportAttempt: async (runKey, attemptId, report) => db.write(() => reportOutcome(db, runKey, attemptId, report)),
     moveMoney: async (runKey, attemptId, event, by) => db.write(() => move(db, runKey, attemptId, event, by)),
-    getLedger: async (runKey) => db.read(() => ledgerOf(db, runKey)),
-    getTokenLedger: async (runKey) => db.read(() => totalsAt(db, tokenScopeKey(runKey))),
+    getLedger: async (runKey) => db.readOne(() => ledgerOf(db, runKey)),
+    getTokenLedger: async (runKey) => db.readOne(() => totalsAt(db, tokenScopeKey(runKey))),
     recordSkip: async ({ runKey, ...skip }) => {
       await db.write(() => {
         db.run(INSERT_SKIP, { ...skip, run: runRow(db, runKey), now: db.now() });
@@ -90,13 +83,13 @@ function reserve(db: Connection, attempt: NewAttempt): ReserveResult {
   const setAsideNanoUsd = nanoUsd(attempt.setAsideNanoUsd);
   const run = runRow(db, runKey);
   const existing = find(db, runKey, attemptId);
-  if (existing) return { type: 'exists', attempt: existing };
+  if (existing) return { type: 'exists', attempt: existing.attempt };
 
   const draws = drawsOf(db, run, attempt);
   const rejection = rejectionOf(draws, attempt, db.now());
   if (rejection) return rejection;
   const { head, requestDigest, dispatchDeadlineMs, step, ordinal, mode, model, provider, endpoint } = attempt;
-  const inserted = db.run(INSERT_ATTEMPT, {
+  const inserted = db.get(`${INSERT_ATTEMPT} RETURNING *`, {
     run,
     attemptId,
     step,
@@ -115,11 +108,9 @@ function reserve(db: Connection, attempt: NewAttempt): ReserveResult {
     dispatchDeadlineMs,
     now: db.now(),
   });
-  const row = find(db, runKey, attemptId);
-  if (!row) throw new TollgateError('invariantBroken', `Attempt ${attemptId} was inserted and is not there.`);
-  if (inserted === 0) return { type: 'exists', attempt: row };
+  invariant(inserted, `attempt ${attemptId} is new under the write lock`);
   if (db.run(REOPEN_RUN, { run }) > 0) writeAudit(db, runReopened(runKey));
-  const id = attemptRowId(db, run, attemptId);
+  const id = integer(inserted, 'id');
   for (const draw of draws) {
     const scope = integer(draw.row, 'id');
     if (!isMeter(draw)) db.run('INSERT INTO attempt_scopes (attempt, scope) VALUES (:id, :scope)', { id, scope });
@@ -127,9 +118,9 @@ function reserve(db: Connection, attempt: NewAttempt): ReserveResult {
     writeTotals(db, scope, totals);
     if (setAside !== null && setAside !== draw.row.set_aside) db.run('UPDATE scopes SET set_aside = :setAside WHERE id = :scope', { scope, setAside });
   }
-  const ledger = ledgerOf(db, runKey);
-  if (!ledger) throw new TollgateError('invariantBroken', `Run ${runKey.agentRunId} has no budget scope.`);
-  return { type: 'reserved', attempt: row, ledger };
+  const own = draws.find(({ kind, unit }) => kind === 'run' && unit === 'nanoUsd');
+  invariant(own, `run ${runKey.agentRunId} has a budget scope`);
+  return { type: 'reserved', attempt: toAttempt(inserted, runKey), ledger: afterReservation(own).totals };
 }
 
 function drawsOf(db: Connection, run: number, attempt: NewAttempt): Draw[] {
@@ -138,48 +129,45 @@ function drawsOf(db: Connection, run: number, attempt: NewAttempt): Draw[] {
 }
 
 function reportOutcome(db: Connection, runKey: RunKey, attemptId: AttemptId, report: OutcomeReport): AttemptRecord {
-  const run = runRow(db, runKey);
-  const before = known(db, runKey, attemptId);
+  const found = known(db, runKey, attemptId);
+  const { attempt: before, id } = found;
   invariant(report.outcome.type !== 'reply' || before.reply || report.reply, `attempt ${attemptId} has a reply where its outcome is one`);
-  if (report.money) applyEvent(db, runKey, attemptId, report.money, report.usage);
-  db.run(`UPDATE attempts SET ${SET_OUTCOME} WHERE run = :run AND attempt_id = :attemptId`, {
-    run,
-    attemptId,
+  if (report.money) applyEvent(db, found, report.money, report.usage);
+  const row = db.get(`UPDATE attempts SET ${SET_OUTCOME} WHERE id = :id RETURNING *`, {
+    id,
     outcome: JSON.stringify(report.outcome),
     reply: report.reply ? JSON.stringify(report.reply) : null,
     usage: report.usage ? JSON.stringify(report.usage) : null,
     providerRequestId: report.providerRequestId ?? null,
     now: db.now(),
   });
-  const after = known(db, runKey, attemptId);
+  const after = toAttempt(row ?? {}, runKey);
   if (isNews(before, after)) writeAudit(db, attemptEnded(after, report));
   return after;
 }
 
 function move(db: Connection, runKey: RunKey, attemptId: AttemptId, event: LedgerEvent, by: MoneyMove | undefined): AttemptRecord {
   demandReason(event, by);
-  if (!applyEvent(db, runKey, attemptId, event, by?.usage)) return known(db, runKey, attemptId);
-  db.run(`UPDATE attempts SET ${SET_MOVE} WHERE run = :run AND attempt_id = :attemptId`, {
-    run: runRow(db, runKey),
-    attemptId,
+  const found = known(db, runKey, attemptId);
+  if (!applyEvent(db, found, event, by?.usage)) return found.attempt;
+  const row = db.get(`UPDATE attempts SET ${SET_MOVE} WHERE id = :id RETURNING *`, {
+    id: found.id,
     reason: event.type === 'writeOff' ? (by?.reason ?? null) : null,
     usage: by?.usage ? JSON.stringify(by.usage) : null,
   });
-  const after = known(db, runKey, attemptId);
+  const after = toAttempt(row ?? {}, runKey);
   writeAudit(db, by ? auditOfMove(runKey, attemptId, event, by) : attemptMoved(after));
   return after;
 }
 
 /** Moves one attempt's money, and with it every scope that it drew on. What contradicts the journal is kept in the audit. Says whether it moved. */
-function applyEvent(db: Connection, runKey: RunKey, attemptId: AttemptId, event: LedgerEvent, usage?: TokenUsage): boolean {
-  const run = runRow(db, runKey);
-  const attempt = known(db, runKey, attemptId);
+function applyEvent(db: Connection, { attempt, id, meters }: FoundAttempt, event: LedgerEvent, usage?: TokenUsage): boolean {
+  const { runKey, attemptId } = attempt;
   const transition = applyLedgerEvent(attempt.money, event);
   if (transition.type === 'unchanged') {
     if (transition.conflict) writeAudit(db, ledgerFact('ledger.conflict', runKey, attemptId, { event, conflict: transition.conflict }));
     return false;
   }
-  const id = attemptRowId(db, run, attemptId);
   const { status, settledNanoUsd } = transition.entry;
   const { overrunNanoUsd } = transition.delta;
   db.run('UPDATE attempts SET money_status = :status, settled_nano_usd = :settled, overrun_nano_usd = :overrun WHERE id = :id', {
@@ -189,7 +177,7 @@ function applyEvent(db: Connection, runKey: RunKey, attemptId: AttemptId, event:
     overrun: overrunNanoUsd,
   });
   const tokens = tokenDelta(attempt, event, usage);
-  for (const scope of scopesOfAttempt(db, id)) {
+  for (const scope of scopesOfAttempt(db, id, meters)) {
     const delta = scope.unit === 'tokens' ? tokens : transition.delta;
     if (delta) writeTotals(db, integer(scope, 'id'), addDelta(toTotals(scope), delta));
   }
@@ -201,9 +189,8 @@ function applyEvent(db: Connection, runKey: RunKey, attemptId: AttemptId, event:
 }
 
 /** Those that its reservation drew on, whatever the limits are now. A window that is over for long may be gone. */
-function scopesOfAttempt(db: Connection, id: number): Row[] {
+function scopesOfAttempt(db: Connection, id: number, meters: readonly number[]): Row[] {
   const own = db.all('SELECT scopes.* FROM attempt_scopes JOIN scopes ON scopes.id = attempt_scopes.scope WHERE attempt = :id', { id });
-  const meters = scopeIds(db.get('SELECT meter_scopes FROM attempts WHERE id = :id', { id }) ?? {});
   return [...own, ...meters.flatMap((scope) => db.all('SELECT * FROM scopes WHERE id = :scope', { scope }))];
 }
 
@@ -221,26 +208,26 @@ function writeTotals(db: Connection, id: number, totals: LedgerTotals): void {
 }
 
 function findReply(db: Connection, runKey: RunKey, step: number, requestDigest: string): AttemptRecord | null {
-  const row = db.get(
-    `SELECT * FROM attempts WHERE run = :run AND step = :step AND request_digest = :requestDigest AND outcome_json = '{"type":"reply"}' ORDER BY id LIMIT 1`,
-    { run: runRow(db, runKey), step, requestDigest },
-  );
+  const sql = `${SELECT_ATTEMPTS} AND step = :step AND request_digest = :requestDigest AND outcome_json = '{"type":"reply"}' ORDER BY id LIMIT 1`;
+  const row = db.readOne(() => db.get(sql, { ...runKey, step, requestDigest }));
+  if (!row) db.readOne(() => runRow(db, runKey));
   return row ? toAttempt(row, runKey) : null;
 }
 
-function attemptRowId(db: Connection, run: number, attemptId: AttemptId): number {
-  const row = db.get('SELECT id FROM attempts WHERE run = :run AND attempt_id = :attemptId', { run, attemptId });
-  if (!row) throw new TollgateError('journalMissing', `The store has no attempt ${attemptId}.`);
-  return integer(row, 'id');
+interface FoundAttempt {
+  readonly attempt: AttemptRecord;
+  readonly id: number;
+  /** Windows and scopes in tokens that it drew on. */
+  readonly meters: readonly number[];
 }
 
-function known(db: Connection, runKey: RunKey, attemptId: AttemptId): AttemptRecord {
-  const attempt = find(db, runKey, attemptId);
-  if (!attempt) throw new TollgateError('journalMissing', `The store has no attempt ${attemptId} of run ${runKey.agentRunId}.`);
-  return attempt;
+function known(db: Connection, runKey: RunKey, attemptId: AttemptId): FoundAttempt {
+  const found = find(db, runKey, attemptId);
+  if (!found) throw new TollgateError('journalMissing', `The store has no attempt ${attemptId} of run ${runKey.agentRunId}.`);
+  return found;
 }
 
-function find(db: Connection, runKey: RunKey, attemptId: AttemptId): AttemptRecord | null {
-  const row = db.get('SELECT * FROM attempts WHERE run = :run AND attempt_id = :attemptId', { run: findRunRow(db, runKey) ?? -1, attemptId });
-  return row ? toAttempt(row, runKey) : null;
+function find(db: Connection, runKey: RunKey, attemptId: AttemptId): FoundAttempt | null {
+  const row = db.get(`${SELECT_ATTEMPTS} AND attempt_id = :attemptId`, { ...runKey, attemptId });
+  return row ? { attempt: toAttempt(row, runKey), id: integer(row, 'id'), meters: scopeIds(row) } : null;
 }

@@ -1,14 +1,15 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { TollgateError } from '../../../contracts/failures.ts';
 import { APPEND_ONLY, grantTables } from '../grant-tables.ts';
+import { endedSessionTables } from '../ended-sessions.ts';
 import { feedbackTables } from '../feedback.ts';
 import { notificationTables } from '../notification-sql.ts';
 import { repairTables } from '../repair-tables.ts';
 import { quotaTables } from '../quota-tables.ts';
-import { sqliteTraceTriggers, traceTables } from '../trace-tables.ts';
+import { sqliteFeedbackQueue, sqliteTraceTriggers, traceTables } from '../trace-tables.ts';
 
 /** Oldest first. A released one is never changed; the file's `user_version` counts those applied. */
-const MIGRATIONS: readonly string[] = [
+export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
@@ -286,6 +287,9 @@ const MIGRATIONS: readonly string[] = [
     BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
   `,
   notificationTables({ integer: 'INTEGER', id: 'INTEGER PRIMARY KEY AUTOINCREMENT', table: ' STRICT' }),
+  // A logout holds for every process of the API.
+  endedSessionTables({ integer: 'INTEGER', table: ' STRICT' }),
+  sqliteFeedbackQueue(),
   repairTables({ integer: 'INTEGER', id: 'INTEGER PRIMARY KEY AUTOINCREMENT', table: ' STRICT' }),
 ];
 

@@ -4,6 +4,7 @@ import { createAuditStore } from './audit-store.ts';
 import { createBreakerStore } from './breaker-store.ts';
 import { openConnection } from './connection.ts';
 import { createContentStore } from './content-store.ts';
+import { createEndedSessionStore } from './ended-session-store.ts';
 import { createErasureStore } from './erasure-store.ts';
 import { createFeedbackStore } from './feedback-store.ts';
 import { createGateStore } from './gate-store.ts';
@@ -54,6 +55,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...createTraceStore(db),
     ...createFeedbackStore(db),
     ...createRepairStore(db),
+    ...createEndedSessionStore(db),
     ...createReportStore(db),
     nowMs: async () => db.now(),
     ensureRoom: async (bytes) => db.ensureRoom(bytes),

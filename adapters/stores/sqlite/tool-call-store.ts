@@ -3,14 +3,16 @@ import type { ApprovalId, ContentDigest, RunKey } from '../../../contracts/ids.t
 import type { GateRecord } from '../../../domain/approval/gate.ts';
 import type { ConsumeResult, NewToolCall, ToolCallRecord, ToolCallStore } from '../../../domain/store/port.ts';
 import { integer, toToolCall } from '../rows.ts';
-import { INSERT_CALL } from '../sql.ts';
+import { INSERT_CALL, RUN_ROW } from '../sql.ts';
 import { callBegun, callEnded, callRefused } from '../audit-facts.ts';
 import { writeAudit } from './audit-store.ts';
 import type { Connection } from './connection.ts';
 import { putNode } from './content-store.ts';
 import { findGateRow, writeGate } from './gate-store.ts';
 import { actionFacts, useStanding } from './grant-store.ts';
-import { findRunRow, runRow } from './run-store.ts';
+import { runRow } from './run-store.ts';
+
+const SELECT_CALLS = `SELECT * FROM tool_calls WHERE run = ${RUN_ROW}`;
 
 export function createToolCallStore(db: Connection): ToolCallStore {
   return {
@@ -25,21 +27,17 @@ export function createToolCallStore(db: Connection): ToolCallStore {
         if (call.effect !== 'read') writeAudit(db, callBegun(call));
         return { type: 'begun', call: begun };
       }),
-    journalRead: async (call, outcome) =>
+    journalRead: async (call, outcome, tookMs) =>
       db.write(() => {
         invariant(call.effect === 'read', `only a read is journalled with its outcome alone, and ${call.callKey} is "${call.effect}"`);
-        if (!find(db, call.runKey, call.callKey)) insert(db, call);
-        return finish(db, call.runKey, call.callKey, outcome);
+        return finish(db, find(db, call.runKey, call.callKey) ?? insert(db, call, tookMs), outcome);
       }),
     consumeApproval: async (call, rule) => db.write(() => consume(db, call, rule)),
-    getToolCall: async (runKey, callKey) => db.read(() => find(db, runKey, callKey)),
-    listToolCalls: async (runKey) =>
-      db.read(() =>
-        db.all('SELECT * FROM tool_calls WHERE run = :run ORDER BY id', { run: findRunRow(db, runKey) ?? -1 }).map((row) => toToolCall(row, runKey)),
-      ),
-    findActions: async (runKey, tool, argumentsDigest) => db.read(() => actions(db, runKey, tool, argumentsDigest)),
+    getToolCall: async (runKey, callKey) => db.readOne(() => find(db, runKey, callKey)),
+    listToolCalls: async (runKey) => db.readOne(() => db.all(`${SELECT_CALLS} ORDER BY id`, { ...runKey }).map((row) => toToolCall(row, runKey))),
+    findActions: async (runKey, tool, argumentsDigest) => db.readOne(() => actions(db, runKey, tool, argumentsDigest)),
     claimRecordedLine: async (runKey, callKey, lines, recording) => db.write(() => claim(db, runKey, callKey, lines, recording)),
-    finishToolCall: async (runKey, callKey, outcome) => db.write(() => finish(db, runKey, callKey, outcome)),
+    finishToolCall: async (runKey, callKey, outcome) => db.write(() => finish(db, known(db, runKey, callKey), outcome)),
   };
 }
 
@@ -69,19 +67,14 @@ function consume(
   return { type: 'permitted', call: intent, gate: consumed };
 }
 
-function insert(db: Connection, call: NewToolCall): ToolCallRecord {
+function insert(db: Connection, call: NewToolCall, tookMs = 0): ToolCallRecord {
   const { runKey, ...columns } = call;
-  db.run(INSERT_CALL, { run: runRow(db, runKey), ...columns, now: db.now() });
-  return known(db, runKey, call.callKey);
+  return toToolCall(db.get(`${INSERT_CALL} RETURNING *`, { run: runRow(db, runKey), ...columns, now: db.now(), tookMs: Math.round(tookMs) }) ?? {}, runKey);
 }
 
 function actions(db: Connection, runKey: RunKey, tool: string, argumentsDigest: string): ToolCallRecord[] {
   return db
-    .all(`SELECT * FROM tool_calls WHERE run = :run AND tool = :tool AND arguments_digest = :argumentsDigest AND status <> 'failed' ORDER BY id`, {
-      run: findRunRow(db, runKey) ?? -1,
-      tool,
-      argumentsDigest,
-    })
+    .all(`${SELECT_CALLS} AND tool = :tool AND arguments_digest = :argumentsDigest AND status <> 'failed' ORDER BY id`, { ...runKey, tool, argumentsDigest })
     .map((row) => toToolCall(row, runKey));
 }
 
@@ -100,32 +93,35 @@ function claim(db: Connection, runKey: RunKey, callKey: string, lines: readonly 
   return line;
 }
 
-function finish(db: Connection, runKey: RunKey, callKey: string, outcome: Parameters<ToolCallStore['finishToolCall']>[2]): ToolCallRecord {
-  const run = runRow(db, runKey);
-  const before = known(db, runKey, callKey);
+function finish(db: Connection, before: ToolCallRecord, outcome: Parameters<ToolCallStore['finishToolCall']>[2]): ToolCallRecord {
   const isOpen = before.status === 'intent' || (before.status === 'inDoubt' && outcome.status !== 'inDoubt');
   if (!isOpen) return before;
-  db.run('UPDATE tool_calls SET status = :status, result_json = :result, is_error = :isError, ended_at_ms = :now WHERE run = :run AND call_key = :callKey', {
-    run,
-    callKey,
-    status: outcome.status,
-    result: JSON.stringify(outcome.result),
-    isError: outcome.isError ? 1 : 0,
-    now: db.now(),
-  });
-  if (outcome.message) putNode(db, run, callKey, outcome.message);
-  const after = known(db, runKey, callKey);
+  const { runKey, callKey } = before;
+  const row = db.get(
+    `UPDATE tool_calls SET status = :status, result_json = :result, is_error = :isError, ended_at_ms = :now
+     WHERE run = ${RUN_ROW} AND call_key = :callKey RETURNING *`,
+    {
+      ...runKey,
+      callKey,
+      status: outcome.status,
+      result: JSON.stringify(outcome.result),
+      isError: outcome.isError ? 1 : 0,
+      now: db.now(),
+    },
+  );
+  const after = toToolCall(row ?? {}, runKey);
+  if (outcome.message) putNode(db, integer(row ?? {}, 'run'), callKey, outcome.message);
   writeAudit(db, callEnded(after));
   return after;
 }
 
 function find(db: Connection, runKey: RunKey, callKey: string): ToolCallRecord | null {
-  const row = db.get('SELECT * FROM tool_calls WHERE run = :run AND call_key = :callKey', { run: findRunRow(db, runKey) ?? -1, callKey });
+  const row = db.get(`${SELECT_CALLS} AND call_key = :callKey`, { ...runKey, callKey });
   return row ? toToolCall(row, runKey) : null;
 }
 
 function findByApproval(db: Connection, runKey: RunKey, approvalId: ApprovalId): ToolCallRecord | null {
-  const row = db.get('SELECT * FROM tool_calls WHERE run = :run AND approval_id = :approvalId', { run: findRunRow(db, runKey) ?? -1, approvalId });
+  const row = db.get(`${SELECT_CALLS} AND approval_id = :approvalId`, { ...runKey, approvalId });
   return row ? toToolCall(row, runKey) : null;
 }
 

@@ -22,16 +22,16 @@ import { findRunRow } from './run-store.ts';
 
 export function createTraceStore(db: Connection): TraceStore {
   return {
-    registerSinks: (names, forgetAfterMs) =>
+    registerSinks: (names, forgetAfterMs, takes = 'spans') =>
       db.write(() => {
-        for (const sink of names) db.run(REGISTER_SINK, { sink, now: db.now() });
+        for (const sink of names) db.run(REGISTER_SINK, { sink, takes, now: db.now() });
         if (db.run(FORGET_SINKS, { before: db.now() - forgetAfterMs }) > 0) db.run(FORGET_OUTBOX);
       }),
-    claimEnded: async (sink, { holder, leaseMs, limit }) => {
-      if (!db.read(() => db.get(HAS_ENDED, { sink }))) return [];
+    claimEnded: async (sink, { holder, leaseMs, limit, behind = '' }) => {
+      if (!db.read(() => db.get(HAS_ENDED, { sink, behind }))) return [];
       return await db.write(() => {
         if (!db.get(CLAIM_SINK, { sink, holder, until: db.now() + leaseMs, now: db.now() })) return [];
-        return db.all(SELECT_ENDED, { sink, limit }).map(toEnded);
+        return db.all(SELECT_ENDED, { sink, behind, limit }).map(toEnded);
       });
     },
     settleEnded: (sink, ids, { exported, dropped }) =>

@@ -4,11 +4,14 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { TraceExporter } from '../../../adapters/sinks/exporter.ts';
+import type { Feedback } from '../../../adapters/sinks/feedback.ts';
 import type { Delivery, Sink } from '../../../adapters/sinks/sink.ts';
 import { openSqliteStore } from '../../../adapters/stores/sqlite/sqlite-store.ts';
 import type { Store } from '../../../domain/store/port.ts';
 import { GEN_AI, TOLLGATE } from '../../../telemetry/names.ts';
+import { spanIdOf } from '../../../telemetry/trace-ids.ts';
 import type { Span } from '../../../telemetry/span.ts';
+import { newFeedback } from '../../support/store-contract/feedback-contract.ts';
 import { END, reply, reserve, startRun, usd } from '../../support/store-contract/fixtures.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
@@ -29,6 +32,13 @@ afterEach(async () => {
 class Recorder implements Sink {
   readonly name = 'recorder';
   readonly sent: Span[] = [];
+  readonly feedback: Feedback[] = [];
+  feedbackDelivery: (feedback: Feedback) => Delivery = () => ({ type: 'taken', rejected: 0 });
+  async sendFeedback(feedback: Feedback): Promise<Delivery> {
+    const delivery = this.feedbackDelivery(feedback);
+    if (delivery.type === 'taken') this.feedback.push(feedback);
+    return delivery;
+  }
   delivery: Delivery = { type: 'taken', rejected: 0 };
   async send(spans: readonly Span[]): Promise<Delivery> {
     if (this.delivery.type === 'taken') this.sent.push(...spans);
@@ -73,7 +83,7 @@ test('what was under way when its run ended has a span, and one that ends later 
 
 test('a child is in the trace of its parent, below it', async () => {
   await store.registerSinks(['recorder'], 1e12);
-  const { traceparentBelow, traceOf, spanIdOf } = await import('../../../telemetry/trace-ids.ts');
+  const { traceparentBelow, traceOf } = await import('../../../telemetry/trace-ids.ts');
   const parent = await startRun(store);
   const child = await startRun(store, { parentRunKeys: [parent], traceparent: traceparentBelow({ runKey: parent }, { type: 'run' }) });
   await store.endRun(child, END, 0);
@@ -95,6 +105,7 @@ test('an export whose outcome nobody noted is repeated with the same spans', asy
   let seen: readonly Span[] = [];
   const failing: Sink = {
     name: 'recorder',
+    sendFeedback: (feedback) => sink.sendFeedback(feedback),
     send: async (spans) => {
       seen = spans;
       return await sink.send(spans);
@@ -108,7 +119,7 @@ test('an export whose outcome nobody noted is repeated with the same spans', asy
   sink.delivery = { type: 'taken', rejected: 0 };
   await exporterOf(sink).flush();
   expect(sink.sent).toEqual(seen);
-  expect(await pendingOf()).toEqual({ sink: 'recorder', pending: 0, exported: sink.sent.length, dropped: 0 });
+  expect(await pendingOf()).toEqual({ sink: 'recorder', pending: 0, oldestAtMs: null, exported: sink.sent.length, dropped: 0 });
 });
 
 test('refused spans are dropped and counted; a row that nothing can be made of holds up none', async () => {
@@ -121,7 +132,89 @@ test('refused spans are dropped and counted; a row that nothing can be made of h
   const sink = new Recorder();
   sink.delivery = { type: 'refused', reason: 'HTTP 400' };
   await exporterOf(sink).flush();
-  expect(await pendingOf()).toEqual({ sink: 'recorder', pending: 0, exported: 0, dropped: 2 });
+  expect(await pendingOf()).toEqual({ sink: 'recorder', pending: 0, oldestAtMs: null, exported: 0, dropped: 2 });
+});
+
+/** A run that has ended, with feedback on it, for a sink that takes both. */
+async function judgedRun(...feedback: Parameters<typeof newFeedback>[1][]) {
+  await store.registerSinks(['recorder'], 1e12);
+  await store.registerSinks(['recorder feedback'], 1e12, 'feedback');
+  const key = await startRun(store);
+  await store.endRun(key, END, 0);
+  for (const change of feedback) await store.putFeedback(newFeedback(key, change));
+  return key;
+}
+const feedbackState = async () => (await store.listSinks()).find(({ sink }) => sink === 'recorder feedback');
+function forgetLeases(): void {
+  const database = new DatabaseSync(path);
+  database.exec('UPDATE trace_sinks SET lease_until_ms = 0');
+  database.close();
+}
+
+test('feedback goes to the sink once, about the span of its run or step, without what was said and who said it', async () => {
+  const key = await judgedRun({ comment: 'call ann', label: 'good', actor: 'carol' }, { feedbackId: 'f2', step: 3, scorePerMille: -500 });
+  const sink = new Recorder();
+  await exporterOf(sink).flush();
+  await exporterOf(sink).flush();
+  const run = sink.sent.find(({ name }) => name.startsWith('invoke_agent'));
+  expect(sink.feedback).toMatchObject([
+    { feedbackId: 'f1', score: 1, label: 'good', comment: null, traceId: run?.traceId, aboutSpanId: run?.spanId },
+    { feedbackId: 'f2', score: -0.5, label: null, aboutSpanId: spanIdOf(key, { type: 'step', step: 3 }), metadata: { step: 3 } },
+  ]);
+  expect(JSON.stringify(sink.feedback)).not.toMatch(/call ann|carol/);
+  expect(await feedbackState()).toMatchObject({ pending: 0, exported: 2, dropped: 0 });
+});
+
+test('feedback that a sink can not take now stays and is sent again with the same ids, and spans do not wait for it', async () => {
+  await judgedRun({});
+  const sink = new Recorder();
+  const tried: string[] = [];
+  sink.feedbackDelivery = ({ uuid }) => {
+    tried.push(uuid);
+    return { type: 'unavailable', reason: 'HTTP 503' };
+  };
+  await exporterOf(sink).flush();
+  expect(sink.sent).toHaveLength(1);
+  await store.endRun(await startRun(store), END, 0);
+  await exporterOf(sink).flush();
+  expect(sink.sent).toHaveLength(2);
+  forgetLeases();
+  sink.feedbackDelivery = () => ({ type: 'taken', rejected: 0 });
+  await exporterOf(sink).flush();
+  expect(sink.feedback.map(({ uuid }) => uuid)).toEqual([tried[0]]);
+  expect(tried[0]).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+});
+
+test('feedback waits for the spans that it is about; what a sink does not know for an hour is dropped, and holds up no other', async () => {
+  await judgedRun({}, { feedbackId: 'lost' }, { feedbackId: 'f3' });
+  const sink = new Recorder();
+  sink.delivery = { type: 'unavailable', reason: 'down' };
+  await exporterOf(sink).flush();
+  expect(sink.feedback).toEqual([]);
+  forgetLeases();
+  sink.delivery = { type: 'taken', rejected: 0 };
+  sink.feedbackDelivery = ({ feedbackId }) =>
+    feedbackId === 'lost' ? { type: 'unavailable', reason: 'HTTP 404', isUnknown: true } : { type: 'taken', rejected: 0 };
+  await exporterOf(sink).flush();
+  expect(sink.feedback.map(({ feedbackId }) => feedbackId)).toEqual(['f1', 'f3']);
+  expect(await feedbackState()).toMatchObject({ pending: 1, exported: 2, dropped: 0 });
+  forgetLeases();
+  const database = new DatabaseSync(path);
+  database.exec('UPDATE trace_outbox SET at_ms = at_ms - 3600001');
+  database.close();
+  await exporterOf(sink).flush();
+  expect(await feedbackState()).toMatchObject({ pending: 0, exported: 2, dropped: 1 });
+});
+
+test('refused feedback is dropped and counted, and a dead sink keeps no more of it than is allowed', async () => {
+  await judgedRun({}, { feedbackId: 'f2' });
+  const sink = new Recorder();
+  sink.feedbackDelivery = () => ({ type: 'refused', reason: 'HTTP 422' });
+  await exporterOf(sink).flush();
+  expect(await feedbackState()).toMatchObject({ pending: 0, exported: 0, dropped: 2 });
+  await judgedRun({}, { feedbackId: 'f2' }, { feedbackId: 'f3' });
+  expect(await store.trimEnded('recorder feedback', 1)).toBe(2);
+  expect(await feedbackState()).toMatchObject({ pending: 1, dropped: 4 });
 });
 
 test('100,000 spans for a dead sink: memory stays where it was, and what is too much is dropped and counted', async () => {

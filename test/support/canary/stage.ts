@@ -7,7 +7,9 @@ import { fileURLToPath } from 'node:url';
 import type { ScenarioInput } from '../../../adapters/providers/simulated/scenario.ts';
 import { type ReadyChild, startChild } from '../../../client/dev/child-process.ts';
 import { type Ended, endOf } from '../http-stage.ts';
+import { OtlpCapture } from '../otlp-capture.ts';
 import { Stage } from '../stage.ts';
+import { waitFor } from '../wait-for.ts';
 import { canaryOf, canaryText, leaksIn } from './values.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -33,10 +35,28 @@ export function canaryScenarios(): ScenarioInput[] {
   ] as ScenarioInput[];
 }
 
-/** A stage with the canary project, an API, and a provider that keeps every request it gets. */
+/** Every sink there is, each at a path of its own. */
+const SINKS = ['otlp', 'langsmith', 'weave', 'phoenix', 'braintrust', 'langfuse', 'helicone'] as const;
+
+function sinksAt(url: string): NodeJS.ProcessEnv {
+  return {
+    OTEL_EXPORTER_OTLP_ENDPOINT: `${url}/otlp`,
+    TOLLGATE_TRACE_SINKS: SINKS.slice(1).join(','),
+    TOLLGATE_TRACE_CONTENT: '1',
+    ...{ LANGSMITH_API_KEY: 'k', LANGSMITH_ENDPOINT: `${url}/langsmith` },
+    ...{ WANDB_API_KEY: 'k', WANDB_PROJECT: 'team/canary', WF_TRACE_SERVER_URL: `${url}/weave` },
+    PHOENIX_COLLECTOR_ENDPOINT: `${url}/phoenix`,
+    ...{ BRAINTRUST_API_KEY: 'k', BRAINTRUST_API_URL: `${url}/braintrust` },
+    ...{ LANGFUSE_PUBLIC_KEY: 'k', LANGFUSE_SECRET_KEY: 'k', LANGFUSE_BASE_URL: `${url}/langfuse` },
+    ...{ HELICONE_API_KEY: 'k', HELICONE_API_URL: `${url}/helicone` },
+  };
+}
+
+/** A stage with the canary project, an API, a provider that keeps every request it gets, and every sink of traces, with content. */
 export class CanaryStage extends Stage {
   readonly #mailFolder: string;
   readonly #requests: Buffer[] = [];
+  readonly #sinks = new OtlpCapture();
   #proxy: Server | null = null;
   #api: ReadyChild | null = null;
   /** What commands and the API said. */
@@ -54,6 +74,7 @@ export class CanaryStage extends Stage {
   }
 
   async openCanary(options: { readonly databaseUrl?: string } = {}): Promise<this> {
+    await this.#sinks.open();
     this.#proxy = createServer((request, response) => void this.#forward(request, response));
     await new Promise<void>((resolve) => this.#proxy?.listen(0, '127.0.0.1', resolve));
     await this.open({ scenarios: canaryScenarios(), ...options });
@@ -65,7 +86,7 @@ export class CanaryStage extends Stage {
 
   override get environment(): NodeJS.ProcessEnv {
     const address = this.#proxy?.address() as AddressInfo | undefined;
-    return { ...super.environment, TOLLGATE_SIMULATED_URL: `http://127.0.0.1:${address?.port}/v1` };
+    return { ...super.environment, ...sinksAt(this.#sinks.url), TOLLGATE_SIMULATED_URL: `http://127.0.0.1:${address?.port}/v1` };
   }
 
   async #forward(request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse): Promise<void> {
@@ -102,6 +123,16 @@ export class CanaryStage extends Stage {
     return Buffer.concat(this.#requests);
   }
 
+  /** What each sink was sent, once all of it has been. */
+  async exported(): Promise<Record<string, Buffer>> {
+    await waitFor('everything sent', async () => {
+      const sinks = await this.store.listSinks();
+      return sinks.length === SINKS.length && sinks.every(({ pending }) => pending === 0);
+    });
+    const of = (sink: string) => this.#sinks.requests.filter(({ path }) => path.startsWith(`/${sink}/`)).map(({ body }) => body);
+    return Object.fromEntries(SINKS.map((sink) => [sink, Buffer.concat(of(sink))]));
+  }
+
   /** What tools were given. */
   get mailbox(): readonly { readonly tool: string; readonly args: Record<string, string> }[] {
     const text = readFileSync(join(this.#mailFolder, 'mailbox.jsonl'), 'utf8');
@@ -125,6 +156,7 @@ export class CanaryStage extends Stage {
     this.#proxy?.closeAllConnections();
     this.#proxy?.close();
     await super.close();
+    this.#sinks.close();
     rmSync(this.#mailFolder, { recursive: true, force: true });
   }
 }

@@ -187,6 +187,7 @@ export function describeAuditContract(subject: Subject): void {
     expect(verified(withEnd(ofRun.filter((line) => line.chain !== chain || Number(line.sequence) < 7))).findings).toMatchObject([
       { kind: 'removed', sequence: 7 },
     ]);
+    expect(verified(withEnd(ofRun.filter((line) => line.chain !== chain))).findings).toMatchObject([{ kind: 'removed', chain }]);
     expect(verified(withEnd(lines.filter((line) => line.chain !== chain))).findings).toMatchObject([
       { kind: 'removed', message: expect.stringContaining('whole chain') },
     ]);

@@ -35,7 +35,16 @@ export function describeContentContract(subject: Subject): void {
       'a',
       'b',
     ]);
-    const whole = await store.loadTranscript(key, { attemptId: second, nodeIds: [] });
+    const start = { attemptId: null, nodeIds: ['input'] };
+    const texts = (loaded: Awaited<ReturnType<typeof store.loadTranscript>>) =>
+      loaded.type === 'transcript' ? { isTail: loaded.isTail, texts: loaded.messages.map((message) => message.text) } : loaded;
+    const newest = { attemptId: second, nodeIds: [] };
+    expect(texts(await store.loadTranscript(key, newest, head))).toEqual({ isTail: true, texts: ['It is on its way.'] });
+    expect(texts(await store.loadTranscript(key, newest, start))).toEqual({ isTail: true, texts: ['Let me look.', 'a', 'b', 'It is on its way.'] });
+    expect(texts(await store.loadTranscript(key, head, head))).toEqual({ texts: ['Where is my order?', 'Let me look.', 'a', 'b'] });
+    const other = { attemptId: first, nodeIds: [`${first}:b`] };
+    expect(texts(await store.loadTranscript(key, head, other))).toEqual({ texts: ['Where is my order?', 'Let me look.', 'a', 'b'] });
+    const whole = await store.loadTranscript(key, newest);
     expect(whole.type === 'transcript' && whole.messages.at(-1)).toEqual({ role: 'assistant', text: 'It is on its way.', toolCalls: [] });
     expect(whole.type === 'transcript' && whole.messages[1]).toEqual({ role: 'assistant', text: 'Let me look.', toolCalls: asked.toolCalls });
   });

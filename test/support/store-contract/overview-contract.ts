@@ -59,7 +59,7 @@ export function describeOverviewContract(subject: Subject): void {
     await store.endRun(ended, END, 1);
 
     const filter = { sinceMs: clock.nowMs, limit: 10 };
-    expect(await store.countRuns(filter)).toEqual([
+    expect(await store.countRuns(filter)).toMatchObject([
       { task: 'support', tenant: 'acme', status: 'awaitingApproval', runs: 1 },
       { task: 'support', tenant: 'acme', status: 'completed', runs: 1 },
       { task: 'support', tenant: 'globex', status: 'running', runs: 1 },
@@ -71,5 +71,18 @@ export function describeOverviewContract(subject: Subject): void {
     expect(await store.countRuns({ ...filter, tenant: 'globex' })).toHaveLength(1);
     expect(await store.listGateTimes({ ...filter, tenant: 'globex' })).toEqual([]);
     expect(await store.countRuns({ ...filter, sinceMs: clock.nowMs + 1 })).toEqual([]);
+  });
+
+  test('budgets are summed with what is used of them, and those of child runs, which draw on their parent’s, are not counted again', async () => {
+    const { store, clock } = subject();
+    const parent = await startRun(store, { limitNanoUsd: usd(1_000) });
+    const child = await startRun(store, { limitNanoUsd: usd(400), parentRunKeys: [parent] });
+    await startRun(store, { limitNanoUsd: usd(50) });
+    const id = await reserve(store, child, { reservedNanoUsd: usd(100) });
+    await store.reportAttempt(child, id, { outcome: { type: 'reply' }, reply: reply('x'), money: { type: 'settle', costNanoUsd: usd(30) } });
+    await store.reserveAttempt(newAttempt(parent, { reservedNanoUsd: usd(7) }));
+    expect(await store.countRuns({ sinceMs: clock.nowMs, limit: 10 })).toEqual([
+      { task: 'support', tenant: 'acme', status: 'running', runs: 3, limitNanoUsd: 1_050, usedNanoUsd: 37 },
+    ]);
   });
 }

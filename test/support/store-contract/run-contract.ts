@@ -99,11 +99,16 @@ export function describeRunContract(subject: Subject): void {
   test('a reservation takes the end of its run back: a reset has undone it', async () => {
     const { store } = subject();
     const key = await startRun(store);
+    const attemptId = await reserve(store, key);
     await store.endRun(key, END, 1);
+    const reopened = async () => (await store.listAudit({ runKey: key, limit: 100 })).filter(({ type }) => type === 'run.reopened').length;
     await store.reserveAttempt(newAttempt(key, { reservedNanoUsd: usd(2_000) }));
-    expect(await store.getRun(key)).toMatchObject({ status: 'completed' });
+    expect(await store.reserveAttempt(newAttempt(key, { attemptId }))).toMatchObject({ type: 'exists' });
+    expect([(await store.getRun(key))?.status, await reopened()]).toEqual(['completed', 0]);
+    await reserve(store, key);
     await reserve(store, key);
     expect(await store.getRun(key)).toMatchObject({ status: 'running', end: null, endedAtMs: null });
+    expect(await reopened()).toBe(1);
   });
 
   test('a run that a reset took back goes on and can end differently', async () => {

@@ -30,11 +30,11 @@ export function describeToolCallContract(subject: Subject): void {
   });
 
   test('a short read is journalled together with its outcome and its message, once', async () => {
-    const { store } = subject();
+    const { store, clock } = subject();
     const call = newToolCall(await startRun(store), { effect: 'read' });
     const message = { role: 'tool', toolCallId: 'c' as ToolCallId, name: 'look', text: 'found', isError: false } as const;
-    const done = await store.journalRead(call, { status: 'done', result: 'found', isError: false, message });
-    expect(done).toMatchObject({ ...call, status: 'done', result: 'found' });
+    const done = await store.journalRead(call, { status: 'done', result: 'found', isError: false, message }, 30);
+    expect(done).toMatchObject({ ...call, status: 'done', result: 'found', startedAtMs: clock.nowMs - 30, endedAtMs: clock.nowMs });
     expect(await store.journalRead(call, { status: 'failed', result: 'other', isError: true })).toEqual(done);
     expect(await store.listToolCalls(call.runKey)).toEqual([done]);
     expect(await store.loadTranscript(call.runKey, { attemptId: null, nodeIds: [call.callKey] })).toEqual({ type: 'transcript', messages: [message] });

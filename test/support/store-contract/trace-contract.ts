@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { AttemptId } from '../../../contracts/ids.ts';
 import type { Subject } from '../store-contract.ts';
+import { newFeedback } from './feedback-contract.ts';
 import { approvedGate, END, newGate, newToolCall, permitted, reply, reserve, startRun, usd } from './fixtures.ts';
 
 const FOREVER_MS = 1_000_000_000_000;
@@ -110,7 +111,7 @@ export function describeTraceContract(subject: Subject): void {
         { exported: 2, dropped: 0 },
       );
       expect(await store.claimEnded('one', CLAIM)).toEqual([]);
-      expect(await store.listSinks()).toEqual([{ sink: 'one', pending: 0, exported: 2, dropped: 0 }]);
+      expect(await store.listSinks()).toEqual([{ sink: 'one', pending: 0, oldestAtMs: null, exported: 2, dropped: 0 }]);
     } finally {
       await other.close();
     }
@@ -124,7 +125,36 @@ export function describeTraceContract(subject: Subject): void {
     expect(await store.trimEnded('one', 3)).toBe(2);
     expect(await store.trimEnded('one', 3)).toBe(0);
     expect((await store.claimEnded('one', CLAIM)).map(({ id }) => id)).toEqual(before.slice(2).map(({ id }) => id));
-    expect(await store.listSinks()).toEqual([{ sink: 'one', pending: 3, exported: 0, dropped: 2 }]);
+    expect(await store.listSinks()).toEqual([{ sink: 'one', pending: 3, oldestAtMs: expect.any(Number), exported: 0, dropped: 2 }]);
+  });
+
+  test('feedback is kept for sinks that take it, once its run has ended, and behind the spans of that', async () => {
+    const { store } = subject();
+    await store.registerSinks(['one'], FOREVER_MS);
+    await store.registerSinks(['one feedback'], FOREVER_MS, 'feedback');
+    const key = await startRun(store);
+    await store.putFeedback(newFeedback(key));
+    await store.putFeedback(newFeedback(key, { feedbackId: 'f2', step: 1 }));
+    expect(await store.claimEnded('one feedback', CLAIM)).toEqual([]);
+    await store.endRun(key, END, 0);
+    await store.putFeedback(newFeedback(key, { feedbackId: 'f3' }));
+    await store.putFeedback(newFeedback(key, { feedbackId: 'f3' }));
+    const spans = await store.claimEnded('one', CLAIM);
+    expect(spans.map(({ kind }) => kind)).toEqual(['run']);
+    const behind = { ...CLAIM, behind: 'one' };
+    expect(await store.claimEnded('one feedback', behind)).toEqual([]);
+    const ids = spans.map(({ id }) => id);
+    await store.settleEnded('one', ids, { exported: 1, dropped: 0 });
+    const rows = await store.claimEnded('one feedback', behind);
+    expect(rows.map(({ kind, ref, runKey }) => [kind, ref, runKey])).toEqual(['f1', 'f2', 'f3'].map((id) => ['feedback', id, key]));
+    // Spans that end later hold up none that came before them.
+    const other = await startRun(store);
+    await store.endRun(other, END, 0);
+    expect(await store.claimEnded('one feedback', behind)).toEqual(rows);
+    expect((await store.listSinks()).map(({ sink, pending }) => [sink, pending])).toEqual([
+      ['one', 1],
+      ['one feedback', 3],
+    ]);
   });
 
   test('a sink that nobody names any more is forgotten with what was kept for it', async () => {
@@ -136,7 +166,7 @@ export function describeTraceContract(subject: Subject): void {
     expect((await store.listSinks()).map(({ sink }) => sink)).toEqual(['kept', 'old']);
     clock.nowMs += 2_000;
     await store.registerSinks(['kept'], 60_000);
-    expect(await store.listSinks()).toEqual([{ sink: 'kept', pending: 1, exported: 0, dropped: 0 }]);
+    expect(await store.listSinks()).toEqual([{ sink: 'kept', pending: 1, oldestAtMs: expect.any(Number), exported: 0, dropped: 0 }]);
   });
 
   test('a run keeps the place in a trace that it was given', async () => {
