@@ -2,6 +2,7 @@ import { addMessage } from './agent-run/add-message.ts';
 import { addNote, readAnswer } from './agent-run/notes.ts';
 import { finishRun } from './agent-run/finish-run.ts';
 import { pinTask } from './agent-run/pin-task.ts';
+import { recordRepair } from './agent-run/record-repair.ts';
 import { openGate } from './approval/open-gate.ts';
 import { tendGate } from './approval/tend-gate.ts';
 import { recordAnswer } from './approval/record-answer.ts';
@@ -31,6 +32,7 @@ export function createActivities(ports: ActivityPorts): Activities {
     readAnswer: (input) => answering(() => readAnswer(ports, input)),
     openGate: (input) => answering(() => openGate(ports, input)),
     recordDecision: (input) => answering(() => recordDecision(ports, input)),
+    recordRepair: (input) => answering(() => recordRepair(ports, input)),
     recordQuestion: (input) => answering(() => recordQuestion(ports, input)),
     recordAnswer: (input) => answering(() => recordAnswer(ports, input)),
     tendGate: (input) => answering(() => tendGate(ports, input)),

@@ -25,6 +25,8 @@ import type {
   RecordAnswerOutcome,
   RecordDecisionInput,
   RecordDecisionOutcome,
+  RecordRepairInput,
+  RecordRepairOutcome,
   RecordQuestionInput,
   RecordQuestionOutcome,
   RefuseCallInput,
@@ -53,6 +55,8 @@ export interface Activities {
   openGate(input: OpenGateInput): Promise<OpenGateOutcome>;
   /** Verifies and audits what a person decided. */
   recordDecision(input: RecordDecisionInput): Promise<RecordDecisionOutcome>;
+  /** Verifies, makes and audits what an operator does to the run. */
+  recordRepair(input: RecordRepairInput): Promise<RecordRepairOutcome>;
   /** Verifies, redacts and audits what a person asks the agent at a gate. */
   recordQuestion(input: RecordQuestionInput): Promise<RecordQuestionOutcome>;
   /** Writes the agent's answer beside the question. Nothing else of the gate changes. */

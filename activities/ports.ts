@@ -3,6 +3,7 @@ import type { Keyring } from '../domain/encryption/port.ts';
 import type { RedactionEngine } from '../domain/redaction/exit-port.ts';
 import type { ModelCatalogue } from '../domain/model/catalogue-port.ts';
 import type { AttemptRecord, Store } from '../domain/store/port.ts';
+import type { RepairRoles } from '../domain/repair/repair.ts';
 import type { TaskRegistry } from '../domain/task/registry-port.ts';
 import type { ToolDefinition } from '../contracts/task.ts';
 import type { ToolBindingRuntime } from '../domain/tool/runtime-port.ts';
@@ -20,6 +21,8 @@ export interface ActivityPorts {
   readonly unsignedSigner: DecisionSigner | null;
   /** Whether the person who asked for a run may decide where the policy does not say. */
   readonly requesterMayDecideByDefault: boolean;
+  /** Who may repair a run. Unset: the roles of the default configuration. */
+  readonly repairRoles?: RepairRoles;
   /** Told when the first part of a streamed reply has arrived, and how long that took. Must not throw. */
   readonly onFirstChunk?: (attempt: Pick<AttemptRecord, 'runKey' | 'model' | 'provider'>, tookMs: number) => void;
 }

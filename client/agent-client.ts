@@ -19,6 +19,7 @@ import { fairShareOf } from './fairness.ts';
 import { reportGate, type GateReport } from './gate-report.ts';
 import { completeOutcome, outcomeOfFailure, outcomeOfResult, type OutputOf, type RunOutcome } from './run-result.ts';
 import { noSuchGate } from './run-reader.ts';
+import { bareRepair, type RepairAsked, type RepairOptions, type RepairResult, sendRepair, type SignedRepair, signRepair, toRepair } from './repair.ts';
 import { type DecisionToSign, signForSignal, type SignedSignal } from './signed-decision.ts';
 import { type RunSummary, summarizeRun } from './run-report.ts';
 import { type ClientRedaction, redactComment, redactOutgoing } from './redaction.ts';
@@ -116,6 +117,10 @@ export interface AgentClient extends AttentionDoor {
   addUserMessage(agentRunId: string, text: string, options?: MessageOptions): Promise<{ readonly messageId: string }>;
   /** Keeps what somebody thought of a run or one of its steps; reports, metrics and sinks have it. Needs a store. */
   feedback(agentRunId: string, feedback: Feedback): Promise<FeedbackGiven>;
+  /** Pauses a run, lets it go on, gives a step up, has another model asked first, raises its budget: for whoever's role may. */
+  repair(agentRunId: string, repair: RepairAsked, options: RepairOptions): Promise<RepairResult>;
+  /** Signs a repair without sending it, for the input of a plain Temporal update. */
+  signRepair(agentRunId: string, repair: RepairAsked, options: RepairOptions): Promise<SignedRepair>;
   /** Asks a run to stop. What it was doing is finished or held first. `ended`: it had come to its end before. */
   cancel(agentRunId: string): Promise<{ readonly type: 'requested' | 'ended' }>;
   /** Newest first. Needs a store. */
@@ -177,6 +182,8 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     signDecision: (approvalId, decision) => signDecision(options, approvalId, decision),
     ...createAttentionDoor({ ...options, reaching: (call) => reaching(client, call) }),
     addUserMessage: (agentRunId, text, messageOptions = {}) => sendMessage(options, agentRunId as AgentRunId, text, messageOptions),
+    repair: (agentRunId, repair, repairOptions) => repairRun(options, agentRunId as AgentRunId, repair, repairOptions),
+    signRepair: (agentRunId, repair, repairOptions) => signRepairOf(options, agentRunId as AgentRunId, repair, repairOptions),
     feedback: (agentRunId, feedback) =>
       giveFeedback({ store: needStore(store, 'feedback'), redaction: options.redaction, actor: identity.name }, agentRunId, feedback),
     async cancel(agentRunId) {
@@ -319,6 +326,27 @@ async function sendMessage(options: AgentClientOptions, agentRunId: AgentRunId, 
     );
   await reaching(client, () => client.withDeadline(Date.now() + READ_TIMEOUT_MS, () => handle.signal(addUserMessageSignal, message)), agentRunId);
   return { messageId: message.messageId };
+}
+
+async function repairRun(options: AgentClientOptions, agentRunId: AgentRunId, asked: RepairAsked, given: RepairOptions): Promise<RepairResult> {
+  const { client, signer } = options;
+  const repair = toRepair(asked, given);
+  const { runKey, closedAt } = await readExecution(options, agentRunId);
+  if (closedAt) return { type: 'refused', reason: 'ended', message: `The run ${agentRunId} has ended; nothing was changed. Start a new one.` };
+  const reason = redactComment(await options.redaction(), given.reason);
+  const payload = signer ? signRepair(signer, options.identity, runKey, repair, { ...given, reason }, Date.now()).payload : bareRepair(repair, reason);
+  return await reaching(client, () => sendRepair(client, runKey, repair.type, payload), agentRunId);
+}
+
+async function signRepairOf(options: AgentClientOptions, agentRunId: AgentRunId, asked: RepairAsked, given: RepairOptions): Promise<SignedRepair> {
+  const { signer, identity, store } = options;
+  const repair = toRepair(asked, given);
+  if (!signer) throw new TollgateError('invalidInput', 'This client has no signer. Give createAgentClient({ signer }), or sign through the API or the CLI.');
+  const { runKey } = await readExecution(options, agentRunId);
+  const reason = redactComment(await options.redaction(), given.reason);
+  const signed = signRepair(signer, identity, runKey, repair, { ...given, reason }, Date.now());
+  await store?.appendAudit({ type: 'repair.signed', runKey, actor: identity.name, data: { ...repair, reason } });
+  return signed;
 }
 
 async function readExecution({ client }: AgentClientOptions, agentRunId: AgentRunId): Promise<Omit<RunDescription, 'view'>> {

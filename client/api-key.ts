@@ -2,7 +2,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { TollgateError } from '../contracts/failures.ts';
 import type { ApiKeyRecord, ApiKeyScope, NewApiKey } from '../domain/store/port.ts';
 
-export const API_KEY_SCOPES: readonly ApiKeyScope[] = ['start', 'read', 'decide'];
+export const API_KEY_SCOPES: readonly ApiKeyScope[] = ['start', 'read', 'decide', 'repair'];
 const SECRET_BYTES = 32;
 const SECRET = /^tg_[A-Za-z0-9_-]{43}$/;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.@-]{0,99}$/;

@@ -23,6 +23,7 @@ import {
   undecidedSchema,
 } from './http/schemas.ts';
 import { feedbackGivenSchema, usageSchema } from './http/report-schemas.ts';
+import { repairedSchema, repairUndecidedSchema, signedRepairSchema } from './http/repair-schemas.ts';
 import { createHttpAttentionDoor } from './http-attention-door.ts';
 import { createHttpMoneyDoor } from './http-money-door.ts';
 import { createHttpStandingDoor } from './http-standing-door.ts';
@@ -30,6 +31,7 @@ import { type HttpAgentClientOptions, HttpProblem, HttpTransport, Patience, toTo
 import type { GateReport } from './gate-report.ts';
 import { knownTask, type StartableTask } from './known-task.ts';
 import type { RunReference } from './run-reader.ts';
+import type { RepairAsked, RepairOptions, RepairResult, SignedRepair } from './repair.ts';
 import type { RunOutcome } from './run-result.ts';
 import type { LedgerReport, RunReport, RunSummary } from './run-report.ts';
 import type { RunsDoor } from './runs-door.ts';
@@ -72,6 +74,16 @@ export function createHttpAgentClient(options: HttpAgentClientOptions): AgentCli
             path: `${approvalPath(approvalId)}/signed-decisions`,
             body: { verdict, actionDigest, ...(said === undefined ? {} : { comment: said }) },
           })) as SignedSignal,
+      ),
+    repair: (agentRunId, repair, given) => sendRepair(http, agentRunId, repair, given),
+    signRepair: (agentRunId, repair, given) =>
+      translated(
+        async () =>
+          (await http.json(signedRepairSchema, {
+            method: 'POST',
+            path: `${runPath(agentRunId)}/signed-repairs`,
+            body: repairBodyOf(repair, given),
+          })) as SignedRepair,
       ),
     addUserMessage: (agentRunId, text, messageOptions = {}) =>
       translated(() => http.json(messageSentSchema, { method: 'POST', path: `${runPath(agentRunId)}/messages`, body: { text, ...messageOptions } })),
@@ -160,6 +172,27 @@ async function sendDecision(http: HttpTransport, approvalId: string, body: objec
     const { reason, gateStatus = null, detail } = error.problem;
     return { type: 'refused', reason, gateStatus, message: detail } as DecisionResult;
   }
+}
+
+/** A refusal is an answer here, and a problem on the wire. */
+async function sendRepair(http: HttpTransport, agentRunId: string, repair: RepairAsked, given: RepairOptions): Promise<RepairResult> {
+  const { type: _type, ...pauseBody } = repairBodyOf(repair, given);
+  const isPause = repair.type === 'pause' || repair.type === 'resume';
+  try {
+    const answer = await http.json(z.discriminatedUnion('type', [...repairedSchema.options, repairUndecidedSchema]), {
+      method: 'POST',
+      path: `${runPath(agentRunId)}/${isPause ? repair.type : 'repairs'}`,
+      body: isPause ? pauseBody : repairBodyOf(repair, given),
+    });
+    return answer as RepairResult;
+  } catch (error) {
+    if (!(error instanceof HttpProblem) || error.problem.failureType !== 'repairRefused') throw toTollgateError(error);
+    return { type: 'refused', reason: error.problem.reason, message: error.problem.detail } as RepairResult;
+  }
+}
+
+function repairBodyOf(repair: RepairAsked, given: RepairOptions) {
+  return { ...(repair.type === 'raiseBudget' ? { ...repair, amountUsd: String(repair.amountUsd) } : repair), ...given };
 }
 
 async function translated<T>(call: () => Promise<T>): Promise<T> {

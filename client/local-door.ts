@@ -86,6 +86,8 @@ export function createLocalDoor(ports: LocalDoorPorts): RunsDoor {
     describe: async (agentRunId, options) => (await open({ signs: false })).describe(agentRunId, options),
     cancel: async (agentRunId) => (await open({ signs: false })).cancel(agentRunId),
     addUserMessage: async (agentRunId, text, options) => (await open({ signs: false })).addUserMessage(agentRunId, text, options),
+    repair: async (agentRunId, repair, options) => (await open({ signs: true })).repair(agentRunId, repair, options),
+    signRepair: async (agentRunId, repair, options) => (await open({ signs: true })).signRepair(agentRunId, repair, options),
     approve: async (approvalId, options) => (await open({ signs: true })).approve(approvalId, options),
     deny: async (approvalId, options) => (await open({ signs: true })).deny(approvalId, options),
     edit: async (approvalId, options) => (await open({ signs: true })).edit(approvalId, options),

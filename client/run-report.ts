@@ -5,6 +5,7 @@ import type { GateRecord } from '../domain/approval/gate.ts';
 import { formatUsd } from '../domain/budget/price.ts';
 import type { AttemptRecord, RunRecord, Store, ToolCallRecord } from '../domain/store/port.ts';
 import { type FeedbackReport, reportFeedback } from './feedback.ts';
+import { reportRepair, type RepairReport } from './repair.ts';
 import { type GateReport, reportGate, type StoppedReport } from './gate-report.ts';
 import { stopsOfRun, withStops } from './stopped-gates.ts';
 import { readOutput } from './run-result.ts';
@@ -106,6 +107,8 @@ export interface RunReport extends RunSummary {
   readonly children?: readonly ChildReport[];
   /** What people thought of it, oldest first. Set where there is any. */
   readonly feedback?: readonly FeedbackReport[];
+  /** What operators did to it, oldest first. Set where there is any. */
+  readonly repairs?: readonly RepairReport[];
   /** Temporal's own status, where it was asked. */
   readonly temporalStatus?: string;
 }
@@ -113,7 +116,7 @@ export interface RunReport extends RunSummary {
 /** Reads a run from the store. Needs neither Temporal nor a worker. */
 export async function reportRun(store: Store, run: RunRecord): Promise<RunReport> {
   const { runKey } = run;
-  const [summary, output, attempts, calls, gates, snapshot, children, skips, tokens, feedback] = await Promise.all([
+  const [summary, output, attempts, calls, gates, snapshot, children, skips, tokens, feedback, repairs] = await Promise.all([
     summarizeRun(store, run),
     readOutput(store, run),
     store.listAttempts(runKey),
@@ -124,6 +127,7 @@ export async function reportRun(store: Store, run: RunRecord): Promise<RunReport
     store.listSkips(runKey),
     store.getTokenLedger(runKey),
     store.listFeedback(runKey),
+    store.listRepairs(runKey),
   ]);
   const family = { ...(run.parentRunKeys[0] ? { parent: run.parentRunKeys[0].agentRunId } : {}), ...(children.length > 0 ? { children } : {}) };
   const more = {
@@ -131,6 +135,7 @@ export async function reportRun(store: Store, run: RunRecord): Promise<RunReport
       ? { skipped: skips.map(({ step, model, reason, message, atMs }) => ({ step, model, reason, message, at: new Date(atMs).toISOString() })) }
       : {}),
     ...(feedback.length > 0 ? { feedback: feedback.map(reportFeedback) } : {}),
+    ...(repairs.length > 0 ? { repairs: repairs.map(reportRepair) } : {}),
     ...(tokens ? { tokens: { limit: tokens.limitNanoUsd, used: tokens.settledNanoUsd + tokens.writtenOffNanoUsd, held: tokens.heldNanoUsd } } : {}),
   };
   const report = assemble(run, summary, output, { attempts, calls, gates, snapshot });

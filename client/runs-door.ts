@@ -17,7 +17,10 @@ export interface RunsDoor
     MoneyDoor,
     StandingDoor,
     AttentionDoor,
-    Pick<AgentClient, 'approve' | 'deny' | 'withdraw' | 'edit' | 'signDecision' | 'cancel' | 'describe' | 'addUserMessage' | 'feedback'> {
+    Pick<
+      AgentClient,
+      'approve' | 'deny' | 'withdraw' | 'edit' | 'signDecision' | 'cancel' | 'describe' | 'addUserMessage' | 'feedback' | 'repair' | 'signRepair'
+    > {
   /** Starts a run of a task by its name or its data, after checking everything that can be checked. */
   start(task: string | StoredTask, input: unknown, options?: StartOptions): Promise<StartedRun>;
   /** One decision over many gates; an answer for each, in the order asked. */

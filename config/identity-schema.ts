@@ -50,6 +50,10 @@ export const identityVariables = {
   TOLLGATE_OIDC_ROLES: roleMapping.optional(),
   /** Whoever holds this role may also start runs. */
   TOLLGATE_OIDC_START_ROLE: role.optional(),
+  /** Whoever holds this role may pause runs, let them go on, give steps up and choose models. Asked by workers. */
+  TOLLGATE_OPERATOR_ROLE: role.default('operator'),
+  /** Whoever holds this role may raise the budget of a run without a gate. Asked by workers. */
+  TOLLGATE_RAISE_BUDGET_ROLE: role.default('budget-owner'),
   TOLLGATE_OIDC_TENANT_CLAIM: claim.default('tenant'),
   /** The tenant of people whose token names none; `*`: all of them. Unset: such people are refused. */
   TOLLGATE_OIDC_DEFAULT_TENANT: tenant.optional(),

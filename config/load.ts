@@ -85,6 +85,7 @@ function toSettings(variables: z.output<typeof environmentSchema>, env: NodeJS.P
     insecure: variables.TOLLGATE_INSECURE,
     ...identity,
     allowUnsigned: allowsUnsigned(variables, identity, address),
+    repairRoles: { operator: variables.TOLLGATE_OPERATOR_ROLE, raiseBudget: variables.TOLLGATE_RAISE_BUDGET_ROLE },
     ...optional('as', name && roles ? { name, roles: roles.split(',') } : undefined),
     ...optional('api', api),
     ...optional('token', variables.TOLLGATE_TOKEN),

@@ -233,6 +233,8 @@ export interface Settings extends IdentitySettings {
   readonly insecure: boolean;
   /** Whether an unsigned signal counts as a decision. */
   readonly allowUnsigned: boolean;
+  /** Who may repair runs. */
+  readonly repairRoles: { readonly operator: string; readonly raiseBudget: string };
   /** The person that the CLI plays with the local key. */
   readonly as?: { readonly name: string; readonly roles: readonly string[] };
   /** The running API that client and CLI speak to, instead of Temporal and the store. */

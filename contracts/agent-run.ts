@@ -5,6 +5,7 @@ import type { ActionDigest, ApprovalId, AttemptId, RunKey } from './ids.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import type { ErrorVerdict, OutcomeClass, SkipReason } from './model.ts';
 import type { QuotaDenial } from './quota.ts';
+import type { PauseView, RepairAnswer, RepairRequest } from './repair.ts';
 import { type FailedEnd, jsonObjectSchema } from './task.ts';
 import { type Travelled, travelledSchema } from './travelled.ts';
 import type { Effect } from './tool.ts';
@@ -213,6 +214,14 @@ export interface RunPosition {
   readonly messageNodeIds?: readonly string[];
   /** The answer that a later message made the run go on from. */
   readonly answerAttemptId?: AttemptId;
+  /** Set while an operator holds the run. */
+  readonly paused?: PauseView;
+  /** Repairs that were made, so that none takes effect twice; at most as many as a run takes. */
+  readonly repairIds?: readonly string[];
+  /** The accepted reply whose calls an operator gave up. */
+  readonly skippedReplyId?: AttemptId;
+  /** The model of the chain that an operator wants asked first. */
+  readonly preferredCandidate?: number;
   /** Set once the run is over and what it had done is undone: its end, and the plan whose calls `calls` then are. */
   readonly undoing?: { readonly end: RunEnd; readonly planId: AttemptId };
 }
@@ -263,6 +272,9 @@ export interface RunStatusView {
   readonly gates: readonly OpenGate[];
   /** How many more messages the run takes now. */
   readonly messageRoom?: number;
+  readonly paused?: PauseView;
+  /** The model that an operator wants asked first. */
+  readonly preferredModel?: string;
 }
 
 // ── Activities: one object in, one object out ──────────────────────────────────────────────────────────────────────
@@ -454,6 +466,40 @@ export interface RecordAnswerOutcome {
   readonly isRecorded: boolean;
 }
 
+/** Verifies and makes a repair. The same `repairId` again is answered with what holds. */
+export interface RecordRepairInput {
+  readonly version: 1;
+  readonly runKey: RunKey;
+  readonly request: RepairRequest;
+  /** Names a repair that is not signed. */
+  readonly requestId: string;
+  readonly snapshotDigest: string;
+  /** Where the run stands: the step, and the reply whose calls are carried out. */
+  readonly step: number;
+  readonly replyAttemptId: AttemptId | null;
+}
+export type RecordRepairOutcome =
+  | {
+      readonly type: 'made';
+      readonly repairId: string;
+      readonly effect: RepairEffect;
+      readonly actor: string;
+      readonly reason: string;
+      readonly ledger: LedgerTotals;
+      readonly message: string;
+      /** Gates that it withdrew. */
+      readonly withdrawn: readonly ApprovalId[];
+    }
+  | Exclude<RepairAnswer, { readonly type: 'accepted' }>;
+
+/** What a repair that was made does to the run. */
+export type RepairEffect =
+  | { readonly type: 'pause' }
+  | { readonly type: 'resume' }
+  | { readonly type: 'skipStep'; readonly replyAttemptId: AttemptId }
+  | { readonly type: 'useModel'; readonly candidateIndex: number }
+  | { readonly type: 'raiseBudget' };
+
 export interface CloseGateInput {
   readonly version: 1;
   readonly runKey: RunKey;
@@ -473,8 +519,9 @@ export interface RefuseCallInput {
   readonly snapshotDigest: string;
   readonly attemptId: AttemptId;
   readonly callIndex: number;
-  readonly approvalId: ApprovalId;
-  readonly reason: 'denied' | 'expired' | 'withdrawn';
+  /** Unset for a call that was given up before it had a gate. */
+  readonly approvalId?: ApprovalId;
+  readonly reason: 'denied' | 'expired' | 'withdrawn' | 'skipped';
 }
 export interface NodeOutcome {
   readonly nodeId: string;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { repairStatementSchema } from './repair.ts';
 
 // What people sign beside decisions at gates. A statement is never taken for a decision, nor one kind for another: each
 // shape is strict, and says what it is.
@@ -145,6 +146,7 @@ export const statementSchema = z.discriminatedUnion('statement', [
   stopSchema,
   resumeSchema,
   revocationSchema,
+  repairStatementSchema,
   questionSchema,
 ]);
 export type Statement = z.infer<typeof statementSchema>;

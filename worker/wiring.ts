@@ -50,6 +50,7 @@ export async function wirePorts(
     registry,
     runtimeOf: createToolRuntimes({ registry, store, mcpServers, allowLoopback: isLocal, secret }),
     redaction,
+    repairRoles: settings.repairRoles,
     ...(await decisionPorts(settings)),
   };
 }

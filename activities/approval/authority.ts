@@ -6,6 +6,7 @@ import { decidedAs, type GateRecord, isProven, isTooOld, permits } from '../../d
 import type { AskedPolicy } from '../../domain/approval/policy.ts';
 import type { StopRecord } from '../../domain/approval/stop.ts';
 import type { OpenedTokens } from '../../domain/redaction/revealed-arguments.ts';
+import { demandUnpaused, whyHeld } from '../agent-run/held.ts';
 import type { ActivityPorts } from '../ports.ts';
 import type { LoadedCall } from '../tool/loaded-call.ts';
 import { rulingOf } from './asked-policy.ts';
@@ -28,7 +29,7 @@ export interface GatedCall {
 
 /** Who and what permits an action: people at its gate, those who stand for them, a standing approval; and no stop switch that holds it back. */
 export interface Authority {
-  /** @throws TollgateError `stopped`. A glance, before anything is prepared; `mayBegin` has the last word. */
+  /** @throws TollgateError `stopped` or `paused`. A glance, before anything is prepared; `mayBegin` has the last word. */
   demandRunning(): Promise<void>;
   /** The rule that is asked inside the transaction that consumes the approval and writes the intent. */
   mayBegin(row: GateRecord, nowMs: number, facts: ActionFacts): ActionPermission;
@@ -64,10 +65,12 @@ export async function authorityOver(ports: ActivityPorts, { gate, digest, snapsh
     async demandRunning() {
       const message = why(await stopsNow());
       if (message !== null) throw new TollgateError('stopped', message);
+      await demandUnpaused(store, gate.runKey);
     },
     mayBegin(row, nowMs, facts) {
       const message = why(facts.stops);
       if (message !== null) return { type: 'stopped', message };
+      if (facts.pausedBy !== null) return { type: 'paused', message: whyHeld(gate.runKey, facts.pausedBy) };
       const decided = decidedAs(gate, row);
       if (judge) return permitsByStanding(decided, facts, judge, call.args, nowMs);
       return permits(decided, provenVotes(ports, row, digest, stands), nowMs, ruling);

@@ -8,12 +8,19 @@ import { actionDigestOf, provenVotes } from '../approval/gated-action.ts';
 import type { ActivityPorts } from '../ports.ts';
 import { openedIn } from '../redaction/opened.ts';
 import { loadCall, resultMessage } from './loaded-call.ts';
+import { skippedMessage, skipRepeatable } from './skip-call.ts';
 
-/** Tells the model that a gate stopped its call, with the reason a person gave, as a result it can act on. */
+/** Tells the model that a gate or an operator stopped its call, with the reason a person gave, as a result it can act on. */
 export async function refuseCall({ store }: ActivityPorts, input: RefuseCallInput): Promise<NodeOutcome> {
   const { runKey, attemptId, callIndex, approvalId, reason } = input;
   const snapshot = await loadSnapshot(store, input.snapshotDigest);
   const call = await loadCall(store, snapshot, runKey, attemptId, callIndex);
+  if (approvalId === undefined) return { nodeId: await skipRepeatable(store, input, snapshot, call) };
+  const nodeId = callKeyOf(attemptId, callIndex, approvalId);
+  if (reason === 'skipped') {
+    await store.putNode(runKey, nodeId, skippedMessage(call, snapshot, false));
+    return { nodeId };
+  }
   const gate = await store.getGate(runKey, approvalId);
   const denial = gate?.votes.find((vote) => vote.verdict === 'deny');
   const text = {
@@ -21,7 +28,6 @@ export async function refuseCall({ store }: ActivityPorts, input: RefuseCallInpu
     expired: 'Not done: nobody approved this action in time. Go on without it or explain.',
     withdrawn: 'Not done: the request for approval was withdrawn.',
   }[reason];
-  const nodeId = callKeyOf(attemptId, callIndex, approvalId);
   await store.putNode(runKey, nodeId, resultMessage(call, { status: reason, message: text }, true, snapshot.task.limits.maxToolResultBytes));
   return { nodeId };
 }

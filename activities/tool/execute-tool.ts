@@ -8,6 +8,7 @@ import { identifyingArguments } from '../../domain/redaction/revealed-arguments.
 import { callKeyParts } from '../../domain/tool/action-key.ts';
 import { callKeyOf } from '../../domain/tool/tool-call.ts';
 import type { ToolContext } from '../../domain/tool/runtime-port.ts';
+import { whyHeld } from '../agent-run/held.ts';
 import { loadRunFacts, loadSnapshot } from '../agent-run/snapshot.ts';
 import { type TracedRun, traceparentBelow } from '../../telemetry/trace-ids.ts';
 import { canonicalDigest } from '../digest.ts';
@@ -19,6 +20,7 @@ import type { RunOfText } from '../redaction/run-redaction.ts';
 import { callJournal, readJournal } from './call-journal.ts';
 import { executeIrreversible } from './irreversible.ts';
 import { type LoadedCall, loadCall, resultMessage } from './loaded-call.ts';
+import { skipRepeatable } from './skip-call.ts';
 import { auditReveal, demandValues, errorText, hintAtNeeds, receiveResult, showCall } from './values.ts';
 
 /** Tries of a read or write that fails in a way another try may cure; then the model is told. */
@@ -78,6 +80,12 @@ async function executeRepeatable(
   const { store, runtimeOf } = ports;
   const { runKey, attemptId, callIndex } = input;
   const { tool, args, own } = call;
+  const { pausedBy, skippedReplyId } = await store.controlOf(runKey);
+  if (skippedReplyId === attemptId) {
+    await skipRepeatable(store, input, snapshot, call);
+    return { type: 'done', isError: true };
+  }
+  if (pausedBy !== null) throw new TollgateError('paused', whyHeld(runKey, pausedBy));
   const { toolTimeoutMs, maxToolResultBytes } = snapshot.task.limits;
   const callKey = callKeyOf(attemptId, callIndex);
   const idempotencyKey = canonicalDigest(callKeyParts(runKey, attemptId, callIndex));

@@ -10,6 +10,7 @@ import { actionKeyParts } from '../../domain/tool/action-key.ts';
 import type { ToolContext } from '../../domain/tool/runtime-port.ts';
 import { callKeyOf } from '../../domain/tool/tool-call.ts';
 import { askedPolicy, isOutgrown } from '../approval/asked-policy.ts';
+import { demandUnpaused } from '../agent-run/held.ts';
 import { authorityOver } from '../approval/authority.ts';
 import { actionDigestOf, destinationOf } from '../approval/gated-action.ts';
 import { canonicalDigest } from '../digest.ts';
@@ -59,6 +60,8 @@ export async function executeIrreversible(
   if (gate?.kind !== 'action' || gate.attemptId !== input.attemptId || gate.callIndex !== input.callIndex)
     return { type: 'notPermitted', gateStatus: gate?.status ?? 'withdrawn', message: `Gate ${approvalId} is not for this call. Nothing was sent.` };
 
+  // A worker that can't carry it out (it lacks the version, say) must not keep a call waiting that a person gave up.
+  if (gate.status === 'withdrawn') return { type: 'notPermitted', gateStatus: 'withdrawn', message: `Gate ${approvalId} was withdrawn. Nothing was sent.` };
   const args = gate.arguments as JsonObject;
   const callKey = callKeyOf(input.attemptId, input.callIndex, approvalId);
   const contextOf = (idempotencyKey: string): ToolContext => ({
@@ -80,6 +83,7 @@ export async function executeIrreversible(
   // What a standing approval is judged by is what runs, and not what the model wrote.
   const authority = await authorityOver(ports, { gate, digest, snapshot, call: { ...call, args }, opened, tenant: text.tenant, asked });
   const found = await store.getToolCall(runKey, callKey);
+  if (found?.status === 'intent') await demandUnpaused(store, runKey);
   if (found) return resume(execution(found), isShown, await authority.mayBeSentAgain());
   await mustNotBeRestored(store, `the action of gate ${approvalId}`);
 
@@ -100,7 +104,8 @@ export async function executeIrreversible(
     case 'repeated':
       return { type: 'reopen', message: 'The same action was carried out meanwhile; its repetition needs an approval of its own.' };
     case 'stopped':
-      throw new TollgateError('stopped', consumed.message);
+    case 'paused':
+      throw new TollgateError(consumed.type, consumed.message);
     case 'refused':
       return { type: 'notPermitted', gateStatus: consumed.gateStatus, message: consumed.message };
   }

@@ -47,6 +47,7 @@ export function erasingStatements(dataClass: DataClass, sql: JsonSql, keepRespon
         ...(keepResponseIds ? [] : ['UPDATE attempts SET response_id = NULL WHERE run = :run']),
         'DELETE FROM contents WHERE run = :run',
         `UPDATE feedback SET comment = '[erased]' WHERE run = :run AND comment IS NOT NULL`,
+        `UPDATE repairs SET reason = '[erased]' WHERE run = :run`,
         deleteRecordings(sql),
         `UPDATE runs SET end_json = ${sql.merge('end_json', `'{"message":"[erased]"}'`)}, subject = NULL WHERE id = :run AND end_json IS NOT NULL`,
         ...(keepResponseIds ? [] : [remember]),

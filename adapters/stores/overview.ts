@@ -10,7 +10,7 @@ const DAY_MS = 86_400_000;
 const OF_TENANT = 'AND runs.tenant = :tenant';
 /** As SHOWN_STATUS, for many runs at once: the open gates are looked up once, and not for each run. */
 const SHOWN_STATUSES =
-  "CASE WHEN runs.status = 'running' AND runs.id IN (SELECT run FROM gates WHERE status = 'open') THEN 'awaitingApproval' ELSE runs.status END";
+  "CASE WHEN runs.status = 'running' AND runs.paused_at_ms IS NOT NULL THEN 'paused' WHEN runs.status = 'running' AND runs.id IN (SELECT run FROM gates WHERE status = 'open') THEN 'awaitingApproval' ELSE runs.status END";
 
 interface Query {
   readonly sql: string;

@@ -18,7 +18,7 @@ export function runCondition(filter: RunFilter, nearestParent: string): { readon
     Object.assign(parameters, values);
   };
   // By the stored status first, which has an index.
-  if (status === 'running' || status === 'awaitingApproval') add(`runs.status = 'running' AND ${SHOWN_STATUS} = :status`, { status });
+  if (status === 'running' || status === 'awaitingApproval' || status === 'paused') add(`runs.status = 'running' AND ${SHOWN_STATUS} = :status`, { status });
   else if (status) add('runs.status = :status', { status });
   if (task) add('runs.task = :task', { task });
   if (tenant) add('runs.tenant = :tenant', { tenant });

@@ -4,7 +4,7 @@
 export const MAX_SKIPS = 500;
 
 const HAS_OPEN_GATE = "EXISTS (SELECT 1 FROM gates WHERE gates.run = runs.id AND gates.status = 'open')";
-export const SHOWN_STATUS = `CASE WHEN runs.status = 'running' AND ${HAS_OPEN_GATE} THEN 'awaitingApproval' ELSE runs.status END`;
+export const SHOWN_STATUS = `CASE WHEN runs.status = 'running' AND runs.paused_at_ms IS NOT NULL THEN 'paused' WHEN runs.status = 'running' AND ${HAS_OPEN_GATE} THEN 'awaitingApproval' ELSE runs.status END`;
 /** Until the end says how many there were: the steps that have a reply. */
 const SHOWN_STEPS = `CASE WHEN runs.end_json IS NOT NULL THEN runs.steps
   ELSE (SELECT COUNT(DISTINCT step) FROM attempts WHERE attempts.run = runs.id AND outcome_json = '{"type":"reply"}') END`;

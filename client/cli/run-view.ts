@@ -30,6 +30,7 @@ export function renderRun(report: RunReport, options: ViewOptions): string[] {
     ...renderSteps(report, options),
     ...gates.flatMap((gate) => ['', ...renderGate(gate, options)]),
     ...renderFeedback(report, style),
+    ...renderRepairs(report, style),
     ...(report.message ? ['', `ended   ${visible(report.message)}${report.failureType ? ` (${report.failureType})` : ''}`] : []),
     ...(report.output === null ? [] : ['', style('bold', 'answer'), visible(report.output)]),
   ];
@@ -55,6 +56,13 @@ function renderFeedback({ feedback = [] }: RunReport, style: Style): string[] {
   return feedback.map(({ score, step, label, comment, actor }) => {
     const about = `${step === null ? '' : ` · step ${step}`}${label === null ? '' : ` · ${label}`}`;
     return `thought ${score > 0 ? '+' : ''}${score}${about} · ${actor}${comment === null ? '' : style('dim', `  ${inline(comment, 200)}`)}`;
+  });
+}
+
+function renderRepairs({ repairs = [] }: RunReport, style: Style): string[] {
+  return repairs.map(({ type, step, model, amountUsd, actor, reason, unverified, at }) => {
+    const what = [type, step, model, amountUsd === undefined ? undefined : `${amountUsd} USD`].filter((part) => part !== undefined).join(' ');
+    return `repair  ${what} · ${visible(actor)}${unverified ? ' (unverified)' : ''} · ${at}${style('dim', `  ${inline(reason, 200)}`)}`;
   });
 }
 

@@ -3,6 +3,7 @@ import type { AgentRunStatus } from '../../contracts/agent-run.ts';
 import type { RunReport, RunSummary } from '../run-report.ts';
 import { RUN_STATUSES } from '../run-statuses.ts';
 import { type ExitCode, exitCodeOfRun } from './exit-code.ts';
+import { addRepairCommands } from './repair-commands.ts';
 import { runChanges } from './run-changes.ts';
 import { lastReport } from './last-report.ts';
 import { logsOfRun, renderLogLine } from './run-logs.ts';
@@ -23,9 +24,9 @@ interface ListOptions {
   readonly json?: boolean;
 }
 
-/** `runs list|show|cancel|watch|message`: only `cancel` and `message` need Temporal. */
+/** `runs list|show|cancel|watch|message`, and repairs: only `cancel`, `message` and repairs need Temporal. */
 export function addRunsCommand(program: Command, services: CliServices, end: (code: ExitCode) => void): void {
-  const runs = program.command('runs').description('look at runs and stop them');
+  const runs = program.command('runs').description('look at runs, repair and stop them');
   runs
     .command('list')
     .description('list runs, newest first')
@@ -62,6 +63,7 @@ export function addRunsCommand(program: Command, services: CliServices, end: (co
     .option('--message-id <id>', 'the same id again is the same message')
     .option('--json', 'print JSON')
     .action(async (id: string, text: string, options: SayOptions) => end(await say(services, id, text, options)));
+  addRepairCommands(runs, services, end);
 }
 
 interface SayOptions {

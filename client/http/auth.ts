@@ -74,9 +74,9 @@ function isSameText(a: string, b: string): boolean {
   return timingSafeEqual(left, right);
 }
 
-/** A verified person as a caller: reads and decides; starts only where the settings give that to a role. */
+/** A verified person as a caller: reads, decides and repairs, as their roles allow; starts only where the settings give that to a role. */
 export function callerOf({ name, displayName, roles, tenant, mayStart }: VerifiedPerson): Caller {
-  return { identity: { name, displayName, roles }, scopes: mayStart ? API_KEY_SCOPES : ['read', 'decide'], tenant, isLocal: false, isPerson: true };
+  return { identity: { name, displayName, roles }, scopes: mayStart ? API_KEY_SCOPES : ['read', 'decide', 'repair'], tenant, isLocal: false, isPerson: true };
 }
 
 async function bearer(ports: AuthPorts, authorization: string): Promise<Caller> {

@@ -57,6 +57,8 @@ export function bindDoor(door: RunsDoor, store: Store, caller: Caller): RunsDoor
     show: (agentRunId) => afterLooking(agentRunId, () => door.show(agentRunId)),
     describe: (agentRunId, options) => afterLooking(agentRunId, () => door.describe(agentRunId, options)),
     cancel: (agentRunId) => afterLooking(agentRunId, () => door.cancel(agentRunId)),
+    repair: (agentRunId, repair, options) => afterLooking(agentRunId, () => door.repair(agentRunId, repair, options)),
+    signRepair: (agentRunId, repair, options) => afterLooking(agentRunId, () => door.signRepair(agentRunId, repair, options)),
     addUserMessage: (agentRunId, text, options) => afterLooking(agentRunId, () => door.addUserMessage(agentRunId, text, options)),
     usage: async (query = {}) => {
       if (tenant !== null && query.tenant !== undefined && query.tenant !== tenant)

@@ -8,7 +8,7 @@ import { invariant } from '../../contracts/failures.ts';
 import { schemaRegistry } from './schemas.ts';
 
 const DESCRIPTION = `Starts, reads and steers agent runs. Errors are problem documents (RFC 9457) whose failureType docs/failures.md explains.
-Send a key as "Authorization: Bearer tg_…"; keys carry the scopes start, read and decide.`;
+Send a key as "Authorization: Bearer tg_…"; keys carry the scopes start, read, decide and repair.`;
 
 /** Collects the routes that are registered after it, and serves them as an OpenAPI 3.1 document. */
 export async function registerOpenapi(app: FastifyInstance): Promise<void> {

@@ -13,6 +13,7 @@ const STATUS: Partial<Record<FailureType, number>> = {
   notFound: 404,
   idTaken: 409,
   decisionRefused: 409,
+  repairRefused: 409,
   unknownTask: 422,
   unknownModel: 422,
   unpricedModel: 422,

@@ -6,6 +6,7 @@ import { readTraceparent } from '../../telemetry/trace-ids.ts';
 import type { RunsDoor } from '../runs-door.ts';
 import type { HttpApi } from './app.ts';
 import { cursorOf, readCursor } from './cursor.ts';
+import { repairRoutes } from './repair-routes.ts';
 import { described, json, onTheWire, PROBLEMS } from './route-schema.ts';
 import * as schemas from './schemas.ts';
 import { waitRoutes } from './wait-routes.ts';
@@ -21,6 +22,7 @@ export function runRoutes(api: HttpApi): FastifyPluginAsyncZod {
     await app.register(readRoutes(api));
     await app.register(waitRoutes(api));
     await app.register(steerRoutes(api));
+    await app.register(repairRoutes(api));
   };
 }
 

@@ -254,6 +254,21 @@ export const feedbackSchema = named(
   z.looseObject({ feedbackId: text, score: z.number(), step: z.int().nullable(), label: text.nullable(), comment: text.nullable(), actor: text, at: when }),
 );
 
+export const repairSchema = named(
+  'Repair',
+  z.looseObject({
+    repairId: text,
+    type: text,
+    step: z.int().exactOptional(),
+    model: text.exactOptional(),
+    amountUsd: text.exactOptional(),
+    actor: text,
+    reason: text,
+    unverified: z.boolean(),
+    at: when,
+  }),
+);
+
 export const runReportSchema = named(
   'Run',
   z.looseObject({
@@ -272,6 +287,7 @@ export const runReportSchema = named(
     parent: text.exactOptional().describe('The run whose budget it draws on.'),
     children: z.array(z.unknown()).exactOptional(),
     feedback: z.array(feedbackSchema).exactOptional(),
+    repairs: z.array(repairSchema).exactOptional().describe('What operators did to it, oldest first.'),
   }),
 );
 
@@ -360,7 +376,7 @@ export const problemSchema = named(
       detail: text,
       failureType: text,
       problems: z.array(z.looseObject({ path: text, message: text })).exactOptional(),
-      reason: text.exactOptional().describe('Why a decision was refused.'),
+      reason: text.exactOptional().describe('Why a decision or a repair was refused.'),
       gateStatus: text.nullable().exactOptional(),
       login: text.exactOptional().describe('Where a person can log in by browser.'),
     })

@@ -8,7 +8,7 @@ import { runPath } from './place.ts';
 import type { RunSummary } from './types.ts';
 
 const EVERY_MS = 3_000;
-const STATUSES = ['', 'awaitingApproval', 'running', 'completed', 'failed', 'budgetExhausted', 'denied', 'expired', 'cancelled'];
+const STATUSES = ['', 'awaitingApproval', 'running', 'paused', 'completed', 'failed', 'budgetExhausted', 'denied', 'expired', 'cancelled'];
 
 /** The newest runs, with what they have spent of their budgets. */
 export function RunsPage(): VNode {

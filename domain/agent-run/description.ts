@@ -1,4 +1,5 @@
 import type { AgentRunInput, OpenGate, RunStatusView } from '../../contracts/agent-run.ts';
+import type { PauseView } from '../../contracts/repair.ts';
 import { formatUsd } from '../budget/price.ts';
 
 /** The page that an operator sees in the Temporal UI: what the run is doing, what it costs, what it waits for. */
@@ -6,6 +7,8 @@ export function describeRun(view: RunStatusView): string {
   const { ledger } = view;
   const lines = [
     `**${view.status}** · ${view.task} · step ${view.step} of at most ${view.maxSteps}${view.model ? ` · ${view.model}` : ''}`,
+    ...(view.paused ? ['', describePause(view.paused)] : []),
+    ...(view.preferredModel ? ['', `An operator has **${view.preferredModel}** asked first.`] : []),
     '',
     '| budget | settled | held | written off |',
     '|---|---|---|---|',
@@ -14,6 +17,10 @@ export function describeRun(view: RunStatusView): string {
     ...view.gates.filter((gate) => gate.status === 'open').flatMap(describeGate),
   ];
   return lines.join('\n');
+}
+
+function describePause({ by, reason, sinceMs }: PauseView): string {
+  return `**Paused** by ${by.replace(/[`*_]/g, '')} since ${new Date(sinceMs).toISOString()}: ${reason.replace(/[`*_<>\n]/g, ' ')}`;
 }
 
 function describeGate(gate: OpenGate): string[] {

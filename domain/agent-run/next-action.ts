@@ -3,6 +3,7 @@ import type { ScopeKind } from '../../contracts/budget.ts';
 import { assertNever, invariant } from '../../contracts/failures.ts';
 import { formatUsd } from '../budget/price.ts';
 import { exhaustedBy, gateOfCall, runGate } from './position.ts';
+import { isSkipped } from './repaired.ts';
 
 /** What to open a gate for. */
 export type GateSubject =
@@ -26,6 +27,8 @@ export type NextAction =
   | { readonly type: 'callModel'; readonly mode: 'step' | 'wrapUp'; readonly raisedBy?: OpenGate }
   /** A person decided what becomes of a run that no model answers. */
   | { readonly type: 'takeOver'; readonly gate: OpenGate }
+  /** An operator holds the run; the gates that are open stay open. */
+  | { readonly type: 'awaitResume' }
   /** Waits and tries the models again. */
   | { readonly type: 'waitForModels'; readonly waitMs: number }
   /** Several calls only where all of them read. */
@@ -40,6 +43,7 @@ export type NextAction =
  * can decide while earlier calls run. `nowMs` is the workflow's clock.
  */
 export function decideNextAction(position: RunPosition, task: PinnedTask, nowMs = 0): NextAction {
+  if (position.paused) return { type: 'awaitResume' };
   if (position.end) return { type: 'finish', end: position.end };
   if (position.undoing) return nextUndoing(position, position.undoing.end, task);
   if (position.replyAttemptId !== null) return nextCall(position, task);
@@ -104,6 +108,8 @@ function askPerson(position: RunPosition, message: string): NextAction {
 }
 
 function nextCall(position: RunPosition, task: PinnedTask): NextAction {
+  // What an operator gave up is answered, and asks nobody.
+  if (isSkipped(position)) return { type: 'executeTools', calls: position.calls.filter((call) => call.status !== 'done') };
   const toOpen = gatesToOpen(position, task);
   if (toOpen.length > 0) return { type: 'awaitApproval', open: toOpen };
 

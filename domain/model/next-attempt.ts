@@ -104,6 +104,11 @@ export function decideNextTry(walk: ChainWalk, outcome: Denied | Failed, limits:
   return again({ ...walk, candidateIndex: next.candidateIndex, tries: isSame ? walk.tries : 0 }, next.waitMs, 1);
 }
 
+/** The chain from its beginning, in another order: what was heard on the way down no longer counts. */
+export function startOver({ asked, attempts }: ChainWalk): ChainWalk {
+  return { ...CHAIN_START, asked: asked + 1, attempts: Math.min(attempts, 1) };
+}
+
 function afterDenial(walk: ChainWalk, denial: Denied, limits: WalkLimits, jitter: () => number): NextTry {
   // Denials of older workers count as tries: so they did when the histories that have them were written.
   const counts = denial.neededTokens === undefined;

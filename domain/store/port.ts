@@ -22,6 +22,7 @@ import type { NotificationStore } from '../notification/store-port.ts';
 import type { OverviewStore } from '../overview/store-port.ts';
 import type { QuotaStore } from '../quota/store-port.ts';
 import type { ErasureStore } from '../erasure/store-port.ts';
+import type { RepairStore } from '../repair/store-port.ts';
 import type { ReportStore } from '../report/store-port.ts';
 import type { VaultStore } from '../redaction/store-port.ts';
 import type { TraceStore } from '../trace/store-port.ts';
@@ -52,6 +53,7 @@ export interface Store
     VaultStore,
     TraceStore,
     FeedbackStore,
+    RepairStore,
     EndedSessionStore,
     ReportStore {
   /** Milliseconds since 1970 on the store's clock, which decides expiry. */
@@ -87,7 +89,7 @@ export interface NewRun {
 }
 
 export interface RunRecord extends Omit<NewRun, 'limitTokens' | 'pinned'> {
-  /** `awaitingApproval` is derived: running, and a gate is open. */
+  /** `awaitingApproval` is derived: running, and a gate is open. `paused` is too: running, and an operator holds it. */
   readonly status: AgentRunStatus;
   readonly startedAtMs: number;
   readonly endedAtMs: number | null;
@@ -314,6 +316,8 @@ export type ConsumeResult =
   | { readonly type: 'repeated'; readonly earlier: ToolCallRecord }
   /** A stop switch holds it back; nothing was consumed. */
   | { readonly type: 'stopped'; readonly message: string }
+  /** An operator holds the run; nothing was consumed. */
+  | { readonly type: 'paused'; readonly message: string }
   | { readonly type: 'refused'; readonly gateStatus: GateStatus; readonly message: string };
 
 export interface ToolCallOutcome {
@@ -435,7 +439,7 @@ export interface AuditStore extends AuditChainStore {
 
 // ── API keys ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-export type ApiKeyScope = 'start' | 'read' | 'decide';
+export type ApiKeyScope = 'start' | 'read' | 'decide' | 'repair';
 
 export interface NewApiKey {
   readonly keyId: string;

@@ -1,3 +1,4 @@
+import type { AgentRunId } from '../../contracts/ids.ts';
 import { describe, expect, test } from 'vitest';
 import { authorityOver } from '../../activities/approval/authority.ts';
 import { permitsByStanding, type StandingJudge } from '../../activities/approval/standing.ts';
@@ -15,7 +16,7 @@ const yes: StandingJudge = () => ({ type: 'permitted', amountMicro: 5, granters:
 
 describe('a gate that a standing approval approved', () => {
   test('permits what the standing approval permits', () => {
-    expect(permitsByStanding(gate, { stops: [], standing: state }, yes, asked, NOW)).toEqual({ type: 'permitted', standingMicro: 5 });
+    expect(permitsByStanding(gate, { stops: [], standing: state, pausedBy: null }, yes, asked, NOW)).toEqual({ type: 'permitted', standingMicro: 5 });
   });
 
   test.each([
@@ -26,12 +27,12 @@ describe('a gate that a standing approval approved', () => {
     ['was approved too long ago', gate, state, NOW + 60_000],
     ['was never approved', { ...gate, decidedAtMs: null }, state, NOW],
   ])('permits nothing where it %s', (_why, row, standing, nowMs) => {
-    expect(permitsByStanding(row, { stops: [], standing }, yes, asked, nowMs)).toMatchObject({ type: 'refused' });
+    expect(permitsByStanding(row, { stops: [], standing, pausedBy: null }, yes, asked, nowMs)).toMatchObject({ type: 'refused' });
   });
 
   test('permits nothing where the standing approval does not', () => {
     const no: StandingJudge = () => ({ type: 'refused', why: 'it is over' });
-    expect(permitsByStanding(gate, { stops: [], standing: state }, no, asked, NOW)).toMatchObject({
+    expect(permitsByStanding(gate, { stops: [], standing: state, pausedBy: null }, no, asked, NOW)).toMatchObject({
       type: 'refused',
       message: expect.stringContaining('it is over'),
     });
@@ -42,7 +43,7 @@ describe('the rule that is asked in the transaction', () => {
   const voted = approvedGate(runKey());
   async function authority(stops: readonly StopRecord[], nowMs = NOW, gate = voted) {
     const ports = {
-      store: { stopsFor: async () => stops, nowMs: async () => nowMs },
+      store: { stopsFor: async () => stops, nowMs: async () => nowMs, controlOf: async () => ({ pausedBy: null, skippedReplyId: null }) },
       requesterMayDecideByDefault: true,
       verifier: {
         verify: () => ({
@@ -73,12 +74,21 @@ describe('the rule that is asked in the transaction', () => {
   test('holds an approved action for a switch that was thrown since anybody last looked', async () => {
     const unaware = await authority([]);
     await unaware.demandRunning();
-    expect(unaware.mayBegin(voted, NOW, { stops: [], standing: null })).toEqual({ type: 'permitted' });
-    expect(unaware.mayBegin(voted, NOW, { stops: [newStop({ tool: 'refund' })], standing: null })).toMatchObject({ type: 'stopped' });
+    expect(unaware.mayBegin(voted, NOW, { stops: [], standing: null, pausedBy: null })).toEqual({ type: 'permitted' });
+    expect(unaware.mayBegin(voted, NOW, { stops: [newStop({ tool: 'refund' })], standing: null, pausedBy: null })).toMatchObject({ type: 'stopped' });
     // A resume whose signature nobody knows.
     const forged = newStop({}, { resume: { signed: 'x.y', actor: 'mallory', reason: 'ha', atMs: NOW } });
-    expect(unaware.mayBegin(voted, NOW, { stops: [forged], standing: null })).toMatchObject({ type: 'stopped' });
-    expect(unaware.mayBegin(voted, NOW, { stops: [newStop({ tenant: 'globex' })], standing: null })).toEqual({ type: 'permitted' });
+    expect(unaware.mayBegin(voted, NOW, { stops: [forged], standing: null, pausedBy: null })).toMatchObject({ type: 'stopped' });
+    expect(unaware.mayBegin(voted, NOW, { stops: [newStop({ tenant: 'globex' })], standing: null, pausedBy: null })).toEqual({ type: 'permitted' });
+  });
+
+  test('holds an approved action while an operator holds its run, or one that it belongs to', async () => {
+    const unaware = await authority([]);
+    for (const pausedBy of [voted.runKey.agentRunId, 'its-parent' as AgentRunId])
+      expect(unaware.mayBegin(voted, NOW, { stops: [], standing: null, pausedBy })).toMatchObject({
+        type: 'paused',
+        message: expect.stringContaining(pausedBy),
+      });
   });
 
   test('an action whose first sending failed is not sent again while it is stopped', async () => {

@@ -27,6 +27,10 @@ const BODIES: Readonly<Record<string, object>> = {
   resetBound: { model: 'm', endpoint: 'e', reason: 'freak' },
   giveFeedback: { score: 1 },
   signDecision: { verdict: 'approve', actionDigest: 'b'.repeat(64) },
+  pauseRun: { reason: 'stuck' },
+  resumeRun: { reason: 'sound again' },
+  repairRun: { type: 'skipStep', step: 1, reason: 'stuck' },
+  signRepair: { type: 'pause', reason: 'stuck' },
   decideApproval: { verdict: 'approve', actionDigest: 'b'.repeat(64) },
   askAtGate: { actionDigest: 'b'.repeat(64), text: 'Why?' },
   takeGate: {},
@@ -88,13 +92,17 @@ test('every route but health and the OpenAPI document asks for a key once there 
     'listRuns read',
     'listStandingApprovals read',
     'listStops read',
+    'pauseRun repair',
     'reconcile start',
     'releaseGate decide',
+    'repairRun repair',
     'reportUsage read',
     'resetBound decide',
+    'resumeRun repair',
     'revokeDelegation decide',
     'revokeStandingApproval decide',
     'signDecision decide',
+    'signRepair repair',
     'signStandingApproval decide',
     'startRun start',
     'streamAudit read',
@@ -102,10 +110,10 @@ test('every route but health and the OpenAPI document asks for a key once there 
     'throwStop decide',
     'writeOff decide',
   ]);
-  const revoked = await api.key({ scopes: ['start', 'read', 'decide'], roles: ['*'] });
+  const revoked = await api.key({ scopes: ['start', 'read', 'decide', 'repair'], roles: ['*'] });
   await api.store.revokeApiKey(revoked.keyId);
   for (const door of all) {
-    const others = ['start', 'read', 'decide'].filter((scope) => scope !== door.scope);
+    const others = ['start', 'read', 'decide', 'repair'].filter((scope) => scope !== door.scope);
     const wrongScope = await api.key({ scopes: others, roles: ['*'] });
     const statuses = [
       await statusOf(door),
@@ -121,15 +129,15 @@ test('every route but health and the OpenAPI document asks for a key once there 
 });
 
 test('what belongs to another tenant is not there, on every route, in the very words for what is not there', async () => {
-  const stranger = await api.key({ scopes: ['start', 'read', 'decide'], roles: ['*'], tenant: 'globex' });
-  const own = await api.key({ scopes: ['start', 'read', 'decide'], roles: ['*'], tenant: 'acme' });
+  const stranger = await api.key({ scopes: ['start', 'read', 'decide', 'repair'], roles: ['*'], tenant: 'globex' });
+  const own = await api.key({ scopes: ['start', 'read', 'decide', 'repair'], roles: ['*'], tenant: 'acme' });
   const wordsOf = async ({ request }: Door, url: string) => {
     const response = await api.app.inject({ ...request, url, headers: { authorization: `Bearer ${stranger.secret}` } });
     const hidden = [api.run.agentRunId, 'no-such-thing', encodeURIComponent(api.gate.approvalId)];
     return { status: response.statusCode, words: hidden.reduce((text, id) => text.replaceAll(id, '…'), response.body) };
   };
   const about = (await doors()).filter(({ isAboutOne }) => isAboutOne);
-  expect(about.length).toBe(15);
+  expect(about.length).toBe(19);
   for (const door of about) {
     const url = String(door.request.url);
     const foreign = await wordsOf(door, url);
@@ -138,7 +146,7 @@ test('what belongs to another tenant is not there, on every route, in the very w
     expect(foreign.status).toBe(404);
     if (door.name !== 'followRun') expect([door.name, await statusOf(door, own.secret)]).toEqual([door.name, expect.toSatisfy((status) => status < 300)]);
   }
-  expect(api.done.filter((line) => line.startsWith('key:shop')).length, 'done by the key of the tenant itself').toBe(5);
+  expect(api.done.filter((line) => line.startsWith('key:shop')).length, 'done by the key of the tenant itself').toBe(9);
   const as = { headers: { authorization: `Bearer ${stranger.secret}` } };
   for (const url of ['/v1/runs', '/v1/runs?tenant=acme', '/v1/approvals']) expect((await api.app.inject({ url, ...as })).json()).toEqual([]);
 });

@@ -62,6 +62,12 @@ export async function fillStore(store: Store): Promise<FilledStore> {
     comment: ODD_TEXT.replaceAll('\0', ''),
     actor: 'alice',
   });
+  await store.makeRepair(
+    { runKey: child, repairId: 'repair-1', repair: { type: 'pause' }, actor: 'olga', reason: ODD_TEXT.replaceAll('\0', ''), isUnverified: false },
+    { type: 'pause' },
+    () => ({ type: 'permitted' }),
+    { type: 'repair.pause', runKey: child, actor: 'olga', data: { repairId: 'repair-1' } },
+  );
   await store.endRun(parent, END, 0);
   return { parent, child, approvalId: gate.approvalId };
 }

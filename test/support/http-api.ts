@@ -110,6 +110,9 @@ function writtenDown(store: Store, identity: Identity, done: string[]): RunsDoor
     usage: (query = {}) => reportUsage(store, query),
     feedback: (id, feedback) => giveFeedback({ store, redaction: plainRedaction, actor: identity.name }, id, feedback),
     cancel: (id) => act(`cancel ${id}`, { type: 'requested' }),
+    repair: (id, { type }) => act(`${type} ${id}`, { type: 'accepted', repairId: 'repair-1', message: 'It was done.' }),
+    signRepair: (id, { type }) =>
+      act(`sign ${type} ${id}`, { agentRunId: id, update: type, payload: { signed: 'signed' }, expiresAt: new Date(0).toISOString() }),
     addUserMessage: (id) => act(`message ${id}`, { messageId: 'm' }),
     approve: (id) => act(`approve ${id}`, accepted),
     deny: (id) => act(`deny ${id}`, accepted),

@@ -27,6 +27,20 @@ const OWN_WORKFLOWS = 'test/workflows/own-workflows.test.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   {
+    name: 'the pause that is asked in the transaction of an intent',
+    file: 'activities/approval/authority.ts',
+    safeguard: "      if (facts.pausedBy !== null) return { type: 'paused', message: whyHeld(gate.runKey, facts.pausedBy) };\n",
+    without: '',
+    tests: [AUTHORITY],
+  },
+  {
+    name: 'a repair that counts once',
+    file: 'adapters/stores/sqlite/repair-store.ts',
+    safeguard: "  if (known) return { type: 'known', repair: sql.toRepair(known, runKey), ledger };\n",
+    without: '',
+    tests: [SQLITE],
+  },
+  {
     name: 'the lock of a reservation',
     file: 'adapters/stores/sqlite/ledger-store.ts',
     safeguard: 'reserveAttempt: async (attempt) => db.write(() => reserve(db, attempt)),',

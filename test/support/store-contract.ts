@@ -15,6 +15,7 @@ import { describeOverviewContract } from './store-contract/overview-contract.ts'
 import { describeLedgerContract } from './store-contract/ledger-contract.ts';
 import { describeNotificationContract } from './store-contract/notification-contract.ts';
 import { describeQuotaContract } from './store-contract/quota-contract.ts';
+import { describeRepairContract } from './store-contract/repair-contract.ts';
 import { describeReportContract } from './store-contract/report-contract.ts';
 import { describeRunContract } from './store-contract/run-contract.ts';
 import { describeToolCallContract } from './store-contract/tool-call-contract.ts';
@@ -56,6 +57,7 @@ export function describeStoreContract(name: string, openStore: OpenStoreHarness)
       return subject;
     };
     describeRunContract(current);
+    describeRepairContract(current);
     describeContentContract(current);
     describeLedgerContract(current);
     describeToolCallContract(current);

@@ -12,6 +12,7 @@ import type { ApprovalId, RunKey } from '../../contracts/ids.ts';
 import type { GateRecord } from '../../domain/approval/gate.ts';
 import example from '../../examples/plan-and-merge/tollgate.config.ts';
 import { Destination } from '../support/destination.ts';
+import { repairRun } from '../support/repairs.ts';
 import { Stage } from '../support/stage.ts';
 import { httpTools } from '../support/tools.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -179,6 +180,25 @@ describe('children under one budget', () => {
       '0.10',
     );
     expect((await endingsOf('alone')).map(({ status }) => status)).toEqual(['budgetExhausted', 'completed']);
+  });
+
+  test('a parent that is paused holds its children: what they have under way is finished, and nothing new begins', { timeout: 90_000 }, async () => {
+    await go('held-family', [{ task: 'spender', budgetUsd: '0.05' }], '0.10');
+    const child = await waitFor('the child', async () => {
+      const run = await stage.store.latestRun('held-family' as never);
+      return run && (await childrenOf(run.runKey))[0];
+    });
+    const handle = stage.client.workflow.getHandle('held-family');
+    expect(await repairRun(stage, handle, { type: 'pause' })).toMatchObject({ type: 'accepted' });
+    const inFlight = async () => (await stage.store.listAttempts(child.runKey)).filter(({ outcome }) => outcome === null).length;
+    await waitFor('the end of what is under way', async () => (await inFlight()) === 0);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const before = (await stage.store.listAttempts(child.runKey)).length;
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    expect((await stage.store.listAttempts(child.runKey)).length).toBe(before);
+    expect(await stage.run(child.runKey.agentRunId)).toMatchObject({ end: null });
+    expect(await repairRun(stage, handle, { type: 'resume' })).toMatchObject({ type: 'accepted' });
+    expect((await endingsOf('held-family')).map(({ status }) => status)).toEqual(['completed']);
   });
 
   test.each(['cancelled', 'terminated'] as const)('a parent that is %s takes its children with it, and their ends are in the store', async (how) => {

@@ -77,6 +77,7 @@ export async function undo(run: RunState, end: RunEnd): Promise<RunEnd> {
 export function nextAction(run: RunState): NextAction {
   run.countTurn();
   run.publish();
+  if (run.repairsUnderWay > 0) return { type: 'awaitResume' };
   return decideNextAction(run.position, run.task, Date.now());
 }
 
@@ -91,6 +92,8 @@ export function take(run: RunState, action: Exclude<NextAction, { type: 'finish'
       return passGates(run, action.open);
     case 'takeOver':
       return takeOver(run, action.gate);
+    case 'awaitResume':
+      return awaitResume(run);
     case 'waitForModels':
       return waitForModels(run, action.waitMs);
     default:
@@ -104,14 +107,14 @@ async function takeStep(run: RunState, action: Extract<NextAction, { type: 'call
   if (action.mode === 'wrapUp') run.move((position) => ({ ...position, wrappingUp: true }));
   run.move(enterMessages);
 
-  const { runKey, task, position } = run;
+  const { task, position } = run;
   const outcome = await callModel({
-    runKey,
+    run,
     task,
     step: position.step,
     head: position.head,
     mode: action.mode,
-    deadlineMs: Date.now() + leftMs(position, task, Date.now()),
+    leftMs: () => leftMs(run.position, task, Date.now()),
   });
   switch (outcome.type) {
     case 'reply':
@@ -153,10 +156,17 @@ async function takeOver(run: RunState, { approvalId }: Pick<OpenGate, 'approvalI
   }
 }
 
-/** A message from outside ends the wait: people are there. */
+/** A message from outside, or an operator, ends the wait: people are there. */
 async function waitForModels(run: RunState, waitMs: number): Promise<void> {
-  await condition(() => run.mailbox.hasMail, waitMs);
+  await condition(() => run.mailbox.hasMail || run.position.unavailable?.isOver === true, waitMs);
   run.move(tryModelsAgain);
+}
+
+/** Waits until an operator lets the run go on. People decide meanwhile, and what time does to gates it does. */
+async function awaitResume(run: RunState): Promise<void> {
+  const isOver = () => !run.isHeld || run.mailbox.hasMail || (run.carriesOn && mustContinueAsNew(run));
+  if (run.position.gates.some(({ status }) => status === 'open')) await awaitDecision(run, isOver);
+  else await condition(isOver);
 }
 
 async function passGates(run: RunState, open: readonly GateSubject[]): Promise<void> {

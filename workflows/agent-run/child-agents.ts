@@ -15,6 +15,7 @@ import type { JsonObject } from '../../contracts/json.ts';
 import { AGENT_RUN_WORKFLOW } from '../../contracts/temporal.ts';
 import { childSearchAttributes } from '../../domain/agent-run/description.ts';
 import { formatUsd, parseUsd } from '../../domain/budget/price.ts';
+import { untilReleased } from './repairs.ts';
 import type { RunState } from './run-state.ts';
 import { readable } from '../readable.ts';
 
@@ -44,6 +45,7 @@ export interface ChildResult extends Pick<AgentRunResult, 'status' | 'output' | 
  */
 export async function runChildAgent(run: RunState, child: ChildAgent): Promise<ChildResult> {
   const { input, id } = childInput(run, child);
+  if (run.isHeld) await untilReleased(run);
   const present = workflowInfo().typedSearchAttributes.getAll();
   run.childrenInFlight += 1;
   try {

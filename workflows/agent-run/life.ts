@@ -14,21 +14,24 @@ import { invariant } from '../../contracts/failures.ts';
 import type { JsonValue } from '../../contracts/json.ts';
 import { AGENT_RUN_WORKFLOW, getRunStatusQuery } from '../../contracts/temporal.ts';
 import { endRun, startPosition, withAnswer } from '../../domain/agent-run/position.ts';
+import { withoutPause } from '../../domain/agent-run/repaired.ts';
 import { journal } from '../activity-options.ts';
 import { handleDecisions } from '../approval/decisions.ts';
 import { answersGiven, handleQuestions } from '../approval/questions.ts';
 import { handleMessages } from './messages.ts';
+import { handleRepairs } from './repairs.ts';
 import { RunState } from './run-state.ts';
 
 /** Gives the workflow's result, or throws it where the run failed. */
 export type Answer = () => AgentRunResult;
 
-/** A run from its workflow's argument, with its handlers: decisions, questions, messages, the status query. */
+/** A run from its workflow's argument, with its handlers: decisions, questions, messages, repairs, the status query. */
 export function openRun(start: AgentRunInput): RunState {
   const run = new RunState(start);
   handleDecisions(run);
   handleQuestions(run);
   handleMessages(run);
+  handleRepairs(run);
   setHandler(getRunStatusQuery, () => run.view());
   return run;
 }
@@ -58,7 +61,7 @@ export async function finish(run: RunState, end: RunEnd): Promise<Answer> {
   const { runKey, position } = run;
   const steps = position.replyAttemptId === null && end.outputAttemptId === undefined ? position.step - 1 : position.step;
   const written = await journal.finishRun({ version: 1, runKey, end: withAnswer(position, end), steps, ...planOf(run) });
-  run.move((current) => ({ ...current, ledger: written.ledger }));
+  run.move((current) => ({ ...withoutPause(current), ledger: written.ledger }));
   run.publish();
   await condition(allHandlersFinished);
   if (run.answersUnderWay > 0) await answersGiven(run);
@@ -120,7 +123,7 @@ async function writeEnd(run: RunState, end: RunEnd): Promise<FinishRunOutcome> {
     steps: stepsOf(run),
     ...planOf(run),
   });
-  if (run.isPinned) run.move((position) => ({ ...endRun(position, end), ledger: written.ledger }));
+  if (run.isPinned) run.move((position) => ({ ...withoutPause(endRun(position, end)), ledger: written.ledger }));
   run.publish();
   await condition(allHandlersFinished);
   if (run.answersUnderWay > 0) await answersGiven(run);

@@ -12,6 +12,7 @@ import { nextAction, take, undo } from './agent-run.ts';
 import type { ChildResult } from './child-agents.ts';
 import { type Answer, carryOn, endByError, finish, mustContinueAsNew, openRun, pinTask } from './life.ts';
 import { takeMessages } from './messages.ts';
+import { untilReleased } from './repairs.ts';
 import type { RunState } from './run-state.ts';
 
 /** What an AgentRunInput becomes in a workflow of one's own: answers how the run ends. */
@@ -120,6 +121,7 @@ export async function requireApproval(run: RunState, { callIndex }: Pick<Planned
  */
 export async function executeTool(run: RunState, { callIndex }: Pick<PlannedCall, 'callIndex'>): Promise<void> {
   const call = run.position.calls.find((candidate) => candidate.callIndex === callIndex && candidate.status !== 'done');
+  if (call && run.isHeld) await untilReleased(run);
   if (call) await carryOut(run, call);
 }
 

@@ -17,6 +17,8 @@ export class RunState {
   carriesOn = false;
   /** Children started and not yet ended. */
   childrenInFlight = 0;
+  /** Repairs that are being made; until they are, nothing new begins. */
+  repairsUnderWay = 0;
   /** Questions at gates that the model is asked, or is about to be asked. */
   answersUnderWay = 0;
   readonly #questionIds = new Set<string>();
@@ -46,6 +48,11 @@ export class RunState {
   get position(): RunPosition {
     invariant(this.#position, 'the run has a position before the loop starts');
     return this.#position;
+  }
+
+  /** Whether the run must begin nothing new now. */
+  get isHeld(): boolean {
+    return this.repairsUnderWay > 0 || this.#position?.paused !== undefined;
   }
 
   pin(task: PinnedTask, position: RunPosition): void {
@@ -88,6 +95,8 @@ export class RunState {
       ledger: position?.ledger ?? emptyLedger(ZERO_NANO_USD),
       gates: position?.gates ?? [],
       messageRoom: this.messageRoom,
+      ...(position?.paused ? { paused: position.paused } : {}),
+      ...preferredModel(position, this.#task),
     };
   }
 
@@ -99,6 +108,7 @@ export class RunState {
 
   get status(): AgentRunStatus {
     const position = this.#position;
+    if (position?.paused) return 'paused';
     if (position?.end) return position.end.status;
     return position?.gates.some((gate) => gate.status === 'open') ? 'awaitingApproval' : 'running';
   }
@@ -124,4 +134,9 @@ export class RunState {
     const updates = searchAttributeValues(this.view()).filter((pair) => present.has(pair.key.name));
     if (updates.length > 0) upsertSearchAttributes(updates);
   }
+}
+
+function preferredModel(position: RunPosition | null, task: PinnedTask | null): Pick<RunStatusView, 'preferredModel'> {
+  const model = position?.preferredCandidate === undefined ? undefined : task?.models[position.preferredCandidate];
+  return model === undefined ? {} : { preferredModel: model };
 }

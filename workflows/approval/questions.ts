@@ -72,18 +72,20 @@ async function answer(run: RunState, { approvalId, questionId }: QuestionRequest
 
 /** Whatever goes wrong with an answer is said at the gate, and nothing of the run. */
 async function askModel(run: RunState, approvalId: QuestionRequest['approvalId'], nodeId: string): Promise<RecordAnswerInput['outcome']> {
-  const { runKey, task, position } = run;
+  const { task, position } = run;
   const isOpen = position.gates.some((gate) => gate.approvalId === approvalId && gate.status === 'open');
   if (!isOpen) return { type: 'notAnswered', why: 'failed', message: 'It was decided before the agent was asked.' };
+  if (run.isHeld) return { type: 'notAnswered', why: 'failed', message: 'An operator paused the run; the agent is not asked meanwhile.' };
+  const deadlineMs = Date.now() + MAX_ANSWERING_MS;
   const soon = { maxAttemptsPerStep: Math.min(task.maxAttemptsPerStep, MAX_TRIES), maxRetryWaitMs: Math.min(task.maxRetryWaitMs, MAX_WAIT_MS) };
   try {
     const outcome = await callModel({
-      runKey,
+      run,
       task: { ...task, ...soon, onQuotaDenied: 'fail' },
       step: position.step,
       head: questionHead(position, approvalId, nodeId),
       mode: 'answer',
-      deadlineMs: Date.now() + MAX_ANSWERING_MS,
+      leftMs: () => deadlineMs - Date.now(),
     });
     run.move((current) => ({ ...current, ledger: outcome.ledger }));
     return toWords(outcome);

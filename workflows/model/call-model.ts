@@ -1,29 +1,33 @@
-import { sleep, uuid4 } from '@temporalio/workflow';
+import { uuid4 } from '@temporalio/workflow';
 import type { CallMode, CallModelOutcome, PinnedTask, TranscriptHead } from '../../contracts/agent-run.ts';
-import type { AttemptId, RunKey } from '../../contracts/ids.ts';
-import { CHAIN_START, type ChainWalk, decideNextTry } from '../../domain/model/next-attempt.ts';
+import type { AttemptId } from '../../contracts/ids.ts';
+import { askingOrder } from '../../domain/agent-run/repaired.ts';
+import { CHAIN_START, type ChainWalk, decideNextTry, startOver } from '../../domain/model/next-attempt.ts';
 import { outside, outsideOptions } from '../activity-options.ts';
+import { untilReleased, waitUnless } from '../agent-run/repairs.ts';
+import type { RunState } from '../agent-run/run-state.ts';
 
 /** Beside two tries of an activity as long as they may take: one that died, and the one that finds out what became of it. */
 const ANSWER_MARGIN_MS = 60_000;
 
 export interface ModelStep {
-  readonly runKey: RunKey;
+  readonly run: RunState;
   readonly task: PinnedTask;
   readonly step: number;
   readonly head: TranscriptHead;
   readonly mode: CallMode;
-  /** When the run must begin nothing more, on the workflow's clock. */
-  readonly deadlineMs: number;
+  /** How much longer may be waited, on the workflow's clock. */
+  readonly leftMs: () => number;
 }
 
 /**
  * One step's model call: goes down the fallback chain, each try an activity of its own with its own reservation, waits
  * between tries as durable timers. Answers the first usable reply, else why there is none; a lack of money anywhere in
- * the chain counts as a lack of money, because more of it would help.
+ * the chain counts as a lack of money, because more of it would help. While an operator holds the run no try begins, and
+ * where they have another model asked first, the chain is gone down anew.
  */
 export async function callModel(request: ModelStep): Promise<CallModelOutcome> {
-  const { task } = request;
+  const { run, task } = request;
   const limits = {
     candidates: task.models.length,
     maxAttempts: task.maxAttemptsPerStep,
@@ -31,16 +35,22 @@ export async function callModel(request: ModelStep): Promise<CallModelOutcome> {
     maxQuotaWaitMs: task.onQuotaDenied === 'wait' ? (task.maxQuotaWaitMs ?? 0) : 0,
   };
   for (let walk = CHAIN_START; ; ) {
+    if (run.isHeld) await untilReleased(run);
+    const { preferredCandidate } = run.position;
+    const isAnother = () => run.position.preferredCandidate !== preferredCandidate;
     const outcome = await attempt(request, walk);
     if (outcome.type === 'reply') return outcome;
-    const next = decideNextTry(walk, outcome, { ...limits, leftMs: request.deadlineMs - Date.now() }, Math.random);
-    if (next.type === 'giveUp') return next.outcome;
-    if (next.waitMs > 0) await sleep(next.waitMs);
-    walk = next.walk;
+    const next = decideNextTry(walk, outcome, { ...limits, leftMs: request.leftMs() }, Math.random);
+    if (next.type === 'giveUp' && !isAnother()) return next.outcome;
+    if (next.type === 'try' && next.waitMs > 0) await waitUnless(next.waitMs, isAnother);
+    walk = next.type === 'try' && !isAnother() ? next.walk : startOver(walk);
   }
 }
 
-function attempt({ runKey, task, step, head, mode }: ModelStep, { candidateIndex, asked }: ChainWalk): Promise<CallModelOutcome> {
+function attempt({ run, task, step, head, mode }: ModelStep, walk: ChainWalk): Promise<CallModelOutcome> {
+  const { runKey } = run;
+  const { asked } = walk;
+  const candidateIndex = askingOrder(run.position, task.models.length)[walk.candidateIndex] ?? walk.candidateIndex;
   const what = { step: `step ${step}`, wrapUp: 'last answer', answer: 'question' }[mode];
   const options = outsideOptions(task.modelTimeoutMs, `${what} · ${task.models[candidateIndex] ?? '?'} · attempt ${asked}`);
   // A step waits for as long as it takes; nobody waits so for an answer.

@@ -1,8 +1,9 @@
 import { isCancellation, log } from '@temporalio/workflow';
-import type { ExecuteToolInput, ExecuteToolOutcome, OpenGate, PlannedCall } from '../../contracts/agent-run.ts';
+import type { ExecuteToolInput, ExecuteToolOutcome, OpenGate, PlannedCall, RefuseCallInput } from '../../contracts/agent-run.ts';
 import { assertNever, invariant } from '../../contracts/failures.ts';
 import type { AttemptId } from '../../contracts/ids.ts';
 import { completeCall, dropGate, gateOfCall, setGateStatus } from '../../domain/agent-run/position.ts';
+import { isSkipped } from '../../domain/agent-run/repaired.ts';
 import { callKeyOf } from '../../domain/tool/tool-call.ts';
 import { journal, nearby, outside, outsideOptions } from '../activity-options.ts';
 import type { RunState } from '../agent-run/run-state.ts';
@@ -12,6 +13,7 @@ import { readable } from '../readable.ts';
 /** Carries out one planned call, or answers it where its gate stopped it. */
 export async function carryOut(run: RunState, call: PlannedCall): Promise<void> {
   const gate = gateOfCall(run.position, call.callIndex);
+  if (isSkipped(run.position)) return refuse(run, call, gate, 'skipped');
   if (gate?.kind === 'inDoubt') return resolveDoubt(run, call, gate);
   if (gate && (gate.status === 'denied' || gate.status === 'expired' || gate.status === 'withdrawn')) return refuse(run, call, gate, gate.status);
 
@@ -52,7 +54,7 @@ function toolInput(run: RunState, { callIndex, approvalId }: PlannedCall): Execu
   return { version: 1, runKey: run.runKey, attemptId: replyOf(run), callIndex, snapshotDigest, ...(approvalId ? { approvalId } : {}) };
 }
 
-async function refuse(run: RunState, call: PlannedCall, gate: OpenGate, reason: 'denied' | 'expired' | 'withdrawn'): Promise<void> {
+async function refuse(run: RunState, call: PlannedCall, gate: OpenGate | undefined, reason: RefuseCallInput['reason']): Promise<void> {
   const { runKey, task } = run;
   const input = {
     version: 1,
@@ -60,7 +62,7 @@ async function refuse(run: RunState, call: PlannedCall, gate: OpenGate, reason: 
     snapshotDigest: task.snapshotDigest,
     attemptId: replyOf(run),
     callIndex: call.callIndex,
-    approvalId: gate.approvalId,
+    ...(gate ? { approvalId: gate.approvalId } : {}),
     reason,
   } as const;
   const { nodeId } = await journal.refuseCall.executeWithOptions({ summary: readable(`step ${run.position.step} · ${call.tool} · ${reason}`) }, [input]);

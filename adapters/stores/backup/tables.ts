@@ -24,6 +24,7 @@ export const TABLES = [
   'vault',
   'redaction_counts',
   'feedback',
+  'repairs',
   'stops',
   'standing_approvals',
   'standing_uses',

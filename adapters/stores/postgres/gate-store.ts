@@ -163,14 +163,19 @@ async function raise(
     const permission = rule(gate, nowMs);
     if (permission.type === 'refused') return permission;
     await writeGate(session, { ...gate, status: 'consumed', consumedAtMs: nowMs });
-    await raiseScope(session, runScopeKey(runKey), nanoUsd(amount.nanoUsd));
-    if (amount.tokens > 0) await raiseScope(session, tokenScopeKey(runKey), nanoUsd(amount.tokens));
+    await raiseRunLimit(session, runKey, amount);
     const data = { approvalId, amountNanoUsd: amount.nanoUsd, amountTokens: amount.tokens };
     await writeAudit(session, { type: 'budget.raised', runKey, actor: 'tollgate', data });
   }
   const ledger = await ledgerOf(session, runKey);
   invariant(ledger, `run ${runKey.agentRunId} has a budget scope`);
   return { type: 'raised', ledger };
+}
+
+/** The one way by which a run's limits rise, inside the caller's transaction. Never lowers one. */
+export async function raiseRunLimit(session: Session, runKey: RunKey, amount: { readonly nanoUsd: number; readonly tokens: number }): Promise<void> {
+  await raiseScope(session, runScopeKey(runKey), nanoUsd(amount.nanoUsd));
+  if (amount.tokens > 0) await raiseScope(session, tokenScopeKey(runKey), nanoUsd(amount.tokens));
 }
 
 async function raiseScope(session: Session, key: string, amount: NanoUsd): Promise<void> {

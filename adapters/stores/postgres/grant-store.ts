@@ -9,6 +9,7 @@ import type { StopStore } from '../../../domain/approval/stop-store-port.ts';
 import * as sql from '../grant-tables.ts';
 import { listLimit } from '../rows.ts';
 import { writeAudit } from './audit-store.ts';
+import { controlOf } from './repair-store.ts';
 import type { Database, Session } from './database.ts';
 
 /** Any number, the same everywhere: actions share it while they begin, and whoever throws a switch waits until none is about to. */
@@ -18,7 +19,7 @@ export function createStopStore(db: Database): StopStore {
   return {
     throwStop: (stop) =>
       db.transaction(async (session) => {
-        await session.all(`SELECT pg_advisory_xact_lock(${STOP_LOCK})`);
+        await excludeActions(session);
         await session.all(sql.UPSERT_STOP, sql.stopParameters(stop));
         const { stopId, scope, models, reason } = stop;
         await writeAudit(session, { type: 'stop.thrown', runKey: null, actor: stop.actor, data: { stopId, scope, models, reason } });
@@ -101,6 +102,11 @@ async function lockStanding(session: Session, standingId: string): Promise<Stand
   return row ? sql.toStanding(row) : null;
 }
 
+/** Waits until no action is about to begin, and lets none begin before the end of the transaction. Taken before anything else. */
+export async function excludeActions(session: Session): Promise<void> {
+  await session.all(`SELECT pg_advisory_xact_lock(${STOP_LOCK})`);
+}
+
 /** Taken before anything else by whoever begins an action. */
 export async function holdStops(session: Session): Promise<void> {
   await session.all(`SELECT pg_advisory_xact_lock_shared(${STOP_LOCK})`);
@@ -108,7 +114,11 @@ export async function holdStops(session: Session): Promise<void> {
 
 /** What the rule about an action is asked with, inside the transaction that writes its intent. */
 export async function actionFacts(session: Session, { runKey, standing }: GateRecord, tool: string): Promise<ActionFacts> {
-  return { stops: await stopsFor(session, runKey, tool), standing: standing ? await lockStanding(session, standing.standingId) : null };
+  return {
+    stops: await stopsFor(session, runKey, tool),
+    standing: standing ? await lockStanding(session, standing.standingId) : null,
+    pausedBy: (await controlOf(session, runKey)).pausedBy,
+  };
 }
 
 /** Books one use of a gate's standing approval, audited: the last thing of its transaction. */

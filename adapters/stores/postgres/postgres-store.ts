@@ -18,6 +18,7 @@ import { createLedgerStore } from './ledger-store.ts';
 import { createNotificationStore } from './notification-store.ts';
 import { createOverviewStore } from './overview-store.ts';
 import { createQuotaStore } from './quota-store.ts';
+import { createRepairStore } from './repair-store.ts';
 import { createReportStore } from './report-store.ts';
 import { createRunStore } from './run-store.ts';
 import { checkSchema } from './schema.ts';
@@ -57,6 +58,7 @@ export async function openPostgresStore(options: DatabaseOptions): Promise<Store
     ...createVaultStore(db),
     ...createTraceStore(db),
     ...createFeedbackStore(db),
+    ...createRepairStore(db),
     ...createEndedSessionStore(db),
     ...createReportStore(db),
     nowMs: () => db.nowMs(),

@@ -27,6 +27,7 @@ export function sealedStore(store: Store, keyring: Keyring, { seals }: { readonl
     ...sealedOverview(store, runSeals),
     ...sealedAudit(store, runSeals),
     ...sealedFeedback(store, runSeals),
+    ...sealedRepairs(store, runSeals),
   };
 }
 
@@ -135,6 +136,7 @@ function sealedToolCalls(
           return { ...result, earlier: openCall(seal, result.earlier) };
         case 'refused':
         case 'stopped':
+        case 'paused':
           return result;
       }
     },
@@ -231,6 +233,24 @@ function sealedFeedback(store: Store, seals: RunSeals): Part<'putFeedback' | 'li
     },
     listFeedback: async (runKey) => await Promise.all((await store.listFeedback(runKey)).map(opened)),
     listFeedbackAfter: async (after, limit) => await Promise.all((await store.listFeedbackAfter(after, limit)).map(opened)),
+  };
+}
+
+const REASON = 'repair';
+
+function sealedRepairs(store: Store, seals: RunSeals): Part<'makeRepair' | 'listRepairs'> {
+  return {
+    makeRepair: async (repair, change, rule, audit) => {
+      const seal = await seals.of(repair.runKey);
+      const result = await store.makeRepair({ ...repair, reason: seal.seal(repair.reason, REASON) }, change, rule, sealEntry(seal, audit));
+      return 'repair' in result ? { ...result, repair: { ...result.repair, reason: seal.open(result.repair.reason, REASON) } } : result;
+    },
+    listRepairs: async (runKey) => {
+      const repairs = await store.listRepairs(runKey);
+      if (repairs.length === 0) return repairs;
+      const seal = await seals.of(runKey);
+      return repairs.map((repair) => ({ ...repair, reason: seal.open(repair.reason, REASON) }));
+    },
   };
 }
 

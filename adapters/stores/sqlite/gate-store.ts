@@ -143,13 +143,18 @@ function raise(
     const permission = rule(gate, nowMs);
     if (permission.type === 'refused') return permission;
     writeGate(db, runRow(db, runKey), { ...gate, status: 'consumed', consumedAtMs: nowMs });
-    const raiseScope = (key: string, by: number) =>
-      db.run("UPDATE scopes SET limit_nano_usd = limit_nano_usd + :by WHERE kind = 'run' AND scope_key = :key", { by: nanoUsd(by), key });
-    raiseScope(runScopeKey(runKey), amount.nanoUsd);
-    raiseScope(tokenScopeKey(runKey), amount.tokens);
+    raiseRunLimit(db, runKey, amount);
     writeAudit(db, { type: 'budget.raised', runKey, actor: 'tollgate', data: { approvalId, amountNanoUsd: amount.nanoUsd, amountTokens: amount.tokens } });
   }
   const ledger = ledgerOf(db, runKey);
   invariant(ledger, `run ${runKey.agentRunId} has a budget scope`);
   return { type: 'raised', ledger };
+}
+
+/** The one way by which a run's limits rise, inside the caller's transaction. Never lowers one. */
+export function raiseRunLimit(db: Connection, runKey: RunKey, amount: { readonly nanoUsd: number; readonly tokens: number }): void {
+  const raiseScope = (key: string, by: number) =>
+    db.run("UPDATE scopes SET limit_nano_usd = limit_nano_usd + :by WHERE kind = 'run' AND scope_key = :key", { by: nanoUsd(by), key });
+  raiseScope(runScopeKey(runKey), amount.nanoUsd);
+  raiseScope(tokenScopeKey(runKey), amount.tokens);
 }

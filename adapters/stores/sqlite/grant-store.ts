@@ -8,6 +8,7 @@ import type { StopRecord } from '../../../domain/approval/stop.ts';
 import type { StopStore } from '../../../domain/approval/stop-store-port.ts';
 import * as sql from '../grant-tables.ts';
 import { listLimit } from '../rows.ts';
+import { controlOf } from './repair-store.ts';
 import { writeAudit } from './audit-store.ts';
 import type { Connection, Parameters } from './connection.ts';
 
@@ -100,7 +101,7 @@ function standingOf(db: Connection, standingId: string): StandingState | null {
 
 /** What the rule about an action is asked with, inside the transaction that writes its intent. */
 export function actionFacts(db: Connection, { runKey, standing }: GateRecord, tool: string): ActionFacts {
-  return { stops: stopsFor(db, runKey, tool), standing: standing ? standingOf(db, standing.standingId) : null };
+  return { stops: stopsFor(db, runKey, tool), standing: standing ? standingOf(db, standing.standingId) : null, pausedBy: controlOf(db, runKey).pausedBy };
 }
 
 /** Books one use of a gate's standing approval, audited. */

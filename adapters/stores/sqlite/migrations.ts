@@ -4,6 +4,7 @@ import { APPEND_ONLY, grantTables } from '../grant-tables.ts';
 import { endedSessionTables } from '../ended-sessions.ts';
 import { feedbackTables } from '../feedback.ts';
 import { notificationTables } from '../notification-sql.ts';
+import { repairTables } from '../repair-tables.ts';
 import { quotaTables } from '../quota-tables.ts';
 import { sqliteFeedbackQueue, sqliteTraceTriggers, traceTables } from '../trace-tables.ts';
 
@@ -289,6 +290,7 @@ export const MIGRATIONS: readonly string[] = [
   // A logout holds for every process of the API.
   endedSessionTables({ integer: 'INTEGER', table: ' STRICT' }),
   sqliteFeedbackQueue(),
+  repairTables({ integer: 'INTEGER', id: 'INTEGER PRIMARY KEY AUTOINCREMENT', table: ' STRICT' }),
 ];
 
 /** Brings the file up to this version, inside the caller's transaction; answers from and to which. @throws TollgateError where a newer Tollgate wrote it. */

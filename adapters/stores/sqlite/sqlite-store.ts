@@ -15,6 +15,7 @@ import { createLedgerStore } from './ledger-store.ts';
 import { createNotificationStore } from './notification-store.ts';
 import { createOverviewStore } from './overview-store.ts';
 import { createQuotaStore } from './quota-store.ts';
+import { createRepairStore } from './repair-store.ts';
 import { createReportStore } from './report-store.ts';
 import { createRunStore } from './run-store.ts';
 import { createToolCallStore } from './tool-call-store.ts';
@@ -53,6 +54,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     ...createVaultStore(db),
     ...createTraceStore(db),
     ...createFeedbackStore(db),
+    ...createRepairStore(db),
     ...createEndedSessionStore(db),
     ...createReportStore(db),
     nowMs: async () => db.now(),
