@@ -82,4 +82,5 @@ for (const [name, packages] of Object.entries(CLIENTS)) {
   all[name] = { clients: versions, requests: (await record(name, folder)).map(summaryOf) };
 }
 writeFileSync(RECORD, `${JSON.stringify(all, null, 2)}\n`);
+spawnSync(join(ROOT, 'node_modules/.bin/biome'), ['format', '--write', RECORD], { stdio: 'ignore' });
 process.stdout.write(`${RECORD} is written.\n`);

@@ -60,10 +60,11 @@ export function spanQueue(store: Store, sink: Sink, withContent: boolean, log: L
 
 /** A row that nothing can be made of must not hold up those behind it. */
 async function spansOf(source: SpanSource, rows: readonly Ended[], log: Log): Promise<{ readonly spans: readonly Span[]; readonly unreadable: number }> {
+  const spansOfRow = source.forBatch();
   const spans = new Map<string, Span>();
   let unreadable = 0;
   for (const row of rows) {
-    const made = await readable(row, log, () => source.spansOf(row));
+    const made = await readable(row, log, () => spansOfRow(row));
     if (made === null) unreadable += 1;
     else for (const span of made) spans.set(span.spanId, span);
   }

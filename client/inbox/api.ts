@@ -148,7 +148,7 @@ export async function postAt(path: string, body?: unknown): Promise<{ readonly t
   try {
     const response = await post(path, body);
     const text = await response.text();
-    return response.ok ? { type: 'done' } : { type: 'refused', problem: problemOf(response, text) };
+    return response.ok ? { type: 'done' } : { type: 'refused', problem: failed(response, text).problem };
   } catch (error) {
     if (error instanceof ApiError) return { type: 'refused', problem: error.problem };
     throw error;

@@ -119,7 +119,7 @@ function Header({ place, me, waiting, onHelp, onWho }: HeaderProps): VNode {
         ${link('/inbox/', ['inbox'], html`Inbox${waiting ? html` <span class="count">${waiting}</span>` : ''}`)} ${link('/inbox/runs', ['runs', 'run'], 'Runs')} ${link('/inbox/overview', ['overview'], 'Overview')}
       </nav>
       <button type="button" class="button quiet me" aria-haspopup="dialog" onClick=${onWho}><svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="8" r="4" /><path d="M4 21c0-5 4-7 8-7s8 2 8 7" /></svg><span class="me-name"><span class="sr">You: </span><bdi>${plainText(me.displayName)}</bdi></span></button>
-      <button type="button" class="button quiet" aria-label="Keys" aria-keyshortcuts="?" onClick=${onHelp}><kbd aria-hidden="true">?</kbd></button>`
+      <button type="button" class="button quiet help" aria-label="Keys" aria-keyshortcuts="?" onClick=${onHelp}><kbd aria-hidden="true">?</kbd></button>`
     }
   </header>`;
 }

@@ -55,14 +55,17 @@ export function FeedbackCard({ agentRunId, given, say, onGiven }: FeedbackProps)
       </form>`
     }
     ${given.length > MAX_SHOWN && html`<p class="fine">The last ${MAX_SHOWN} of ${given.length}.</p>`}
-    <ul class="votes">${given.slice(-MAX_SHOWN).map(
-      ({ feedbackId, score: value, label, comment, step, actor, at }) => html`<li key=${feedbackId}>
+    ${
+      given.length > 0 &&
+      html`<ul class="votes">${given.slice(-MAX_SHOWN).map(
+        ({ feedbackId, score: value, label, comment, step, actor, at }) => html`<li key=${feedbackId}>
         <span class="status" data-status=${value < 0 ? 'denied' : 'approved'}><${Thumb} score=${value} /> ${value === 1 ? 'good' : value === -1 ? 'bad' : value}</span>
         <span> by <strong><${Text} text=${actor} /></strong>${step === null ? '' : `, step ${step}`}, <${Ago} at=${at} /></span>
         ${label !== null && html` <span class="badge"><${Text} text=${label} /></span>`}
         ${comment !== null && html`<blockquote class="quiet"><${Text} text=${comment} /></blockquote>`}
       </li>`,
-    )}</ul>
+      )}</ul>`
+    }
   </section>`;
 }
 

@@ -137,7 +137,7 @@ function Happening(props: {
         html`<p key=${at} class="notice warn"><strong><${Text} text=${editor} /></strong> changed ${changedPaths(fromArguments as Json, gate.arguments as Json).join(', ') || 'nothing that is left'}, <${Ago} at=${at} />.${comment && html` <${Text} text=${comment} />`}</p>`,
     )}
     ${isRaw ? html`<${RawJson} value=${gate.arguments} />` : html`<${ArgumentsTable} value=${shownArguments(gate)} values=${values} changed=${changed} />`}
-    <p class="fine">version <bdi>${gate.toolVersion}</bdi> · digest <code title=${gate.actionDigest}>${gate.actionDigest.slice(0, 12)}…</code>${isWaiting ? ': your answer counts for exactly this action' : ''}.</p>
+    <p class="fine">version <bdi>${gate.toolVersion}</bdi> · digest <code title=${gate.actionDigest}>${gate.actionDigest.slice(0, 12)}…</code>${isWaiting && ': your answer counts for exactly this action.'}</p>
   </section>`;
 }
 

@@ -75,7 +75,7 @@ function Parts({ name, parts, longestMs }: { readonly name: string; readonly par
       <tbody>${parts.map(
         (part) => html`<tr key=${part.name}>
           <th scope="row"><bdi>${plainText(part.name)}</bdi></th>
-          <td>${Object.entries(part.runs).map(([status, count]) => html`<div key=${status}>${count} ${statusText(status)}</div>`)}</td>
+          <td>${Object.entries(part.runs).map(([status, count]) => html`<div key=${status}>${count} ${count > 1 && status === 'awaitingApproval' ? 'wait for approval' : statusText(status)}</div>`)}</td>
           <td><${Meter} label=${`Spent by ${part.name}`} used=${Number(part.settledUsd)} limit=${most} text=${usdText(part.settledUsd)} /></td>
           <td><${Meter} label=${`Budgets of ${part.name}`} used=${Number(part.budgets.usedUsd)} limit=${Number(part.budgets.limitUsd)} text=${`${percent(part.budgets)} of ${usdText(part.budgets.limitUsd)}`} /></td>
           <td><${Waits} part=${part} longestMs=${longestMs} /></td>

@@ -45,6 +45,7 @@ export function RunPage({ agentRunId, me, say }: { readonly agentRunId: string; 
     ${(data.stopped ?? []).map(({ stopId, by, reason, at }) => html`<p key=${stopId} class="notice warn"><strong>Stopped.</strong> Its model calls wait: <strong><${Text} text=${by} /></strong> stopped them <${Ago} at=${at} />: <${Text} text=${reason} /></p>`)}
     ${waiting.map((gate) => html`<p key=${gate.approvalId} class="notice">It waits: <a href=${gatePath(gate.approvalId)}><${Text} text=${gate.tool} /></a></p>`)}
     ${(data.output ?? data.message) && html`<section class="card" aria-labelledby="answer"><h2 id="answer">${data.output ? 'Its answer' : 'How it ended'}</h2><blockquote><${Text} text=${data.output ?? data.message ?? ''} /></blockquote>${data.output && data.message && html`<p class="fine"><${Text} text=${data.message} /></p>`}</section>`}
+    ${data.compensation && html`<${Undone} compensation=${data.compensation} />`}
     <section class="card" aria-labelledby="timeline"><h2 id="timeline">Timeline</h2>${timeline.data ? html`<${Timeline} timeline=${timeline.data} />` : html`<p class="muted">${timeline.problem ? 'It can’t be read just now.' : 'Loading…'}</p>`}</section>
     <div class="columns"><${Ledger} run=${data} /><${Family} run=${data} /></div>
     <${FeedbackCard} agentRunId=${agentRunId} given=${data.feedback ?? []} say=${say} onGiven=${run.refresh} />
@@ -57,6 +58,16 @@ export function RunPage({ agentRunId, me, say }: { readonly agentRunId: string; 
       }} />`
     }
   </article>`;
+}
+
+/** What was undone after a failure, last first, and what was not. */
+function Undone({ compensation: { undone, left, undoneCount, leftCount } }: { readonly compensation: NonNullable<RunReport['compensation']> }): VNode {
+  return html`<section class="card" aria-labelledby="undone"><h2 id="undone">What was undone</h2>
+    ${undoneCount === 0 && leftCount === 0 && html`<p class="muted">There was nothing to undo.</p>`}
+    ${undone.length > 0 && html`<ol class="done">${undone.map(({ tool, by }, index) => html`<li key=${index}><${Text} text=${tool} /> <span class="muted">by</span> <${Text} text=${by} /></li>`)}</ol>`}
+    ${undoneCount > undone.length && html`<p class="muted">and ${undoneCount - undone.length} more</p>`}
+    ${left.length > 0 && html`<div class="notice warn"><p><strong>Not undone: ${leftCount}.</strong></p>${left.map(({ tool, reason }, index) => html`<p key=${index}><${Text} text=${tool} />: <${Text} text=${reason} /></p>`)}</div>`}
+  </section>`;
 }
 
 function Ledger({ run: { ledger, attempts, tokens } }: { readonly run: RunReport }): VNode {

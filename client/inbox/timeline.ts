@@ -43,8 +43,11 @@ function Picture({ spans, endOf }: { readonly spans: readonly TimelineSpan[]; re
   const from = Date.parse(spans[0]?.startedAt ?? '');
   const to = Math.max(...spans.map(endOf));
   const steps = new Set(spans.flatMap(({ step }) => step ?? [])).size;
-  const count = (type: TimelineSpan['type']) => spans.filter((span) => span.type === type).length;
-  const words = `${steps} ${steps === 1 ? 'step' : 'steps'} in ${durationText(to - from)}: ${count('attempt')} model calls, ${count('toolCall')} tool calls, ${count('gate')} gates`;
+  const count = (type: TimelineSpan['type'], one: string) => {
+    const { length } = spans.filter((span) => span.type === type);
+    return `${length} ${length === 1 ? one : `${one}s`}`;
+  };
+  const words = `${steps} ${steps === 1 ? 'step' : 'steps'} in ${durationText(to - from)}: ${count('attempt', 'model call')}, ${count('toolCall', 'tool call')}, ${count('gate', 'gate')}`;
   return html`<figure class="lanes">
     <div class="lane-names" aria-hidden="true">${LANES.map((type) => html`<span key=${type} class="kind" data-kind=${type}>${KINDS[type]}</span>`)}</div>
     <svg viewBox="0 0 1000 60" preserveAspectRatio="none" role="img" aria-label=${words}>

@@ -68,6 +68,9 @@ describe('a sealed store', () => {
       }),
       () => ({ type: 'decision.accepted', runKey: run, actor: 'eve', data: { comment: secret } }),
     );
+    const answer = { type: 'answered', text: `because ${secret}`, model: 'm', attemptId, atMs: 2 } as const;
+    const question = { questionId: 'q', by: 'eve', text: `why ${secret}?`, atMs: 1, actionDigest: gate.actionDigest, answer };
+    await store.changeGate(run, gate.approvalId, (current) => ({ gate: { ...current, questions: [question] }, audit: [] }));
     const digest = await store.putContent(`long message ${secret}`, run);
     return { run, attemptId, failed, read, gate, digest };
   }
@@ -91,6 +94,7 @@ describe('a sealed store', () => {
       arguments: { to: 'zanzibar' },
       reason: 'because zanzibar',
       votes: [{ comment: 'zanzibar' }, { comment: 'once more zanzibar' }],
+      questions: [{ text: 'why zanzibar?', answer: { text: 'because zanzibar' } }],
     });
     expect(await other.getContent(digest)).toBe('long message zanzibar');
     expect(await auditNotes(other, run)).toMatchObject([{ actor: 'eve', data: { comment: 'zanzibar' } }]);

@@ -32,6 +32,9 @@ const BODIES: Readonly<Record<string, object>> = {
   repairRun: { type: 'skipStep', step: 1, reason: 'stuck' },
   signRepair: { type: 'pause', reason: 'stuck' },
   decideApproval: { verdict: 'approve', actionDigest: 'b'.repeat(64) },
+  askAtGate: { actionDigest: 'b'.repeat(64), text: 'Why?' },
+  takeGate: {},
+  releaseGate: {},
 };
 
 /** Every route of the OpenAPI document that is not public: none can be forgotten. */
@@ -61,6 +64,7 @@ test('every route but health and the OpenAPI document asks for a key once there 
   const all = await doors();
   expect(all.map(({ name, scope }) => `${name} ${scope}`).toSorted()).toEqual([
     'addUserMessage start',
+    'askAtGate decide',
     'cancelRun start',
     'decideApproval decide',
     'decideBatch decide',
@@ -90,6 +94,7 @@ test('every route but health and the OpenAPI document asks for a key once there 
     'listStops read',
     'pauseRun repair',
     'reconcile start',
+    'releaseGate decide',
     'repairRun repair',
     'reportUsage read',
     'resetBound decide',
@@ -100,6 +105,8 @@ test('every route but health and the OpenAPI document asks for a key once there 
     'signRepair repair',
     'signStandingApproval decide',
     'startRun start',
+    'streamAudit read',
+    'takeGate decide',
     'throwStop decide',
     'writeOff decide',
   ]);
@@ -130,7 +137,7 @@ test('what belongs to another tenant is not there, on every route, in the very w
     return { status: response.statusCode, words: hidden.reduce((text, id) => text.replaceAll(id, '…'), response.body) };
   };
   const about = (await doors()).filter(({ isAboutOne }) => isAboutOne);
-  expect(about.length).toBe(16);
+  expect(about.length).toBe(19);
   for (const door of about) {
     const url = String(door.request.url);
     const foreign = await wordsOf(door, url);
@@ -139,7 +146,7 @@ test('what belongs to another tenant is not there, on every route, in the very w
     expect(foreign.status).toBe(404);
     if (door.name !== 'followRun') expect([door.name, await statusOf(door, own.secret)]).toEqual([door.name, expect.toSatisfy((status) => status < 300)]);
   }
-  expect(api.done.filter((line) => line.startsWith('key:shop')).length, 'done by the key of the tenant itself').toBe(8);
+  expect(api.done.filter((line) => line.startsWith('key:shop')).length, 'done by the key of the tenant itself').toBe(9);
   const as = { headers: { authorization: `Bearer ${stranger.secret}` } };
   for (const url of ['/v1/runs', '/v1/runs?tenant=acme', '/v1/approvals']) expect((await api.app.inject({ url, ...as })).json()).toEqual([]);
 });

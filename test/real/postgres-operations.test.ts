@@ -7,11 +7,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { backupStore, restoreStore } from '../../adapters/stores/backup/backup.ts';
 import { TABLES } from '../../adapters/stores/backup/tables.ts';
 import { openStore, type StoreSettings } from '../../adapters/stores/open-store.ts';
+import { anchorAudit } from '../../domain/audit/anchor.ts';
 import { MIGRATIONS } from '../../adapters/stores/postgres/migrations.ts';
 import { openPostgresStore } from '../../adapters/stores/postgres/postgres-store.ts';
 import { migratePostgres } from '../../adapters/stores/postgres/schema.ts';
 import { fillStore, lookAt } from '../support/full-store.ts';
 import { hasPostgres, PASSWORD, PostgresServer } from '../support/postgres.ts';
+import { UNSIGNED } from '../support/store-contract/audit-contract.ts';
 import { newAttempt, startRun } from '../support/store-contract/fixtures.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -88,13 +90,15 @@ describe.runIf(hasPostgres())('operations with a real Postgres', () => {
         url,
         `CREATE ROLE ${name} LOGIN PASSWORD '${PASSWORD}'; GRANT USAGE ON SCHEMA tollgate TO ${name};
          GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA tollgate TO ${name};
-         GRANT DELETE ON tollgate.quotas, tollgate.scopes, tollgate.notifications, tollgate.trace_sinks, tollgate.trace_outbox TO ${name};
+         GRANT DELETE ON tollgate.quotas, tollgate.scopes, tollgate.notifications, tollgate.ended_sessions, tollgate.trace_sinks, tollgate.trace_outbox TO ${name};
          GRANT USAGE ON ALL SEQUENCES IN SCHEMA tollgate TO ${name}`,
       );
       const address = url.replace('tollgate:', `${name}:`);
       const store = await openPostgresStore({ url: address });
       await lookAt(store, await fillStore(store));
       await store.ensureRoom(1_000);
+      await server.sql(url, `INSERT INTO tollgate.audit (at_ms, type, actor, data_json) VALUES (1, 'of an older worker', 'old', '{}')`);
+      expect(await anchorAudit(store, UNSIGNED, 5)).toMatchObject({ anchors: 1 });
       await store.close();
       await expect(server.sql(address, 'DELETE FROM tollgate.runs')).rejects.toThrow('permission denied');
       await expect(migratePostgres(address, [...MIGRATIONS, { name: 'x', worksFrom: 1, sql: 'CREATE TABLE x ()' }])).rejects.toMatchObject({

@@ -24,7 +24,7 @@ function build(folder: string): Promise<string | null> {
   process.stdout.write(`Building the OpenTelemetry Collector ${VERSION} once with Go, some minutes …\n`);
   const options = { cwd: SOURCE, env: { ...process.env, CGO_ENABLED: '0' }, timeout: BUILD_TIMEOUT_MS, killSignal: 'SIGKILL' } as const;
   return new Promise((resolve) => {
-    execFile('go', ['build', '-ldflags=-s -w', '-o', join(folder, 'otelcol'), '.'], options, (error, _stdout, stderr) => {
+    execFile('go', ['build', '-buildvcs=false', '-ldflags=-s -w', '-o', join(folder, 'otelcol'), '.'], options, (error, _stdout, stderr) => {
       if (!error) resolve(null);
       else resolve((error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no Go to build one' : `Go can't build one: ${stderr.slice(-500)}`);
     });

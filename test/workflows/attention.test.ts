@@ -83,22 +83,14 @@ test('the command line asks, takes and releases, over HTTP and beside the store,
   expect([overHttp.code, overHttp.stderr]).toEqual([0, '']);
   expect(JSON.parse(overHttp.stdout) as QuestionReport).toMatchObject({ by: nameOf('alice'), text: 'why?', answer: { type: 'answered' } });
   expect((await stage.overHttp(alice, ['approvals', 'take', approvalId])).stdout).toMatch(/^taken until \d{4}-/);
-  expect((await stage.overHttp(alice, ['approvals', 'release', approvalId])).stdout.trim()).toBe('released');
 
-  for (const what of [
-    ['ask', approvalId, 'why?'],
-    ['take', approvalId],
-  ]) {
-    expect((await here(['approvals', ...what])).code).toBe(2);
-    const stranger = await here(['approvals', ...what], await tokenOf('mallory', 'globex'));
-    expect([stranger.code, stranger.stderr]).toEqual([1, expect.stringContaining('unknownGate')]);
-  }
+  expect((await here(['approvals', 'ask', approvalId, 'why?'])).code).toBe(2);
+  const stranger = await here(['approvals', 'take', approvalId], await tokenOf('mallory', 'globex'));
+  expect([stranger.code, stranger.stderr]).toEqual([1, expect.stringContaining('unknownGate')]);
   const beside = await here(['approvals', 'ask', approvalId, 'and now?'], alice);
   expect([beside.code, beside.stderr]).toEqual([0, '']);
   expect(beside.stdout).not.toBe('');
-  expect((await here(['approvals', 'take', approvalId], alice)).stdout).toMatch(/^taken until/);
-  expect((await here(['approvals', 'release', approvalId], alice)).code).toBe(0);
-  expect((await stage.overHttp(alice, ['approvals', 'ask', approvalId, ' '])).code).toBe(2);
+  expect((await here(['approvals', 'release', approvalId], alice)).stdout.trim()).toBe('released');
   expect((await auditOf('asked-by-cli')).filter(([type]) => type === 'question.answered')).toHaveLength(2);
   await client(starter).cancel('asked-by-cli');
 });

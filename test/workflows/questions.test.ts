@@ -31,7 +31,13 @@ const scenarios = [
 ] as never;
 const stage = new Stage();
 beforeAll(() => stage.open({ scenarios }));
-afterAll(() => stage.close());
+afterAll(async () => {
+  try {
+    await stage.record('asked', 'carried');
+  } finally {
+    await stage.close();
+  }
+});
 
 const oneModel = { models: [{ model: 'gpt-5-mini' }] };
 const lines = [{ ...pay, result: 'paid bob' }, ...Array.from({ length: 9 }, () => ({ ...look, result: { order: 'W1' } }))];

@@ -1,14 +1,15 @@
 import type { TranscriptMessage } from '../../../contracts/model.ts';
-import type { AttemptRecord, Store, ToolCallRecord } from '../../../domain/store/port.ts';
+import type { AttemptRecord, ToolCallRecord } from '../../../domain/store/port.ts';
 import { GEN_AI } from '../../../telemetry/names.ts';
 import type { Attributes } from '../../../telemetry/span.ts';
+import type { SpanReads } from './reading-once.ts';
 import type { RunView } from './run-view.ts';
 
 /** Of one attribute. Backends cut off at some such size, and a long transcript is on every attempt again. */
 const MAX_CONTENT_LENGTH = 32_768;
 
 /** What was asked and answered, as the store has it: after redaction. Nothing unless content is switched on. */
-export async function attemptContent(store: Store, { withContent, run, snapshot }: RunView, attempt: AttemptRecord): Promise<Attributes> {
+export async function attemptContent(store: SpanReads, { withContent, run, snapshot }: RunView, attempt: AttemptRecord): Promise<Attributes> {
   if (!withContent) return {};
   const loaded = await store.loadTranscript(run.runKey, attempt.head);
   const messages = loaded.type === 'transcript' ? newest(loaded.messages.map(toMessage)) : [];
@@ -32,7 +33,7 @@ export function toolContent({ withContent }: RunView, call: ToolCallRecord, atte
 }
 
 /** The first message and the answer, so that a list of traces says what each was about. */
-export async function runContent(store: Store, { withContent, run }: RunView): Promise<Attributes> {
+export async function runContent(store: SpanReads, { withContent, run }: RunView): Promise<Attributes> {
   if (!withContent) return {};
   const input = await store.loadTranscript(run.runKey, { attemptId: null, nodeIds: ['input'] });
   const answer = run.end?.outputAttemptId ? await store.getAttempt(run.runKey, run.end.outputAttemptId) : null;

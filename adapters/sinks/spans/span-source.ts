@@ -7,14 +7,18 @@ import type { Span } from '../../../telemetry/span.ts';
 import { attemptSpan, settlementSpan } from './attempt-span.ts';
 import { attemptContent, runContent, toolContent } from './content.ts';
 import { gateSpan, runSpan, stepSpan, toolSpan } from './other-spans.ts';
+import { readingOnce, type SpanReads } from './reading-once.ts';
 import type { RunView } from './run-view.ts';
 
 const MAX_GATES = 1_000;
 const MAX_SNAPSHOTS = 50;
 
 /** The spans of what has ended. The same row gives the same spans, whoever asks and whenever. */
+export type SpansOf = (ended: Ended) => Promise<readonly Span[]>;
+
 export interface SpanSource {
-  spansOf(ended: Ended): Promise<readonly Span[]>;
+  /** For the rows of one batch, which are of few runs and steps: whatever several of them are made of is read once. */
+  forBatch(): SpansOf;
 }
 
 export function createSpanSource(store: Store, withContent: boolean): SpanSource {
@@ -29,17 +33,20 @@ export function createSpanSource(store: Store, withContent: boolean): SpanSource
     return snapshot;
   };
   return {
-    spansOf: async (ended) => {
-      const run = await store.getRun(ended.runKey);
-      invariant(run, `run ${ended.runKey.agentRunId} of the outbox is in the store`);
-      return await spansOf(store, { run, snapshot: await snapshotOf(run.snapshotDigest), withContent }, ended);
+    forBatch: () => {
+      const reads = readingOnce(store);
+      return async (ended) => {
+        const run = await reads.getRun(ended.runKey);
+        invariant(run, `run ${ended.runKey.agentRunId} of the outbox is in the store`);
+        return await spansOf(reads, { run, snapshot: await snapshotOf(run.snapshotDigest), withContent }, ended);
+      };
     },
   };
 }
 
 type RunViewDigest = RunView['run']['snapshotDigest'];
 
-async function spansOf(store: Store, view: RunView, ended: Ended): Promise<readonly Span[]> {
+async function spansOf(store: SpanReads, view: RunView, ended: Ended): Promise<readonly Span[]> {
   const { runKey, ref, atMs } = ended;
   switch (ended.kind) {
     case 'attempt':
@@ -67,7 +74,7 @@ async function spansOf(store: Store, view: RunView, ended: Ended): Promise<reado
 }
 
 /** An attempt; the first one of a step ends the step before it. */
-async function spansOfAttempt(store: Store, view: RunView, attempt: AttemptRecord, ended: Pick<Ended, 'atMs' | 'money'>): Promise<readonly Span[]> {
+async function spansOfAttempt(store: SpanReads, view: RunView, attempt: AttemptRecord, ended: Pick<Ended, 'atMs' | 'money'>): Promise<readonly Span[]> {
   const { runKey, step, attemptId } = attempt;
   const times = await store.stepTimes(runKey, step);
   const own = attemptSpan(view, attempt, times, ended, await attemptContent(store, view, attempt));
@@ -76,14 +83,14 @@ async function spansOfAttempt(store: Store, view: RunView, attempt: AttemptRecor
   return before ? [before, own] : [own];
 }
 
-async function spanOfStep(store: Store, view: RunView, step: number): Promise<Span | null> {
+async function spanOfStep(store: SpanReads, view: RunView, step: number): Promise<Span | null> {
   const { runKey } = view.run;
   const [times, skips, gates] = await Promise.all([store.stepTimes(runKey, step), store.listSkips(runKey), store.listGates({ runKey, limit: MAX_GATES })]);
   return stepSpan(view, { step, times, skips, gates });
 }
 
 /** The run, its last step, and what was under way when it ended: nobody may come to finish that. */
-async function spansOfEnd(store: Store, view: RunView, atMs: number): Promise<readonly Span[]> {
+async function spansOfEnd(store: SpanReads, view: RunView, atMs: number): Promise<readonly Span[]> {
   const { runKey } = view.run;
   const [ledger, attempts, calls] = await Promise.all([store.getLedger(runKey), store.listAttempts(runKey), store.listToolCalls(runKey)]);
   const spans = [runSpan(view, atMs, ledger, await runContent(store, view))];
@@ -100,7 +107,7 @@ async function spansOfEnd(store: Store, view: RunView, atMs: number): Promise<re
   return spans;
 }
 
-async function attemptOf(store: Store, runKey: RunKey, attemptId: string): Promise<AttemptRecord> {
+async function attemptOf(store: SpanReads, runKey: RunKey, attemptId: string): Promise<AttemptRecord> {
   const attempt = await store.getAttempt(runKey, attemptId as AttemptId);
   invariant(attempt, `attempt ${attemptId} of the outbox is in the store`);
   return attempt;

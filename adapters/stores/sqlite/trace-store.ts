@@ -36,7 +36,7 @@ export function createTraceStore(db: Connection): TraceStore {
     },
     settleEnded: (sink, ids, { exported, dropped }) =>
       db.write(() => {
-        for (const id of ids) db.run('DELETE FROM trace_outbox WHERE id = :id', { id });
+        db.run('DELETE FROM trace_outbox WHERE id IN (SELECT value FROM json_each(:ids))', { ids: JSON.stringify(ids) });
         db.run(COUNT_SINK, { sink, exported, dropped });
       }),
     trimEnded: async (sink, keep) => {

@@ -12,7 +12,7 @@ import { GEN_AI, TOLLGATE } from '../../../telemetry/names.ts';
 import { spanIdOf } from '../../../telemetry/trace-ids.ts';
 import type { Span } from '../../../telemetry/span.ts';
 import { newFeedback } from '../../support/store-contract/feedback-contract.ts';
-import { END, reply, reserve, startRun, usd } from '../../support/store-contract/fixtures.ts';
+import { END, newToolCall, reply, reserve, startRun, usd } from '../../support/store-contract/fixtures.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const USAGE = { inputTokens: 10, cachedInputTokens: 0, cacheWriteTokens: 0, outputTokens: 5, reasoningTokens: 0 };
@@ -215,6 +215,33 @@ test('refused feedback is dropped and counted, and a dead sink keeps no more of 
   await judgedRun({}, { feedbackId: 'f2' }, { feedbackId: 'f3' });
   expect(await store.trimEnded('recorder feedback', 1)).toBe(2);
   expect(await feedbackState()).toMatchObject({ pending: 1, dropped: 4 });
+});
+
+test('what the rows of a batch are made of is read once: a run, and an attempt with the tool call that it asked for', async () => {
+  await store.registerSinks(['recorder'], 1e12);
+  const key = await startRun(store, { limitNanoUsd: usd(100_000) });
+  for (let step = 1; step <= 10; step += 1) {
+    const attemptId = await reserve(store, key, { step });
+    await store.reportAttempt(key, attemptId, { outcome: { type: 'reply' }, reply: reply('x'), usage: USAGE, money: { type: 'settle', costNanoUsd: usd(3) } });
+    await store.journalRead(newToolCall(key, { attemptId, callKey: `${attemptId}:0` }), { status: 'done', result: {}, isError: false });
+  }
+  const asked: string[] = [];
+  const counting = new Proxy(store, {
+    get: (target, name: keyof Store) => {
+      const method = target[name] as (...given: unknown[]) => unknown;
+      return (...given: unknown[]) => {
+        asked.push(name);
+        return method(...given);
+      };
+    },
+  });
+  const sink = new Recorder();
+  const sinks = [{ sink, withContent: false }];
+  await new TraceExporter({ store: counting, sinks, timeoutMs: 1_000, maxPending: 100, log: () => undefined }).flush();
+  const count = (name: string) => asked.filter((other) => other === name).length;
+  expect([count('getRun'), count('getAttempt'), count('stepTimes'), count('listGates')]).toEqual([1, 10, 10, 1]);
+  const names = new Set(sink.sent.map(({ spanId }) => spanId));
+  expect([sink.sent.length, names.size]).toEqual([29, 29]);
 });
 
 test('100,000 spans for a dead sink: memory stays where it was, and what is too much is dropped and counted', async () => {

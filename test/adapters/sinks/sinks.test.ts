@@ -8,7 +8,7 @@ import { EVALUATION, EVENT, GEN_AI, TOLLGATE } from '../../../telemetry/names.ts
 import type { Span } from '../../../telemetry/span.ts';
 import { OtlpCapture } from '../../support/otlp-capture.ts';
 
-const OPTIONS: TraceOptions = { timeoutMs: 500, compression: 'none', vendors: [], withContent: false, resource: {}, isOff: false };
+const OPTIONS: TraceOptions = { timeoutMs: 10_000, compression: 'none', vendors: [], withContent: false, resource: {}, isOff: false };
 const common = {
   [GEN_AI.conversationId]: 'run-1',
   [GEN_AI.promptName]: 'support',
