@@ -76,7 +76,7 @@ describe('a login', () => {
       displayName: 'Alice Ames',
       roles: ['approver'],
       tenant: 'acme',
-      scopes: ['read', 'decide'],
+      scopes: ['read', 'decide', 'repair'],
       signedIn: true,
       csrfToken: expect.stringMatching(/^[\w-]{43}$/),
       sessionEndsAt: expect.any(String),

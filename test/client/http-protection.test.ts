@@ -65,14 +65,14 @@ describe('a person with an access token', () => {
     expect(api.done).toHaveLength(2);
   });
 
-  test('is somebody without a name of a key, reads and decides, and neither starts runs nor gives money up', async () => {
+  test('is somebody without a name of a key, reads, decides and repairs as their roles allow, and neither starts runs nor gives money up', async () => {
     const token = issuer.token({ name: 'Alice' });
     expect((await withToken({ url: '/v1/me' }, token)).json()).toEqual({
       name: `oidc:${issuer.url.slice('http://'.length)}#alice`,
       displayName: 'Alice',
       roles: ['support-lead'],
       tenant: 'acme',
-      scopes: ['read', 'decide'],
+      scopes: ['read', 'decide', 'repair'],
       signedIn: true,
     });
     expect((await withToken({ method: 'POST', url: '/v1/runs', payload: { task: 't', input: {} } }, token)).statusCode).toBe(403);
