@@ -238,16 +238,7 @@ export class Campaign {
 
   async #lockStore(): Promise<void> {
     const { databaseUrl } = this.#options;
-    if (databaseUrl !== undefined) {
-      const client = new pg.Client({ connectionString: databaseUrl });
-      await client.connect();
-      await client.query('BEGIN');
-      await client.query('LOCK TABLE tollgate.attempts, tollgate.runs IN ACCESS EXCLUSIVE MODE');
-      await sleep(STORE_LOCK_MS);
-      await client.query('ROLLBACK');
-      await client.end();
-      return;
-    }
+    if (databaseUrl !== undefined) return lockPostgres(databaseUrl);
     const database = new DatabaseSync(join(this.#stage.folder, 'tollgate.db'), { timeout: 5_000 });
     try {
       database.exec('BEGIN IMMEDIATE');
@@ -332,5 +323,29 @@ export class Campaign {
       billNanoUsd: bill.reduce((sum, { nanoUsd }) => sum + nanoUsd, 0),
       seconds: Math.round((Date.now() - startedAtMs) / 1_000),
     };
+  }
+}
+
+const DEADLOCK = '40P01';
+
+/** Holds two tables. Somebody who has one and waits for the other is a deadlock that Postgres ends; then it is tried again. */
+async function lockPostgres(connectionString: string): Promise<void> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  try {
+    for (let isLocked = false; !isLocked; ) {
+      await client.query('BEGIN');
+      isLocked = await client.query('LOCK TABLE tollgate.attempts, tollgate.runs IN ACCESS EXCLUSIVE MODE').then(
+        () => true,
+        (error: { readonly code?: string }) => {
+          if (error.code !== DEADLOCK) throw error;
+          return false;
+        },
+      );
+      if (isLocked) await sleep(STORE_LOCK_MS);
+      await client.query('ROLLBACK');
+    }
+  } finally {
+    await client.end();
   }
 }
