@@ -28,7 +28,6 @@ const SELECT_FEEDBACK = `SELECT feedback.id, feedback_id, step, score_per_mille,
   FROM feedback JOIN runs ON runs.id = feedback.run`;
 export const SELECT_ONE_FEEDBACK = `${SELECT_FEEDBACK} WHERE feedback.run = :run AND feedback_id = :feedbackId`;
 export const SELECT_RUN_FEEDBACK = `${SELECT_FEEDBACK} WHERE feedback.run = :run ORDER BY feedback.id`;
-export const SELECT_FEEDBACK_AFTER = `${SELECT_FEEDBACK} WHERE feedback.id > :after ORDER BY feedback.id LIMIT :limit`;
 
 export function toFeedback(row: Row): FeedbackRecord {
   return {

@@ -37,6 +37,4 @@ export interface FeedbackStore {
   putFeedback(feedback: NewFeedback): Promise<FeedbackAnswer>;
   /** Of one run, oldest first. */
   listFeedback(runKey: RunKey): Promise<readonly FeedbackRecord[]>;
-  /** Of all runs, after `sequence`, oldest first: whoever passes feedback on remembers the last one it passed on. */
-  listFeedbackAfter(sequence: number, limit: number): Promise<readonly FeedbackRecord[]>;
 }

@@ -8,7 +8,6 @@ import { exportPage } from '../../domain/audit/export.ts';
 import type { Store } from '../../domain/store/port.ts';
 import { hasPostgres, PostgresServer } from '../support/postgres.ts';
 import { exported, UNSIGNED, verified } from '../support/store-contract/audit-contract.ts';
-import { newFeedback } from '../support/store-contract/feedback-contract.ts';
 import { startRun } from '../support/store-contract/fixtures.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -44,25 +43,6 @@ describe.runIf(hasPostgres())('a slow transaction on a real Postgres', () => {
       );
       return row?.waiting === 1;
     });
-
-  test('feedback that commits late is not skipped by whoever reads on from the last one', async () => {
-    const [first, second] = [await startRun(store), await startRun(store)];
-    const slow = store.putFeedback(newFeedback(first, { feedbackId: 'slow', actor: 'slow' }));
-    await isCommittingLate();
-    const quick = store.putFeedback(newFeedback(second, { feedbackId: 'quick' }));
-    const seen: string[] = [];
-    const readOn = async (after: number): Promise<number> => {
-      const [next] = await store.listFeedbackAfter(after, 1);
-      if (!next) return after;
-      seen.push(next.feedbackId);
-      return await readOn(next.sequence);
-    };
-    let after = 0;
-    for (const untilMs = Date.now() + SLOW_MS / 2; Date.now() < untilMs; await sleep(20)) after = await readOn(after);
-    await Promise.all([slow, quick]);
-    await readOn(after);
-    expect(seen).toEqual(['slow', 'quick']);
-  });
 
   test('rows that older workers write late into no chain are taken in by an anchor, none missed', async () => {
     const write = 'INSERT INTO tollgate.audit (run, at_ms, type, actor, data_json) VALUES (NULL, 1, $1, $2, $3)';

@@ -1,6 +1,6 @@
 import { type FeedbackAnswer, type FeedbackStore, MAX_FEEDBACK_PER_RUN, type NewFeedback } from '../../../domain/feedback/store-port.ts';
-import { COUNT_FEEDBACK, INSERT_FEEDBACK, SELECT_FEEDBACK_AFTER, SELECT_ONE_FEEDBACK, SELECT_RUN_FEEDBACK, toFeedback } from '../feedback.ts';
-import { integer, listLimit } from '../rows.ts';
+import { COUNT_FEEDBACK, INSERT_FEEDBACK, SELECT_ONE_FEEDBACK, SELECT_RUN_FEEDBACK, toFeedback } from '../feedback.ts';
+import { integer } from '../rows.ts';
 import { writeAudit } from './audit-store.ts';
 import type { Database, Session } from './database.ts';
 import { findRunRow, lockRun, unknownRun } from './run-store.ts';
@@ -9,12 +9,8 @@ export function createFeedbackStore(db: Database): FeedbackStore {
   return {
     putFeedback: (feedback) => db.transaction((session) => put(session, feedback)),
     listFeedback: async (runKey) => (await db.all(SELECT_RUN_FEEDBACK, { run: (await findRunRow(db, runKey)) ?? -1 })).map(toFeedback),
-    listFeedbackAfter: async (after, limit) => (await db.all(SELECT_FEEDBACK_AFTER, { after, limit: listLimit(limit) })).map(toFeedback),
   };
 }
-
-/** Any number, the same everywhere: the rows of all runs appear in the order of their numbers, so that nobody who goes on from one misses any. */
-const ORDER_LOCK = 7_351_002;
 
 /** Under the lock of the run, so that its rows are counted as they stay. */
 async function put(session: Session, { runKey, ...feedback }: NewFeedback): Promise<FeedbackAnswer> {
@@ -25,7 +21,6 @@ async function put(session: Session, { runKey, ...feedback }: NewFeedback): Prom
   const existing = await session.get(SELECT_ONE_FEEDBACK, { run, feedbackId });
   if (existing) return { type: 'exists', feedback: toFeedback(existing) };
   if (integer((await session.get(COUNT_FEEDBACK, { run })) ?? {}, 'given') >= MAX_FEEDBACK_PER_RUN) return { type: 'tooMany' };
-  await session.all(`SELECT pg_advisory_xact_lock(${ORDER_LOCK})`);
   await session.all(INSERT_FEEDBACK, { run, ...feedback });
   await writeAudit(session, { type: 'feedback.given', runKey, actor, data: { feedbackId, step, scorePerMille, label } });
   return { type: 'given', feedback: toFeedback((await session.get(SELECT_ONE_FEEDBACK, { run, feedbackId })) ?? {}) };

@@ -219,7 +219,7 @@ function sealedAudit(store: Store, seals: RunSeals): Part<'appendAudit' | 'listA
 
 const COMMENT = 'feedback';
 
-function sealedFeedback(store: Store, seals: RunSeals): Part<'putFeedback' | 'listFeedback' | 'listFeedbackAfter'> {
+function sealedFeedback(store: Store, seals: RunSeals): Part<'putFeedback' | 'listFeedback'> {
   const opened = async (feedback: FeedbackRecord): Promise<FeedbackRecord> => {
     if (feedback.comment === null) return feedback;
     return { ...feedback, comment: (await seals.of(feedback.runKey)).open(feedback.comment, COMMENT) };
@@ -232,7 +232,6 @@ function sealedFeedback(store: Store, seals: RunSeals): Part<'putFeedback' | 'li
       return answer.type === 'tooMany' ? answer : { ...answer, feedback: await opened(answer.feedback) };
     },
     listFeedback: async (runKey) => await Promise.all((await store.listFeedback(runKey)).map(opened)),
-    listFeedbackAfter: async (after, limit) => await Promise.all((await store.listFeedbackAfter(after, limit)).map(opened)),
   };
 }
 

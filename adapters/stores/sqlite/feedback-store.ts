@@ -1,6 +1,6 @@
 import { type FeedbackAnswer, type FeedbackStore, MAX_FEEDBACK_PER_RUN, type NewFeedback } from '../../../domain/feedback/store-port.ts';
-import { COUNT_FEEDBACK, INSERT_FEEDBACK, SELECT_FEEDBACK_AFTER, SELECT_ONE_FEEDBACK, SELECT_RUN_FEEDBACK, toFeedback } from '../feedback.ts';
-import { integer, listLimit } from '../rows.ts';
+import { COUNT_FEEDBACK, INSERT_FEEDBACK, SELECT_ONE_FEEDBACK, SELECT_RUN_FEEDBACK, toFeedback } from '../feedback.ts';
+import { integer } from '../rows.ts';
 import { writeAudit } from './audit-store.ts';
 import type { Connection } from './connection.ts';
 import { findRunRow, runRow } from './run-store.ts';
@@ -9,7 +9,6 @@ export function createFeedbackStore(db: Connection): FeedbackStore {
   return {
     putFeedback: async (feedback) => db.write(() => put(db, feedback)),
     listFeedback: async (runKey) => db.read(() => db.all(SELECT_RUN_FEEDBACK, { run: findRunRow(db, runKey) ?? -1 })).map(toFeedback),
-    listFeedbackAfter: async (after, limit) => db.read(() => db.all(SELECT_FEEDBACK_AFTER, { after, limit: listLimit(limit) })).map(toFeedback),
   };
 }
 
