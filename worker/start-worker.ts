@@ -24,7 +24,9 @@ const STICKY_TIMEOUT_MS = 1_000;
  * Few polls: each one that a frozen worker still has open takes a task with it, which comes back after a timeout. A number
  * that grows with the load costs a tenth more CPU, and most tasks come without a poll, in answer to the one before.
  */
-const POLLERS = { type: 'simple-maximum', maximum: 4 } as const;
+const WORKFLOW_POLLERS = { type: 'simple-maximum', maximum: 4 } as const;
+/** A task queue has four partitions. With four polls one of them is at times without, and its activities wait for two seconds. */
+const ACTIVITY_POLLERS = { type: 'simple-maximum', maximum: 10 } as const;
 /** Waiting for paid replies when the worker is told to stop. */
 const SHUTDOWN_GRACE_MS = 12_000;
 
@@ -85,8 +87,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     ...versionOptions(options.versioning, codePath),
     dataConverter: dataConverter(options.codec),
     activities: { ...createActivities(ports) },
-    workflowTaskPollerBehavior: POLLERS,
-    activityTaskPollerBehavior: POLLERS,
+    workflowTaskPollerBehavior: WORKFLOW_POLLERS,
+    activityTaskPollerBehavior: ACTIVITY_POLLERS,
     stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT_MS,
     shutdownGraceTime: SHUTDOWN_GRACE_MS,
     shutdownForceTime: SHUTDOWN_GRACE_MS + 5_000,
