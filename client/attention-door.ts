@@ -1,11 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import {
-  ApplicationFailure,
-  type Client,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-  WorkflowUpdateRPCTimeoutOrCancelledError,
-} from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { QuestionAnswer, QuestionRefusal, QuestionRequest } from '../contracts/approval.ts';
 import { TollgateError } from '../contracts/failures.ts';
 import type { ActionDigest, ApprovalId, RunKey } from '../contracts/ids.ts';
@@ -15,14 +9,13 @@ import type { DecisionSigner } from '../domain/approval/key-port.ts';
 import { questionContext } from '../domain/redaction/sealing-context.ts';
 import { tokensIn } from '../domain/redaction/token-text.ts';
 import type { Store } from '../domain/store/port.ts';
-import { type Identity, isRunning, SIGNATURE_VALID_MS } from './decision.ts';
+import { type Identity, SIGNATURE_VALID_MS } from './decision.ts';
 import { type ClaimResult, releaseGate, takeGate } from './gate-claim.ts';
 import { type ClientRedaction, redactOutgoing } from './redaction.ts';
 import { noSuchGate } from './run-reader.ts';
+import { updateRun } from './run-update.ts';
 
-const ANSWER_TIMEOUT_MS = 10_000;
 const MAX_SIGNED_LENGTH = 16_000;
-const MAX_TRIES = 3;
 export const MAX_QUESTION_LENGTH = 2_000;
 /** Marks in place of values may be longer than these; what is signed takes so much. */
 const MAX_REDACTED_LENGTH = 4_000;
@@ -111,38 +104,28 @@ async function ask(ports: AttentionPorts, approvalId: ApprovalId, { text, action
   return await ports.reaching(() => send(ports.client, runKey, { approvalId, actionDigest: digest, questionId, signedQuestion, ...sealed }));
 }
 
-/** A rejection by the workflow is an answer, not an error. */
 async function send(client: Client, runKey: RunKey, request: QuestionRequest): Promise<QuestionResult> {
-  const { agentRunId, firstExecutionRunId } = runKey;
-  const handle = client.workflow.getHandle(agentRunId, undefined, { firstExecutionRunId });
   const updateId = createHash('sha256').update(request.signedQuestion).digest('hex');
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await client.withDeadline(Date.now() + ANSWER_TIMEOUT_MS, () => handle.executeUpdate(askQuestionUpdate, { args: [request], updateId }));
-    } catch (error) {
-      if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return notAnswered(request);
-      if (error instanceof WorkflowUpdateFailedError) return rejected(error.cause);
-      if (!(error instanceof WorkflowNotFoundError)) throw error;
-      // The run may be between two executions of a continue-as-new: the new one takes the question.
-      if (tries < MAX_TRIES && (await isRunning(client, runKey))) continue;
+  const end = await updateRun(client, runKey, askQuestionUpdate, request, updateId);
+  switch (end.type) {
+    case 'answered':
+      return end.answer;
+    case 'rejected':
       return {
         type: 'refused',
-        reason: 'closed',
+        reason: (end.reason as QuestionRefusal | null) ?? 'malformed',
         gateStatus: null,
-        message: `The run ${agentRunId} has ended, so its gates are closed; nobody is there to ask.`,
+        message: end.message ?? 'The run rejected the question.',
       };
+    case 'noAnswer': {
+      const message = 'No worker answered within 10 seconds; the question may still arrive. Look at the gate again, and start a worker if none runs.';
+      return { type: 'undecided', questionId: request.questionId, message };
+    }
+    case 'runEnded': {
+      const message = `The run ${runKey.agentRunId} has ended, so its gates are closed; nobody is there to ask.`;
+      return { type: 'refused', reason: 'closed', gateStatus: null, message };
     }
   }
-}
-
-function notAnswered({ questionId }: QuestionRequest): QuestionResult {
-  const message = 'No worker answered within 10 seconds; the question may still arrive. Look at the gate again, and start a worker if none runs.';
-  return { type: 'undecided', questionId, message };
-}
-
-function rejected(cause: unknown): QuestionResult {
-  const reason = cause instanceof ApplicationFailure && cause.type ? (cause.type as QuestionRefusal) : 'malformed';
-  return { type: 'refused', reason, gateStatus: null, message: cause instanceof Error ? cause.message : 'The run rejected the question.' };
 }
 
 function needStore(store: Store | undefined, what: string): Store {

@@ -1,11 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import {
-  ApplicationFailure,
-  type Client,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-  WorkflowUpdateRPCTimeoutOrCancelledError,
-} from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { DecisionAnswer, DecisionRefusal, DecisionRequest, Verdict } from '../contracts/approval.ts';
 import type { ActionDigest, ApprovalId, RunKey } from '../contracts/ids.ts';
 import { decideApprovalUpdate } from '../contracts/temporal.ts';
@@ -14,14 +8,12 @@ import type { JsonObject } from '../contracts/json.ts';
 import type { GateRecord } from '../domain/approval/gate.ts';
 import type { DecisionSigner } from '../domain/approval/key-port.ts';
 import type { Outgoing } from './redaction.ts';
+import { updateRun } from './run-update.ts';
 
-/** How long a decision waits for a worker's answer, in milliseconds. */
-const ANSWER_TIMEOUT_MS = 10_000;
 /** As the run's guard takes it. */
 const MAX_SIGNED_LENGTH = 16_000;
 /** How long a signed decision counts as a new vote, in milliseconds. */
 export const SIGNATURE_VALID_MS = 600_000;
-const MAX_TRIES = 3;
 
 /** Who decides, as verified by whoever holds the signing key. */
 export interface Identity {
@@ -81,43 +73,30 @@ export function toDecisionRequest(decision: DecisionToSend, identity: Identity, 
  * @throws what the Temporal client throws where the server can't be reached.
  */
 export async function sendDecision(client: Client, runKey: RunKey, request: DecisionRequest): Promise<DecisionResult> {
-  const { agentRunId, firstExecutionRunId } = runKey;
-  const handle = client.workflow.getHandle(agentRunId, undefined, { firstExecutionRunId });
   const updateId = createHash('sha256')
     .update(request.signedDecision ?? JSON.stringify([runKey, request]))
     .digest('hex');
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await client.withDeadline(Date.now() + ANSWER_TIMEOUT_MS, () => handle.executeUpdate(decideApprovalUpdate, { args: [request], updateId }));
-    } catch (error) {
-      if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)
-        return {
-          type: 'undecided',
-          message:
-            'No worker answered within 10 seconds; the decision may still arrive. Look again with "tollgate approvals list", and start a worker if none runs.',
-        };
-      if (error instanceof WorkflowUpdateFailedError) return rejected(error.cause);
-      if (!(error instanceof WorkflowNotFoundError)) throw error;
-      // The run may be between two executions of a continue-as-new: the new one takes the decision.
-      if (tries < MAX_TRIES && (await isRunning(client, runKey))) continue;
-      return { type: 'refused', reason: 'closed', gateStatus: null, message: `The run ${agentRunId} has ended, so its gates are closed; nothing was changed.` };
+  const end = await updateRun(client, runKey, decideApprovalUpdate, request, updateId);
+  switch (end.type) {
+    case 'answered':
+      return end.answer;
+    case 'rejected':
+      return {
+        type: 'refused',
+        reason: (end.reason as DecisionRefusal | null) ?? 'malformed',
+        gateStatus: null,
+        message: end.message ?? 'The run rejected the decision.',
+      };
+    case 'noAnswer':
+      return {
+        type: 'undecided',
+        message:
+          'No worker answered within 10 seconds; the decision may still arrive. Look again with "tollgate approvals list", and start a worker if none runs.',
+      };
+    case 'runEnded': {
+      const message = `The run ${runKey.agentRunId} has ended, so its gates are closed; nothing was changed.`;
+      return { type: 'refused', reason: 'closed', gateStatus: null, message };
     }
-  }
-}
-
-function rejected(cause: unknown): DecisionAnswer {
-  const reason = cause instanceof ApplicationFailure && cause.type ? (cause.type as DecisionRefusal) : 'malformed';
-  return { type: 'refused', reason, gateStatus: null, message: cause instanceof Error ? cause.message : 'The run rejected the decision.' };
-}
-
-/** Whether the run goes on, in whatever execution of its chain. */
-export async function isRunning(client: Client, runKey: RunKey): Promise<boolean> {
-  try {
-    const description = await client.workflow.getHandle(runKey.agentRunId).describe();
-    return description.status.name === 'RUNNING' && description.raw.workflowExecutionInfo?.firstRunId === runKey.firstExecutionRunId;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false;
-    throw error;
   }
 }
 

@@ -1,11 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import {
-  ApplicationFailure,
-  type Client,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-  WorkflowUpdateRPCTimeoutOrCancelledError,
-} from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { TollgateError } from '../contracts/failures.ts';
 import type { RunKey } from '../contracts/ids.ts';
 import { type Repair, type RepairAnswer, type RepairRefusal, repairSchema } from '../contracts/repair.ts';
@@ -13,10 +7,9 @@ import { repairUpdates, type RepairPayload } from '../contracts/temporal.ts';
 import type { DecisionSigner } from '../domain/approval/key-port.ts';
 import { formatUsd, parseUsd } from '../domain/budget/price.ts';
 import type { RepairRecord } from '../domain/repair/store-port.ts';
-import { type Identity, isRunning, SIGNATURE_VALID_MS } from './decision.ts';
+import { type Identity, SIGNATURE_VALID_MS } from './decision.ts';
+import { updateRun } from './run-update.ts';
 
-const ANSWER_TIMEOUT_MS = 10_000;
-const MAX_TRIES = 3;
 const MAX_REASON_LENGTH = 1_000;
 const REPAIR_ID = /^[A-Za-z0-9][A-Za-z0-9_.:-]{7,99}$/;
 
@@ -85,30 +78,21 @@ export function bareRepair(repair: Repair, reason: string): RepairPayload {
  * @throws what the Temporal client throws where the server can't be reached.
  */
 export async function sendRepair(client: Client, runKey: RunKey, type: Repair['type'], payload: RepairPayload): Promise<RepairResult> {
-  const { agentRunId, firstExecutionRunId } = runKey;
-  const handle = client.workflow.getHandle(agentRunId, undefined, { firstExecutionRunId });
   const updateId = payload.signed === undefined ? randomUUID() : createHash('sha256').update(payload.signed).digest('hex');
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await client.withDeadline(Date.now() + ANSWER_TIMEOUT_MS, () => handle.executeUpdate(repairUpdates[type], { args: [payload], updateId }));
-    } catch (error) {
-      if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)
-        return {
-          type: 'undecided',
-          message: 'No worker answered within 10 seconds; the repair may still arrive. Look again with "tollgate runs show", and start a worker if none runs.',
-        };
-      if (error instanceof WorkflowUpdateFailedError) return rejected(error.cause);
-      if (!(error instanceof WorkflowNotFoundError)) throw error;
-      // The run may be between two executions of a continue-as-new: the new one takes the repair.
-      if (tries < MAX_TRIES && (await isRunning(client, runKey))) continue;
-      return { type: 'refused', reason: 'ended', message: `The run ${agentRunId} has ended; nothing was changed. Start a new one.` };
-    }
+  const end = await updateRun(client, runKey, repairUpdates[type], payload, updateId);
+  switch (end.type) {
+    case 'answered':
+      return end.answer;
+    case 'rejected':
+      return { type: 'refused', reason: (end.reason as RepairRefusal | null) ?? 'malformed', message: end.message ?? 'The run rejected the repair.' };
+    case 'noAnswer':
+      return {
+        type: 'undecided',
+        message: 'No worker answered within 10 seconds; the repair may still arrive. Look again with "tollgate runs show", and start a worker if none runs.',
+      };
+    case 'runEnded':
+      return { type: 'refused', reason: 'ended', message: `The run ${runKey.agentRunId} has ended; nothing was changed. Start a new one.` };
   }
-}
-
-function rejected(cause: unknown): RepairAnswer {
-  const reason = cause instanceof ApplicationFailure && cause.type ? (cause.type as RepairRefusal) : 'malformed';
-  return { type: 'refused', reason, message: cause instanceof Error ? cause.message : 'The run rejected the repair.' };
 }
 
 /** A repair that was made, as people see it. */
